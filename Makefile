@@ -1,0 +1,57 @@
+# Two commands are enough on a fresh machine: `make reproduce-filtering` and `make test`.
+# Each target first makes the environment .venv, which takes a few minutes once and nothing afterwards.
+# To use an environment that exists already (nothing is installed into it): make test VENV=/path/to/env
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+ARGS ?=
+
+ifeq ($(origin VENV),undefined)
+VENV := .venv
+OWN_VENV := yes
+endif
+
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.requirements
+export PYTHONPATH := $(CURDIR)
+# Idle threads that spin make torch many times slower as soon as anything else runs.
+export OMP_WAIT_POLICY := passive
+
+.PHONY: help env
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo '  ARGS="..." is passed on to the program; VENV=/path uses an environment that exists already.'
+
+ifdef OWN_VENV
+env: $(STAMP) ## Make the environment .venv from exp_requirements.txt (nothing to do when current)
+
+# The stamp is written last: an install that was interrupted is taken up again.
+$(STAMP): exp_requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another: make env PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --requirement exp_requirements.txt --editable .
+	@touch $(STAMP)
+else
+env:
+	@test -x $(RUN) || { echo "VENV=$(VENV) holds no bin/python: name an environment that exists, or leave VENV out to make .venv" >&2; exit 1; }
+endif
+
+.PHONY: test lint
+test: env ## Run the tests
+	$(RUN) -m pytest -n 2 $(ARGS)
+
+lint: env ## Check style (ruff) and types (mypy, strict)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+.PHONY: reproduce-filtering figures
+reproduce-filtering: env ## The paper's filtering experiment: tables, then its figure
+	$(RUN) -m experiments.filtering $(ARGS)
+	$(RUN) -m scripts.figures.filtering
+
+figures: env ## Draw every figure again from results/tables
+	$(RUN) -m scripts.figures.filtering

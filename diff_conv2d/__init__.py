@@ -1,0 +1,31 @@
+"""Convolution of finite images: what lies beyond the edge, in one vocabulary.
+
+    >>> import torch, diff_conv2d
+    >>> image = torch.rand(1, 3, 32, 32)
+    >>> weight = torch.rand(8, 3, 3, 3)
+    >>> diff_conv2d.conv2d(image, weight, padding="same", padding_mode="diff").shape
+    torch.Size([1, 8, 32, 32])
+
+The paper: K. Leng and J. Thiyagalingam, Padding-free Convolution based on Preservation of Differential
+Characteristics of Kernels, arXiv 2309.06370.
+"""
+
+from diff_conv2d.convolution import conv1d, conv2d, conv3d
+from diff_conv2d.functional import DiffConv2d
+from diff_conv2d.layers import Conv1d, Conv2d, Conv3d, DiffConv2dLayer
+from diff_conv2d.modes import MODES, PaddingMode
+from diff_conv2d.padding import pad
+
+__all__ = [
+    "MODES",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "DiffConv2d",
+    "DiffConv2dLayer",
+    "PaddingMode",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "pad",
+]

@@ -1,0 +1,146 @@
+"""The arguments of a convolution: parsed and checked in one place, so that the arithmetic need not.
+
+Every rejection is a ValueError or a TypeError that names the argument, what was received and what is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Geometry", "check_tensors", "per_axis", "widths_of_padding"]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a kernel is moved over an image, axis by axis (1 to 3 axes, outermost first).
+
+    Output o of an axis sees the samples ``o * stride - before + j * dilation``, j = 0, ..., kernel - 1, of an
+    image that is continued by `before` samples at its low end and `after` at its high end.
+    """
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The image's spatial dimensions, counted from the last: (-2, -1) for two axes."""
+        return tuple(range(-len(self.kernel), 0))
+
+    def span(self, axis: int) -> int:
+        """Samples from the first to the last that a window covers along an axis."""
+        return (self.kernel[axis] - 1) * self.dilation[axis] + 1
+
+    def output_size(self, axis: int, length: int) -> int:
+        """Number of outputs along an axis for an image of this length."""
+        extended = length + self.before[axis] + self.after[axis]
+        return (extended - self.span(axis)) // self.stride[axis] + 1
+
+
+def per_axis(name: str, value: int | Sequence[int], axes: int, minimum: int) -> tuple[int, ...]:
+    """One integer for each axis from an integer or a sequence of them.
+
+    Example:
+        >>> per_axis("stride", 2, 3, minimum=1)
+        (2, 2, 2)
+        >>> per_axis("stride", (1, 0), 2, minimum=1)
+        Traceback (most recent call last):
+        ...
+        ValueError: stride must be at least 1 along every axis, got (1, 0)
+    """
+    # bool is an int to Python, but never meant as a size.
+    if isinstance(value, (int, torch.SymInt)) and not isinstance(value, bool):
+        values: tuple[int, ...] = (value,) * axes
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        # torch accepts a sequence of one for every axis, and so do we.
+        values = tuple(value) * axes if len(value) == 1 else tuple(value)
+    else:
+        raise TypeError(f"{name} must be an integer or a sequence of {axes}, got {value!r}")
+    if not all(isinstance(v, (int, torch.SymInt)) and not isinstance(v, bool) for v in values):
+        raise TypeError(f"{name} must hold integers, got {value!r}")
+    if len(values) != axes:
+        raise ValueError(f"{name} must have one value or {axes}, one for each axis, got {value!r}")
+    if any(v < minimum for v in values):
+        raise ValueError(f"{name} must be at least {minimum} along every axis, got {value!r}")
+    return values
+
+
+def widths_of_padding(
+    padding: int | Sequence[int] | str,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Samples to add before and after each axis.
+
+    'same' adds ``dilation * (kernel - 1)`` in all; where that is odd the extra sample comes after, as in torch.
+
+    Example:
+        >>> widths_of_padding("same", (3, 4), (1, 1), (1, 1))
+        ((1, 1), (1, 2))
+    """
+    if isinstance(padding, str):
+        if padding == "valid":
+            return (0,) * len(kernel), (0,) * len(kernel)
+        if padding != "same":
+            raise ValueError(f"padding must be 'same', 'valid', an integer or a sequence, got {padding!r}")
+        if any(s != 1 for s in stride):
+            raise ValueError(f"padding='same' is not defined for strided convolutions, got stride {stride}")
+        totals = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        return tuple(t // 2 for t in totals), tuple(t - t // 2 for t in totals)
+    widths = per_axis("padding", padding, len(kernel), minimum=0)
+    return widths, widths
+
+
+def _of_dtypes(**tensors: Tensor | None) -> str:
+    return ", ".join(f"{name} is {t.dtype}" for name, t in tensors.items() if t is not None)
+
+
+def check_tensors(axes: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
+    """Reject an image, a kernel and a bias that do not belong together.
+
+    Raises:
+        TypeError: if one of them is no tensor, or their dtypes differ (outside autocast).
+        ValueError: if a shape does not fit.
+    """
+    for name, tensor in (("input", input), ("weight", weight)):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name} must be a tensor, got {type(tensor).__name__}")
+    space = ("length", "height and width", "depth, height and width")[axes - 1]
+    if weight.ndim != axes + 2:
+        raise ValueError(
+            f"weight must have {axes + 2} dimensions (out channels, in channels / groups, kernel {space}), "
+            f"got shape {tuple(weight.shape)}"
+        )
+    if input.ndim not in (axes + 1, axes + 2):
+        raise ValueError(
+            f"input must have {axes + 2} dimensions (batch, channels, {space}), or {axes + 1} without the batch, "
+            f"got shape {tuple(input.shape)}"
+        )
+    if not isinstance(groups, int) or isinstance(groups, bool):
+        raise TypeError(f"groups must be an integer, got {groups!r}")
+    if groups < 1:
+        raise ValueError(f"groups must be at least 1, got {groups}")
+    channels, out_channels = input.shape[-axes - 1], weight.shape[0]
+    if out_channels % groups:
+        raise ValueError(f"groups must divide the {out_channels} output channels of weight, got {groups}")
+    if channels != weight.shape[1] * groups:
+        raise ValueError(
+            f"input must have {weight.shape[1] * groups} channels (weight has {weight.shape[1]} for each of "
+            f"{groups} groups), got {channels}"
+        )
+    if bias is not None and bias.shape != (out_channels,):
+        raise ValueError(f"bias must have shape ({out_channels},), got {tuple(bias.shape)}")
+    if any(size < 1 for size in weight.shape[2:]):
+        raise ValueError(f"weight must have a kernel of at least one sample, got shape {tuple(weight.shape)}")
+    same = input.dtype == weight.dtype and (bias is None or bias.dtype == weight.dtype)
+    if not same and not torch.is_autocast_enabled(input.device.type):
+        raise TypeError(
+            "input, weight and bias must have one dtype, got: " + _of_dtypes(input=input, weight=weight, bias=bias)
+        )

@@ -1,0 +1,117 @@
+"""What a boundary mode is: the two kinds, and what they share.
+
+A mode is a small frozen dataclass whose fields are its options. An `Extension` continues the image and leaves the
+convolution to torch; any other `Boundary` needs the kernel too.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from diff_conv2d.arguments import Geometry
+from diff_conv2d.regions import Run, assemble, cut_by_validity, valid_convolution
+
+__all__ = ["AxisExtension", "Boundary", "Extension"]
+
+
+@dataclass(frozen=True)
+class Boundary(ABC):
+    """How a convolution treats what lies beyond the edge."""
+
+    @abstractmethod
+    def convolve(
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: Geometry,
+        groups: int,
+        edge_weight: Tensor | None = None,
+        edge_bias: Tensor | None = None,
+    ) -> Tensor:
+        """Convolve a batch of images, (N, C, ...), every axis of which has at least one sample."""
+
+    def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
+        """Shape of the extra kernels that a layer of this mode trains for invalid outputs; None for none."""
+        return None
+
+
+class Extension(Boundary):
+    """A mode that continues the image: all of them but those that treat the kernel at the edge."""
+
+    @abstractmethod
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """The image (N, C, ...) with the samples before and after each axis that `geometry` asks for."""
+
+    def convolve(
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: Geometry,
+        groups: int,
+        edge_weight: Tensor | None = None,
+        edge_bias: Tensor | None = None,
+    ) -> Tensor:
+        """Continue the image, then convolve what is there."""
+        return valid_convolution(self.extend(input, geometry), weight, bias, geometry, groups)
+
+
+class AxisExtension(Extension):
+    """An extension that continues one axis after the other."""
+
+    @abstractmethod
+    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+        """Samples `start` to `stop - 1` of the image continued along an axis (see `extension`)."""
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """The image continued along each axis in turn."""
+        for axis, dim in enumerate(geometry.dims):
+            before, after = geometry.before[axis], geometry.after[axis]
+            if before or after:
+                input = self.extend_axis(input, axis, -before, input.shape[dim] + after, geometry)
+        return input
+
+    def convolve_by_region(
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: Geometry,
+        groups: int,
+        edge_weight: Tensor | None = None,
+        edge_bias: Tensor | None = None,
+        keep_img_grad_at_invalid: bool = True,
+    ) -> Tensor:
+        """The same convolution without a padded copy: the interior from the image, the rest strip by strip.
+
+        Args:
+            input: images (N, C, ...).
+            weight: kernel of interior outputs.
+            bias: bias of interior outputs.
+            geometry: see `Geometry`.
+            groups: as torch.
+            edge_weight: kernel of invalid outputs; `weight` if None.
+            edge_bias: bias of invalid outputs where `edge_weight` is given.
+            keep_img_grad_at_invalid: let the gradient of invalid outputs reach the image.
+        """
+        sizes = input.shape[2:]
+        cuts = [cut_by_validity(geometry, axis, length) for axis, length in enumerate(sizes)]
+        image_at_invalid = input if keep_img_grad_at_invalid else input.detach()
+
+        def convolve(region: tuple[Run, ...]) -> Tensor:
+            interior = not any(run.displacement for run in region)
+            piece = input if interior else image_at_invalid
+            for axis, run in enumerate(region):
+                stride, before = geometry.stride[axis], geometry.before[axis]
+                start = run.start * stride - before
+                stop = (run.stop - 1) * stride - before + geometry.span(axis)
+                piece = self.extend_axis(piece, axis, start, stop, geometry)
+            if interior or edge_weight is None:
+                return valid_convolution(piece, weight, bias, geometry, groups)
+            return valid_convolution(piece, edge_weight, edge_bias, geometry, groups)
+
+        return assemble(cuts, convolve, split_invalid=False)

@@ -1,0 +1,163 @@
+"""Convolutions with torch's arguments and any boundary mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from diff_conv2d.arguments import Geometry, check_tensors, per_axis, widths_of_padding
+from diff_conv2d.boundary import Boundary
+from diff_conv2d.modes import PaddingMode, boundary
+
+__all__ = ["conv1d", "conv2d", "conv3d", "convolve"]
+
+
+def convolve(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    groups: int,
+    mode: Boundary,
+    edge_weight: Tensor | None = None,
+    edge_bias: Tensor | None = None,
+) -> Tensor:
+    """Convolve with arguments that have been parsed; the functions and the layers both end here."""
+    axes = len(geometry.kernel)
+    check_tensors(axes, input, weight, bias, groups)
+    lengths = input.shape[-axes:]
+    for axis, length in enumerate(lengths):
+        if length < 1:
+            raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
+        if geometry.output_size(axis, length) < 1:
+            raise ValueError(
+                f"weight spans {geometry.span(axis)} samples along spatial axis {axis}, more than the {length} "
+                f"of input with {geometry.before[axis]} + {geometry.after[axis]} of padding"
+            )
+    if input.ndim == axes + 1:
+        batch = input.unsqueeze(0)
+        return mode.convolve(batch, weight, bias, geometry, groups, edge_weight, edge_bias).squeeze(0)
+    return mode.convolve(input, weight, bias, geometry, groups, edge_weight, edge_bias)
+
+
+def _conv(
+    axes: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: int | Sequence[int],
+    padding: int | Sequence[int] | str,
+    dilation: int | Sequence[int],
+    groups: int,
+    mode: Boundary,
+) -> Tensor:
+    check_tensors(axes, input, weight, bias, groups)
+    strides = per_axis("stride", stride, axes, minimum=1)
+    dilations = per_axis("dilation", dilation, axes, minimum=1)
+    kernel = tuple(weight.shape[2:])
+    before, after = widths_of_padding(padding, kernel, strides, dilations)
+    return convolve(input, weight, bias, Geometry(kernel, strides, dilations, before, after), groups, mode)
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    padding_mode: PaddingMode = "diff",
+    degree: int | Sequence[int] | None = None,
+    **options: Any,
+) -> Tensor:
+    """Convolve lines, (N, C, L) or (C, L); otherwise as `conv2d`.
+
+    Example:
+        >>> squares = torch.tensor([[0.0, 1.0, 4.0, 9.0]])
+        >>> conv1d(squares, torch.tensor([[[1.0, -2.0, 1.0]]]), padding=1)  # the second derivative
+        tensor([[2., 2., 2., 2.]])
+    """
+    mode = boundary(padding_mode, degree=degree, **options)
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups, mode)
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    padding_mode: PaddingMode = "diff",
+    degree: int | Sequence[int] | None = None,
+    **options: Any,
+) -> Tensor:
+    r"""Convolve images, with a boundary mode of choice.
+
+    .. math:: y_{n,o}(x) = b_o + \sum_{c,j} w_{o,c,j} \, P_{n,c}(s x - p + d j)
+
+    with stride s, padding p, dilation d, and P the image as `padding_mode` continues it. For 'diff' P is the
+    polynomial through the k samples nearest each edge, so that at the edge the kernel acts as the same
+    differential operator as inside. ('partial' scales y instead of continuing the image.)
+
+    Source: Leng and Thiyagalingam, arXiv 2309.06370, in the equivalent form derived in the class `Diff`.
+
+    Args:
+        input: images (N, C, H, W), or one image (C, H, W).
+        weight: kernels (out channels, C / groups, kernel height, kernel width).
+        bias: one value for each output channel, or None.
+        stride: steps of the window, in samples.
+        padding: samples added at both ends of each axis, 'same' (output of the size of the input; stride 1) or
+            'valid' (none). The default is torch's, which adds none: then no mode has anything to do.
+        dilation: samples between the taps of the kernel. The image is continued on each lattice of that spacing
+            by itself.
+        groups: groups of channels that do not see each other, as in torch.
+        padding_mode: a name of the vocabulary, see `modes`.
+        degree: for 'diff' (default k - 1) and 'extrapolate' (default k // 2): degree of the polynomial, for both
+            axes or one for each. Noise grows with the degree; lower it for rough or noisy images.
+        options: further options of the mode, such as `generator` of 'random'.
+
+    Returns:
+        (N, out channels, H', W') with torch's sizes, or without N.
+
+    Raises:
+        ValueError: if a value or a shape does not fit.
+        TypeError: if an argument is of the wrong kind, dtypes differ or the mode has no such option.
+
+    Example:
+        >>> h, w = torch.meshgrid(torch.arange(4.0), torch.arange(4.0), indexing="ij")
+        >>> laplacian = torch.tensor([[[[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]]])
+        >>> conv2d((h**2 + 2 * w**2)[None], laplacian, padding="same")[0]  # 2 + 4 up to the corners
+        tensor([[6., 6., 6., 6.],
+                [6., 6., 6., 6.],
+                [6., 6., 6., 6.],
+                [6., 6., 6., 6.]])
+    """
+    mode = boundary(padding_mode, degree=degree, **options)
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups, mode)
+
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    padding_mode: PaddingMode = "diff",
+    degree: int | Sequence[int] | None = None,
+    **options: Any,
+) -> Tensor:
+    """Convolve volumes, (N, C, D, H, W) or (C, D, H, W); otherwise as `conv2d`.
+
+    Example:
+        >>> conv3d(torch.ones(1, 2, 2, 2), torch.ones(1, 1, 3, 3, 3), padding=1).unique()
+        tensor([27.])
+    """
+    mode = boundary(padding_mode, degree=degree, **options)
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups, mode)

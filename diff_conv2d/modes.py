@@ -1,0 +1,66 @@
+"""The vocabulary of boundary modes: one name for one thing."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, get_args
+
+from diff_conv2d import padding_modes as modes
+from diff_conv2d.boundary import Boundary
+
+__all__ = ["MODES", "PaddingMode", "boundary"]
+
+PaddingMode = Literal[
+    "zeros",
+    "reflect",
+    "replicate",
+    "circular",
+    "symmetric",
+    "extrapolate",
+    "random",
+    "partial",
+    "diff",
+]
+
+MODES: dict[str, type[Boundary]] = {
+    "zeros": modes.Zeros,
+    "reflect": modes.Reflect,
+    "replicate": modes.Replicate,
+    "circular": modes.Circular,
+    "symmetric": modes.Symmetric,
+    "extrapolate": modes.Extrapolate,
+    "random": modes.Random,
+    "partial": modes.Partial,
+    "diff": modes.Diff,
+}
+if set(MODES) != set(get_args(PaddingMode)):
+    raise ImportError("PaddingMode and MODES differ")
+
+
+def boundary(padding_mode: str, **options: Any) -> Boundary:
+    """The mode of this name with these options; an option that is None is left at its default.
+
+    Raises:
+        ValueError: if there is no such mode.
+        TypeError: if the mode has no such option.
+
+    Example:
+        >>> boundary("diff", degree=2)
+        Diff(degree=2)
+        >>> boundary("zeros", degree=2)
+        Traceback (most recent call last):
+        ...
+        TypeError: padding_mode='zeros' has no option 'degree'; it has none
+    """
+    if not isinstance(padding_mode, str):
+        raise TypeError(f"padding_mode must be a string, got {padding_mode!r}")
+    if padding_mode not in MODES:
+        raise ValueError(f"padding_mode must be one of {', '.join(MODES)}; got {padding_mode!r}")
+    mode = MODES[padding_mode]
+    given = {name: value for name, value in options.items() if value is not None}
+    allowed = [field.name for field in dataclasses.fields(mode)]
+    for name in given:
+        if name not in allowed:
+            has = ", ".join(allowed) or "none"
+            raise TypeError(f"padding_mode={padding_mode!r} has no option {name!r}; it has {has}")
+    return mode(**given)

@@ -1,0 +1,227 @@
+"""The modes that continue an image by fixed rules.
+
+The samples a b c d e f, continued by two at either end:
+
+===============  =================================  ==========================================
+mode             samples                            rule
+===============  =================================  ==========================================
+``zeros``        ``0 0 | a b c d e f | 0 0``        nothing is there
+``reflect``      ``c b | a b c d e f | e d``        mirrored at the edge sample
+``symmetric``    ``b a | a b c d e f | f e``        mirrored beyond the edge sample
+``replicate``    ``a a | a b c d e f | f f``        the edge sample repeated
+``circular``     ``e f | a b c d e f | a b``        the other end comes next
+``random``       ``? ? | a b c d e f | ? ?``        noise with the moments of the edge band
+``extrapolate``  ``P P | a b c d e f | P P``        polynomial of degree k // 2 (or `degree`)
+``diff``         ``P P | a b c d e f | P P``        polynomial of degree k - 1 (or `degree`)
+===============  =================================  ==========================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from diff_conv2d import extension
+from diff_conv2d.arguments import Geometry, per_axis
+from diff_conv2d.boundary import AxisExtension, Boundary, Extension
+
+__all__ = ["Circular", "Diff", "Extrapolate", "Random", "Reflect", "Replicate", "Symmetric", "Zeros"]
+
+
+def _torch_pad(input: Tensor, geometry: Geometry, mode: str) -> Tensor:
+    """torch's own padding, which counts from the last axis."""
+    ends = zip(reversed(geometry.before), reversed(geometry.after), strict=True)
+    return F.pad(input, [width for pair in ends for width in pair], mode=mode)
+
+
+@dataclass(frozen=True)
+class Zeros(AxisExtension):
+    """Zeros outside: ``0 0 | a b c d | 0 0``. Torch's default, and to the bit the same."""
+
+    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+        """See `AxisExtension`."""
+        return extension.extend_zeros(input, geometry.dims[axis], start, stop)
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Extension`."""
+        return _torch_pad(input, geometry, "constant")
+
+    def convolve(
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: Geometry,
+        groups: int,
+        edge_weight: Tensor | None = None,
+        edge_bias: Tensor | None = None,
+    ) -> Tensor:
+        """Let torch pad inside its convolution."""
+        convolve = (F.conv1d, F.conv2d, F.conv3d)[len(geometry.kernel) - 1]
+        if geometry.before == geometry.after:
+            return convolve(input, weight, bias, geometry.stride, geometry.before, geometry.dilation, groups)
+        # Only padding='same' of an even kernel is uneven, and torch has a path of its own for it.
+        return convolve(input, weight, bias, geometry.stride, "same", geometry.dilation, groups)
+
+
+@dataclass(frozen=True)
+class Replicate(Extension):
+    """The edge sample repeated: ``a a | a b c d | d d``. To the bit as torch."""
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Extension`."""
+        return _torch_pad(input, geometry, "replicate")
+
+
+@dataclass(frozen=True)
+class _FromInside(Extension):
+    """A mode that takes what it puts outside from the image, and can run out of it."""
+
+    name: ClassVar[str]
+    #: How many more samples an axis must have than it is padded by.
+    spare: ClassVar[int]
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Extension`."""
+        for axis, dim in enumerate(geometry.dims):
+            width = max(geometry.before[axis], geometry.after[axis])
+            if width and width + self.spare > input.shape[dim]:
+                raise ValueError(
+                    f"padding_mode={self.name!r} takes the {width} samples outside from the image and needs at "
+                    f"least {width + self.spare} samples along dimension {dim}, got {input.shape[dim]}; "
+                    "'symmetric', 'replicate' and 'diff' have no such limit"
+                )
+        return _torch_pad(input, geometry, self.name)
+
+
+@dataclass(frozen=True)
+class Reflect(_FromInside):
+    """Mirrored at the edge sample: ``c b | a b c d | c b``. To the bit as torch."""
+
+    name = "reflect"
+    spare = 1
+
+
+@dataclass(frozen=True)
+class Circular(_FromInside):
+    """Periodic: ``c d | a b c d | a b``. To the bit as torch."""
+
+    name = "circular"
+    spare = 0
+
+
+@dataclass(frozen=True)
+class Symmetric(AxisExtension):
+    """Mirrored beyond the edge sample: ``b a | a b c d | d c``, as ``numpy.pad(..., 'symmetric')``."""
+
+    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+        """See `AxisExtension`."""
+        return extension.extend_symmetric(input, geometry.dims[axis], start, stop)
+
+
+@dataclass(frozen=True)
+class Random(AxisExtension):
+    """Normal noise with the mean and standard deviation, per image and channel, of the band along each edge.
+
+    Source: Nguyen et al. (2019), random padding. Each call draws anew; a `generator` makes it reproducible.
+    """
+
+    generator: torch.Generator | None = None
+
+    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+        """See `AxisExtension`."""
+        return extension.extend_random(input, geometry.dims[axis], start, stop, self.generator)
+
+
+@dataclass(frozen=True)
+class _Polynomial(AxisExtension):
+    """Continued by the polynomial through the samples nearest each edge."""
+
+    degree: int | Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without an image."""
+        if self.degree is not None:
+            axes = len(self.degree) if isinstance(self.degree, Sequence) else 1
+            per_axis("degree", self.degree, axes, minimum=0)
+
+    def default_degree(self, kernel: int) -> int:
+        """The degree for a kernel of this size when none is given."""
+        raise NotImplementedError
+
+    def degrees(self, geometry: Geometry) -> tuple[int, ...]:
+        """The degree along each axis."""
+        if self.degree is None:
+            return tuple(self.default_degree(size) for size in geometry.kernel)
+        return per_axis("degree", self.degree, len(geometry.kernel), minimum=0)
+
+    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+        """See `AxisExtension`."""
+        degree, dilation = self.degrees(geometry)[axis], geometry.dilation[axis]
+        return extension.extend_polynomial(input, geometry.dims[axis], start, stop, degree, dilation)
+
+
+@dataclass(frozen=True)
+class Extrapolate(_Polynomial):
+    """Polynomial of degree k // 2: the paper's extrapolation (Gupta and Ramani 1978)."""
+
+    def default_degree(self, kernel: int) -> int:
+        """Half the kernel."""
+        return kernel // 2
+
+
+@dataclass(frozen=True)
+class Diff(_Polynomial):
+    """Polynomial of degree k - 1: the kernel keeps its differential characteristics (the paper's method).
+
+    Source: Leng and Thiyagalingam, arXiv 2309.06370. With P the polynomial through the k x k samples of the
+    nearest complete window, and D the differential operator that the kernel w is on such polynomials,
+    ``sum_j w_j P(x + j) = (D P)(x)``, the paper's answer at an edge pixel x is (D P)(x). By that identity it is
+    the original kernel applied to the image continued by P.
+    """
+
+    def default_degree(self, kernel: int) -> int:
+        """All samples of the nearest complete window."""
+        return kernel - 1
+
+
+@dataclass(frozen=True)
+class Partial(Boundary):
+    """Zero padding, each output scaled by the window's size over its samples in the image.
+
+    ``y = (w * x) * K / K_inside + b``; an output that sees no sample is b alone.
+    Source: Liu et al. (2018, 2022), partial convolution.
+    """
+
+    def convolve(
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: Geometry,
+        groups: int,
+        edge_weight: Tensor | None = None,
+        edge_bias: Tensor | None = None,
+    ) -> Tensor:
+        """See `Boundary`."""
+        output = Zeros().convolve(input, weight, None, geometry, groups)
+        for axis, dim in enumerate(geometry.dims):
+            ratio = self._ratio(geometry, axis, input.shape[dim], input.device).to(output.dtype)
+            output = output * ratio.view((-1,) + (1,) * (-dim - 1))
+        return output if bias is None else output + bias.to(output.dtype).view((-1,) + (1,) * len(geometry.kernel))
+
+    @staticmethod
+    def _ratio(geometry: Geometry, axis: int, length: int, device: torch.device) -> Tensor:
+        """Taps over taps inside the image for each output of an axis; the window's ratio is their product."""
+        taps = geometry.kernel[axis]
+        outputs = torch.arange(geometry.output_size(axis, length), device=device)
+        positions = (outputs * geometry.stride[axis] - geometry.before[axis])[:, None]
+        positions = positions + torch.arange(taps, device=device) * geometry.dilation[axis]
+        inside = ((positions >= 0) & (positions < length)).sum(1)
+        # Zero padding gives 0 where nothing is inside, whatever the ratio.
+        return taps / inside.clamp(min=1).to(torch.float64)

@@ -1,0 +1,103 @@
+"""The outputs of a convolution, cut into regions by how far their windows leave the image.
+
+An output whose window lies in the image is interior; the others are invalid. Along one axis an output's
+displacement is how many taps of its window lie before the image (negative) or after it (positive): the way back
+to the nearest complete window, in steps of the dilation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from diff_conv2d.arguments import Geometry
+
+__all__ = ["Run", "assemble", "cut_by_displacement", "cut_by_validity", "valid_convolution"]
+
+
+class Run(NamedTuple):
+    """Consecutive outputs of one axis, `start` to `stop - 1`, that have their displacement in common.
+
+    Where outputs are only told apart as interior and invalid, `displacement` is 0, -1 or 1.
+    """
+
+    displacement: int
+    start: int
+    stop: int
+
+
+def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int) -> Tensor:
+    """torch's convolution of an image that is complete already: no padding."""
+    convolve = (F.conv1d, F.conv2d, F.conv3d)[len(geometry.kernel) - 1]
+    return convolve(input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
+
+
+def cut_by_displacement(geometry: Geometry, axis: int, length: int) -> list[Run]:
+    """All outputs of an axis as runs of equal displacement.
+
+    Example:
+        >>> cut_by_displacement(Geometry((5,), (1,), (1,), (2,), (2,)), 0, 8)
+        [Run(displacement=-2, start=0, stop=1), Run(displacement=-1, start=1, stop=2),
+         Run(displacement=0, start=2, stop=6), Run(displacement=1, start=6, stop=7),
+         Run(displacement=2, start=7, stop=8)]
+    """
+    stride, dilation, before = geometry.stride[axis], geometry.dilation[axis], geometry.before[axis]
+    span = geometry.span(axis)
+    runs: list[Run] = []
+    for output in range(geometry.output_size(axis, length)):
+        start = output * stride - before
+        # Taps at start, start + d, ... < 0 number ceil(-start / d); those at or beyond the length, likewise.
+        missing_before = max(0, -(start // dilation))
+        missing_after = max(0, -((length - start - span) // dilation))
+        displacement = missing_after - missing_before
+        if runs and runs[-1].displacement == displacement:
+            runs[-1] = runs[-1]._replace(stop=output + 1)
+        else:
+            runs.append(Run(displacement, output, output + 1))
+    return runs
+
+
+def cut_by_validity(geometry: Geometry, axis: int, length: int) -> list[Run]:
+    """All outputs of an axis as at most three runs: invalid at the low end, interior, invalid at the high end.
+
+    Example:
+        >>> cut_by_validity(Geometry((5,), (1,), (1,), (2,), (2,)), 0, 8)
+        [Run(displacement=-1, start=0, stop=2), Run(displacement=0, start=2, stop=6),
+         Run(displacement=1, start=6, stop=8)]
+    """
+    size = geometry.output_size(axis, length)
+    stride, before = geometry.stride[axis], geometry.before[axis]
+    # Output o is interior if 0 <= o * stride - before and o * stride - before + span <= length.
+    first = min(-(-before // stride), size)
+    last = min(max((length - geometry.span(axis) + before) // stride + 1, first), size)
+    runs = [Run(-1, 0, first), Run(0, first, last), Run(1, last, size)]
+    return [run for run in runs if run.stop > run.start]
+
+
+def assemble(
+    cuts: Sequence[list[Run]], convolve: Callable[[tuple[Run, ...]], Tensor], split_invalid: bool = True
+) -> Tensor:
+    """One output from those of its regions.
+
+    Args:
+        cuts: for each axis, its outputs cut into runs.
+        convolve: gives the outputs of a region, which is one run for each axis.
+        split_invalid: cut what is invalid along one axis also along the axes after it. Otherwise an image has
+            four strips (top and bottom over the whole width, left and right between them) and its interior.
+    """
+
+    def region(runs: tuple[Run, ...]) -> Tensor:
+        axis = len(runs)
+        if axis == len(cuts):
+            return convolve(runs)
+        choices = cuts[axis]
+        if not split_invalid and any(run.displacement for run in runs):
+            choices = [Run(0, choices[0].start, choices[-1].stop)]
+        parts = [region((*runs, run)) for run in choices]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, axis - len(cuts))
+
+    return region(())
