@@ -28,7 +28,7 @@ ifdef OWN_VENV
 env: $(STAMP) ## Make the environment .venv from exp_requirements.txt (nothing to do when current)
 
 # The stamp is written last: an install that was interrupted is taken up again.
-$(STAMP): exp_requirements.txt pyproject.toml
+$(STAMP): exp_requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another: make env PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip

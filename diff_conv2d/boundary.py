@@ -34,6 +34,9 @@ class Boundary(ABC):
     ) -> Tensor:
         """Convolve a batch of images, (N, C, ...), every axis of which has at least one sample."""
 
+    def check(self, axes: int) -> None:  # noqa: B027  # most modes have nothing to check
+        """Reject options that do not fit this number of spatial axes; a layer asks at its construction."""
+
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
         """Shape of the extra kernels that a layer of this mode trains for invalid outputs; None for none."""
         return None

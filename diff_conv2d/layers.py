@@ -35,6 +35,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     def _set_mode(self, name: str, options: Mapping[str, Any]) -> None:
         """Take up a boundary mode; new edge kernels start as copies of the kernel."""
         self._mode = boundary(name, **options)
+        self._mode.check(len(self.kernel_size))
         self.padding_mode = name  # type: ignore[assignment]  # torch knows four names
         self.register_parameter("edge_weight", None)
         self.register_parameter("edge_bias", None)

@@ -144,10 +144,9 @@ class _Polynomial(AxisExtension):
 
     degree: int | Sequence[int] | None = None
 
-    def __post_init__(self) -> None:
-        """Check what can be checked without an image."""
+    def check(self, axes: int) -> None:
+        """See `Boundary`."""
         if self.degree is not None:
-            axes = len(self.degree) if isinstance(self.degree, Sequence) else 1
             per_axis("degree", self.degree, axes, minimum=0)
 
     def default_degree(self, kernel: int) -> int:

@@ -1,0 +1,169 @@
+import copy
+import pickle
+
+import pytest
+import torch
+from problems import PROBLEMS
+from torch import nn
+
+import diff_conv2d
+from diff_conv2d.functional import DiffConv2d
+from diff_conv2d.layers import DiffConv2dLayer
+
+LAYERS = {1: diff_conv2d.Conv1d, 2: diff_conv2d.Conv2d, 3: diff_conv2d.Conv3d}
+TORCH = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+IMAGE = torch.randn(2, 4, 6, 7, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_torchs_modes_are_torchs_to_the_bit(problem, mode):
+    inner, outer = problem.channels
+    results = []
+    for layers in (TORCH, LAYERS):
+        torch.manual_seed(1)
+        layer = layers[problem.axes](inner, outer, problem.kernel, **problem.arguments, padding_mode=mode)
+        image = problem.tensors(torch.float32)[0].requires_grad_()
+        output = layer(image)
+        output.square().sum().backward()
+        results.append((output, image.grad, layer.weight.grad, layer.bias.grad))
+    for torchs, ours in zip(*results, strict=True):
+        assert torch.equal(torchs, ours)
+
+
+@pytest.mark.parametrize("mode", diff_conv2d.MODES)
+def test_state_dict_initialisation_and_signature_are_torchs(mode):
+    torch.manual_seed(0)
+    torchs = nn.Conv2d(4, 6, (3, 5), 2, (1, 2), 1, 2, True)
+    torch.manual_seed(0)
+    ours = diff_conv2d.Conv2d(4, 6, (3, 5), 2, (1, 2), 1, 2, True, mode)
+    for name, value in torchs.state_dict().items():
+        assert torch.equal(ours.state_dict()[name], value)
+    ours.load_state_dict(torchs.state_dict())
+    assert isinstance(ours, nn.Conv2d)
+    assert ours(IMAGE).shape == torchs(IMAGE).shape
+    assert ours.padding_mode == mode
+
+
+def test_extra_repr():
+    assert repr(diff_conv2d.Conv2d(2, 4, 3, padding=1, padding_mode="zeros")) == repr(nn.Conv2d(2, 4, 3, padding=1))
+    layer = diff_conv2d.Conv2d(2, 4, 3, padding=1, degree=(1, 2))
+    assert repr(layer).endswith("padding=(1, 1), padding_mode=diff, degree=(1, 2))")
+    assert "train_edge_kernel=True" in repr(DiffConv2dLayer(2, 4, 3, train_edge_kernel=True))
+
+
+def test_layer_follows_its_attributes():
+    """Libraries that make a network dense change stride, padding and dilation after construction."""
+    layer = diff_conv2d.Conv2d(4, 4, 3, stride=2, padding=1)
+    layer.stride, layer.padding, layer.dilation = (1, 1), (2, 2), (2, 2)
+    expected = diff_conv2d.conv2d(IMAGE, layer.weight, layer.bias, padding=2, dilation=2)
+    assert torch.equal(layer(IMAGE), expected)
+
+
+@pytest.mark.parametrize("optimized_for", ["memory", "speed"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("keep", [True, False])
+def test_paper_layer_is_its_function(keep, bias, optimized_for):
+    layer = DiffConv2dLayer(4, 6, 3, groups=2, bias=bias, keep_img_grad_at_invalid=keep, optimized_for=optimized_for)
+    expected = DiffConv2d(3).conv2d(IMAGE, layer.weight, groups=2)
+    if bias:
+        expected = expected + layer.bias.view(-1, 1, 1)
+    torch.testing.assert_close(layer(IMAGE), expected)
+
+
+@pytest.mark.parametrize("optimized_for", ["memory", "speed"])
+def test_edge_kernel_and_edge_bias_act_at_invalid_outputs(optimized_for):
+    layer = DiffConv2dLayer(4, 6, 3, train_edge_kernel=True, optimized_for=optimized_for)
+    assert torch.equal(layer.edge_weight, layer.weight)
+    assert torch.equal(layer.edge_bias, layer.bias)
+    torch.testing.assert_close(layer(IMAGE), diff_conv2d.conv2d(IMAGE, layer.weight, layer.bias, padding=1))
+    with torch.no_grad():
+        layer.edge_weight.zero_()
+        layer.edge_bias.fill_(5.0)
+    output = layer(IMAGE)
+    interior = nn.functional.conv2d(IMAGE, layer.weight, layer.bias)
+    torch.testing.assert_close(output[..., 1:-1, 1:-1], interior)
+    output[..., 1:-1, 1:-1] = 5.0
+    assert torch.equal(output, torch.full_like(output, 5.0))
+
+
+def test_checkpoints_of_the_authors_load():
+    torch.manual_seed(0)
+    weight, edge_weight, bias = torch.randn(6, 4, 3, 3), torch.randn(6, 4, 3, 3), torch.randn(6)
+    network = nn.Sequential(DiffConv2dLayer(4, 6, 3, bias=True), nn.ReLU())
+    network.load_state_dict({"0.inter_layer.weight": weight, "0.inter_layer.bias": bias})
+    assert torch.equal(network[0].weight, weight)
+    assert torch.equal(network[0].bias, bias)
+
+    layer = DiffConv2dLayer(4, 6, 3, bias=False, train_edge_kernel=True)
+    layer.load_state_dict({"inter_layer.weight": weight, "edge_layer.weight": edge_weight})
+    expected = DiffConv2d(3).conv2d(IMAGE, weight, edge_kernel=edge_weight)
+    torch.testing.assert_close(layer(IMAGE), expected)
+
+    layer = DiffConv2dLayer(4, 6, 3, train_edge_kernel=True)
+    theirs = {"inter_layer.weight": weight, "inter_layer.bias": bias, "edge_layer.weight": edge_weight}
+    with pytest.warns(UserWarning, match="authors' code trains but never adds"):
+        layer.load_state_dict({**theirs, "edge_layer.bias": 2 * bias})
+    assert torch.equal(layer.edge_bias, 2 * bias)
+    # A key that is missing or not ours is still torch's error.
+    with pytest.raises(RuntimeError, match="Unexpected key"):
+        DiffConv2dLayer(4, 6, 3).load_state_dict(theirs)
+    with pytest.raises(RuntimeError, match="Missing key"):
+        layer.load_state_dict({"inter_layer.weight": weight})
+
+
+def test_torch_checkpoint_starts_the_edge_kernel():
+    source = nn.Conv2d(4, 6, 3)
+    layer = DiffConv2dLayer(4, 6, 3, train_edge_kernel=True)
+    layer.load_state_dict(source.state_dict())
+    assert torch.equal(layer.edge_weight, source.weight)
+    assert torch.equal(layer.edge_bias, source.bias)
+
+
+def test_deepcopy_and_pickle():
+    for layer in (diff_conv2d.Conv2d(4, 2, 3, padding=1, degree=1), DiffConv2dLayer(4, 2, 3, train_edge_kernel=True)):
+        for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+            assert torch.equal(twin(IMAGE), layer(IMAGE))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"in_channels": 0}, ValueError, "in_channels must be at least 1, got 0"),
+        ({"out_channels": -1}, ValueError, "out_channels must be at least 1, got -1"),
+        ({"out_channels": 2.0}, TypeError, "out_channels must be an integer, got 2.0"),
+        ({"kernel_size": 0}, ValueError, "kernel_size must be at least 1 along every axis, got 0"),
+        ({"kernel_size": (3, 3, 3)}, ValueError, r"kernel_size must have one value or 2, .* got \(3, 3, 3\)"),
+        ({"groups": 3}, ValueError, "groups must divide in_channels, got groups=3 and in_channels=4"),
+        ({"groups": 0}, ValueError, "groups must be at least 1, got 0"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+@pytest.mark.parametrize("layer", [diff_conv2d.Conv2d, DiffConv2dLayer])
+def test_errors_at_construction(layer, arguments, error, message):
+    with pytest.raises(error, match=message):
+        layer(**{"in_channels": 4, "out_channels": 4, "kernel_size": 3, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"stride": 0}, ValueError, "stride must be at least 1"),
+        ({"dilation": (1, 0)}, ValueError, "dilation must be at least 1"),
+        ({"padding": "some"}, ValueError, "padding must be 'same', 'valid'"),
+        ({"padding": "same", "stride": 2}, ValueError, "padding='same' is not defined for strided"),
+        ({"padding_mode": "constant"}, ValueError, "padding_mode must be one of"),
+        ({"degree": "two"}, TypeError, "degree must be an integer"),
+        ({"degree": (1, 1, 1)}, ValueError, "degree must have one value or 2"),
+        ({"taps": 3}, TypeError, "padding_mode='diff' has no option 'taps'; it has degree"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_errors_of_the_general_layer_at_construction(arguments, error, message):
+    with pytest.raises(error, match=message):
+        diff_conv2d.Conv2d(**{"in_channels": 4, "out_channels": 4, "kernel_size": 3, **arguments})
+
+
+def test_unknown_optimized_for_is_rejected_at_construction():
+    with pytest.raises(ValueError, match="optimized_for must be 'memory' or 'speed', got 'fast'"):
+        DiffConv2dLayer(4, 4, 3, optimized_for="fast")
