@@ -37,6 +37,11 @@ class Geometry:
         """Samples from the first to the last that a window covers along an axis."""
         return (self.kernel[axis] - 1) * self.dilation[axis] + 1
 
+    def window(self, axis: int, first: int, stop: int) -> tuple[int, int]:
+        """The samples that outputs `first` to `stop - 1` of an axis see, as start and stop."""
+        stride, before = self.stride[axis], self.before[axis]
+        return first * stride - before, (stop - 1) * stride - before + self.span(axis)
+
     def output_size(self, axis: int, length: int) -> int:
         """Number of outputs along an axis for an image of this length."""
         extended = length + self.before[axis] + self.after[axis]

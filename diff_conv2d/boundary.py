@@ -109,10 +109,7 @@ class AxisExtension(Extension):
             interior = not any(run.displacement for run in region)
             piece = input if interior else image_at_invalid
             for axis, run in enumerate(region):
-                stride, before = geometry.stride[axis], geometry.before[axis]
-                start = run.start * stride - before
-                stop = (run.stop - 1) * stride - before + geometry.span(axis)
-                piece = self.extend_axis(piece, axis, start, stop, geometry)
+                piece = self.extend_axis(piece, axis, *geometry.window(axis, run.start, run.stop), geometry)
             if interior or edge_weight is None:
                 return valid_convolution(piece, weight, bias, geometry, groups)
             return valid_convolution(piece, edge_weight, edge_bias, geometry, groups)

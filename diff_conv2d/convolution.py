@@ -27,6 +27,7 @@ def convolve(
     """Convolve with arguments that have been parsed; the functions and the layers both end here."""
     axes = len(geometry.kernel)
     check_tensors(axes, input, weight, bias, groups)
+    _check_edge(mode.edge_weight_shape(tuple(weight.shape), geometry), weight, edge_weight, edge_bias)
     lengths = input.shape[-axes:]
     for axis, length in enumerate(lengths):
         if length < 1:
@@ -42,6 +43,20 @@ def convolve(
     return mode.convolve(input, weight, bias, geometry, groups, edge_weight, edge_bias)
 
 
+def _check_edge(
+    shape: tuple[int, ...] | None, weight: Tensor, edge_weight: Tensor | None, edge_bias: Tensor | None
+) -> None:
+    """Reject edge kernels that the mode does not take, or whose shape is not the one it takes."""
+    given = None if edge_weight is None else tuple(edge_weight.shape)
+    if given != shape:
+        expected = "None: this padding_mode has no edge kernels" if shape is None else f"of shape {shape}"
+        raise ValueError(f"edge_weight must be {expected}; got {'None' if given is None else f'shape {given}'}")
+    if shape is not None and edge_bias is not None:
+        biases = (*shape[: -weight.ndim], weight.shape[0])
+        if edge_bias.shape != biases:
+            raise ValueError(f"edge_bias must have shape {biases}, got {tuple(edge_bias.shape)}")
+
+
 def _conv(
     axes: int,
     input: Tensor,
@@ -52,13 +67,16 @@ def _conv(
     dilation: int | Sequence[int],
     groups: int,
     mode: Boundary,
+    edge_weight: Tensor | None,
+    edge_bias: Tensor | None,
 ) -> Tensor:
     check_tensors(axes, input, weight, bias, groups)
     strides = per_axis("stride", stride, axes, minimum=1)
     dilations = per_axis("dilation", dilation, axes, minimum=1)
     kernel = tuple(weight.shape[2:])
     before, after = widths_of_padding(padding, kernel, strides, dilations)
-    return convolve(input, weight, bias, Geometry(kernel, strides, dilations, before, after), groups, mode)
+    geometry = Geometry(kernel, strides, dilations, before, after)
+    return convolve(input, weight, bias, geometry, groups, mode, edge_weight, edge_bias)
 
 
 def conv1d(
@@ -71,6 +89,8 @@ def conv1d(
     groups: int = 1,
     padding_mode: PaddingMode = "diff",
     degree: int | Sequence[int] | None = None,
+    edge_weight: Tensor | None = None,
+    edge_bias: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
     """Convolve lines, (N, C, L) or (C, L); otherwise as `conv2d`.
@@ -81,7 +101,7 @@ def conv1d(
         tensor([[2., 2., 2., 2.]])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups, mode)
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias)
 
 
 def conv2d(
@@ -94,6 +114,8 @@ def conv2d(
     groups: int = 1,
     padding_mode: PaddingMode = "diff",
     degree: int | Sequence[int] | None = None,
+    edge_weight: Tensor | None = None,
+    edge_bias: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
     r"""Convolve images, with a boundary mode of choice.
@@ -119,6 +141,9 @@ def conv2d(
         padding_mode: a name of the vocabulary, see `modes`.
         degree: for 'diff' (default k - 1) and 'extrapolate' (default k // 2): degree of the polynomial, for both
             axes or one for each. Noise grows with the degree; lower it for rough or noisy images.
+        edge_weight: for 'explicit' (k * k - 1 kernels, see `Explicit`) and 'diff_explicit' (one, of the shape of
+            weight): the kernels of outputs whose window leaves the image.
+        edge_bias: their biases; none if None.
         options: further options of the mode, such as `generator` of 'random'.
 
     Returns:
@@ -138,7 +163,7 @@ def conv2d(
                 [6., 6., 6., 6.]])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups, mode)
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias)
 
 
 def conv3d(
@@ -151,6 +176,8 @@ def conv3d(
     groups: int = 1,
     padding_mode: PaddingMode = "diff",
     degree: int | Sequence[int] | None = None,
+    edge_weight: Tensor | None = None,
+    edge_bias: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
     """Convolve volumes, (N, C, D, H, W) or (C, D, H, W); otherwise as `conv2d`.
@@ -160,4 +187,4 @@ def conv3d(
         tensor([27.])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(3, input, weight, bias, stride, padding, dilation, groups, mode)
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias)

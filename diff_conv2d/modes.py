@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal, get_args
 
+from diff_conv2d import edge_kernels
 from diff_conv2d import padding_modes as modes
 from diff_conv2d.boundary import Boundary
 
@@ -19,7 +20,9 @@ PaddingMode = Literal[
     "extrapolate",
     "random",
     "partial",
+    "explicit",
     "diff",
+    "diff_explicit",
 ]
 
 MODES: dict[str, type[Boundary]] = {
@@ -31,7 +34,9 @@ MODES: dict[str, type[Boundary]] = {
     "extrapolate": modes.Extrapolate,
     "random": modes.Random,
     "partial": modes.Partial,
+    "explicit": edge_kernels.Explicit,
     "diff": modes.Diff,
+    "diff_explicit": edge_kernels.DiffExplicit,
 }
 if set(MODES) != set(get_args(PaddingMode)):
     raise ImportError("PaddingMode and MODES differ")

@@ -48,16 +48,20 @@ def cut_by_displacement(geometry: Geometry, axis: int, length: int) -> list[Run]
     stride, dilation, before = geometry.stride[axis], geometry.dilation[axis], geometry.before[axis]
     span = geometry.span(axis)
     runs: list[Run] = []
-    for output in range(geometry.output_size(axis, length)):
-        start = output * stride - before
-        # Taps at start, start + d, ... < 0 number ceil(-start / d); those at or beyond the length, likewise.
-        missing_before = max(0, -(start // dilation))
-        missing_after = max(0, -((length - start - span) // dilation))
-        displacement = missing_after - missing_before
-        if runs and runs[-1].displacement == displacement:
-            runs[-1] = runs[-1]._replace(stop=output + 1)
-        else:
-            runs.append(Run(displacement, output, output + 1))
+    for valid in cut_by_validity(geometry, axis, length):
+        if not valid.displacement:
+            runs.append(valid)
+            continue
+        for output in range(valid.start, valid.stop):
+            start = output * stride - before
+            # Taps at start, start + d, ... < 0 number ceil(-start / d); those at or beyond the length, likewise.
+            missing_before = max(0, -(start // dilation))
+            missing_after = max(0, -((length - start - span) // dilation))
+            displacement = missing_after - missing_before
+            if runs and runs[-1].displacement == displacement:
+                runs[-1] = runs[-1]._replace(stop=output + 1)
+            else:
+                runs.append(Run(displacement, output, output + 1))
     return runs
 
 

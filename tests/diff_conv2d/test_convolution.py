@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mode_cases import CASES, DETERMINISTIC, edge_kernels
 from oracle import extended_image, separable_polynomial, valid_convolution
 from problems import PROBLEMS, SMALLER_THAN_KERNEL
 from torch.autograd import gradcheck, gradgradcheck
@@ -30,12 +31,13 @@ def test_polynomial_modes_equal_the_naive_oracle(problem, mode, degree):
     torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9 * expected.abs().max().item())
 
 
-@pytest.mark.parametrize("mode", diff_conv2d.MODES)
+@pytest.mark.parametrize("mode", CASES)
 @problems
 def test_interior_and_shape_are_torchs(problem, mode):
     image, weight, bias = problem.tensors()
     expected = TORCH[problem.axes](image, weight, bias, **problem.arguments)
-    actual = CONVS[problem.axes](image, weight, bias, **problem.arguments, padding_mode=mode)
+    edge = edge_kernels(mode, problem, weight, bias, copies=False)
+    actual = CONVS[problem.axes](image, weight, bias, **problem.arguments, padding_mode=mode, **edge)
     assert actual.shape == expected.shape
     widths = widths_of_padding(problem.padding, problem.kernel, problem.stride, problem.dilation)
     inside = []
@@ -101,25 +103,33 @@ def test_laplacian_by_hand(a, b, c):
         assert torch.equal(output, torch.full((1, 5, 6), 2 * a + 2 * b))
 
 
-@pytest.mark.parametrize("mode", ["diff", "extrapolate", "symmetric", "partial", "replicate"])
+@pytest.mark.parametrize("mode", DETERMINISTIC)
 @pytest.mark.parametrize("name", ["3x3", "dilation-2", "1d-k5-stride-2-dilation-2", "even-4x2-same", "3d"])
 def test_gradients_of_first_and_second_order(name, mode):
     problem = PROBLEMS[name]
-    image, weight, bias = (tensor.requires_grad_() for tensor in problem.tensors(batch=1))
+    image, weight, bias = problem.tensors(batch=1)
+    edge = edge_kernels(mode, problem, weight, bias, copies=False)
+    inputs = tuple(tensor.requires_grad_() for tensor in (image, weight, bias, *edge.values()))
 
-    def convolve(*tensors):
-        return CONVS[problem.axes](*tensors, **problem.arguments, padding_mode=mode)
+    def convolve(image, weight, bias, edge_weight=None, edge_bias=None):
+        edge = {"edge_weight": edge_weight, "edge_bias": edge_bias}
+        return CONVS[problem.axes](image, weight, bias, **problem.arguments, padding_mode=mode, **edge)
 
-    assert gradcheck(convolve, (image, weight, bias), fast_mode=True, check_forward_ad=True)
-    assert gradgradcheck(convolve, (image, weight, bias), fast_mode=True)
+    assert gradcheck(convolve, inputs, fast_mode=True, check_forward_ad=True)
+    assert gradgradcheck(convolve, inputs, fast_mode=True)
 
 
-def test_constant_is_preserved_by_every_mode_that_has_no_zeros():
-    image = torch.full((1, 1, 6, 6), 2.0, dtype=torch.float64)
-    weight = torch.rand(1, 1, 3, 3, dtype=torch.float64)
-    for mode in set(diff_conv2d.MODES) - {"zeros", "partial"}:
-        output = diff_conv2d.conv2d(image, weight, padding=1, padding_mode=mode)
-        torch.testing.assert_close(output, torch.full_like(output, 2 * weight.sum().item()), rtol=1e-12, atol=0)
+@pytest.mark.parametrize("mode", [name for name, case in CASES.items() if case.constants])
+@problems
+def test_constants_are_preserved(problem, mode):
+    image, weight, bias = problem.tensors()
+    edge = edge_kernels(mode, problem, weight, bias)
+    convolve = CONVS[problem.axes]
+    output = convolve(torch.full_like(image, 2.0), weight, bias, **problem.arguments, padding_mode=mode, **edge)
+    expected = 2 * weight.flatten(1).sum(1) + bias
+    torch.testing.assert_close(
+        output, expected.view(-1, *[1] * problem.axes).expand_as(output), rtol=1e-10, atol=1e-10
+    )
 
 
 def test_partial_scales_what_is_left_of_the_window():

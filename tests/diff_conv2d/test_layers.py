@@ -3,6 +3,7 @@ import pickle
 
 import pytest
 import torch
+from mode_cases import CASES
 from problems import PROBLEMS
 from torch import nn
 
@@ -31,7 +32,7 @@ def test_torchs_modes_are_torchs_to_the_bit(problem, mode):
         assert torch.equal(torchs, ours)
 
 
-@pytest.mark.parametrize("mode", diff_conv2d.MODES)
+@pytest.mark.parametrize("mode", CASES)
 def test_state_dict_initialisation_and_signature_are_torchs(mode):
     torch.manual_seed(0)
     torchs = nn.Conv2d(4, 6, (3, 5), 2, (1, 2), 1, 2, True)

@@ -1,0 +1,109 @@
+"""The modes that train kernels of their own for the outputs at the edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from torch import Tensor
+
+from diff_conv2d.arguments import Geometry
+from diff_conv2d.boundary import Boundary
+from diff_conv2d.padding_modes import Diff, Zeros
+from diff_conv2d.regions import Run, assemble, cut_by_displacement, valid_convolution
+
+__all__ = ["DiffExplicit", "Explicit"]
+
+
+def _displacements(geometry: Geometry, axis: int) -> tuple[int, int]:
+    """How many taps can lie before the image and after it: ceil(padding / dilation)."""
+    dilation = geometry.dilation[axis]
+    return -(-geometry.before[axis] // dilation), -(-geometry.after[axis] // dilation)
+
+
+@dataclass(frozen=True)
+class Explicit(Boundary):
+    """One trained kernel for each displacement from the nearest complete window: nine for 3x3 with padding 1.
+
+    Where the window leaves the image by (i, j) taps, kernel (i, j) is used, on zeros outside: the taps that hang
+    over have no effect. `edge_weight` holds the k * k - 1 kernels other than the interior's, which is `weight`, in
+    row-major order of the displacement from (-k // 2, -k // 2) on: for 3x3 (-1, -1), (-1, 0), (-1, 1), (0, -1),
+    (0, 1), (1, -1), (1, 0), (1, 1).
+
+    Source: Innamorati et al. (2018), explicit boundary handling, arXiv 1805.03106. The authors of Diff compare with
+    a version of it in which the diagonal displacements (-1, -1) and (1, 1) share the interior kernel (seven kernels
+    for 3x3); here, as in the paper, each displacement has its own.
+    """
+
+    def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
+        """See `Boundary`."""
+        counts = [sum(_displacements(geometry, axis)) + 1 for axis in range(len(geometry.kernel))]
+        return (prod(counts) - 1, *weight_shape)
+
+    def convolve(
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: Geometry,
+        groups: int,
+        edge_weight: Tensor | None = None,
+        edge_bias: Tensor | None = None,
+    ) -> Tensor:
+        """See `Boundary`."""
+        axes = range(len(geometry.kernel))
+        cuts = [cut_by_displacement(geometry, axis, input.shape[axis + 2]) for axis in axes]
+        # The interior has index (low, low, ...) among all displacements, and is left out of edge_weight.
+        low, counts = [], []
+        for axis in axes:
+            before, after = _displacements(geometry, axis)
+            low.append(before)
+            counts.append(before + after + 1)
+        interior = _flat(low, counts)
+
+        def convolve(region: tuple[Run, ...]) -> Tensor:
+            piece = input
+            for axis, run in enumerate(region):
+                piece = Zeros().extend_axis(piece, axis, *geometry.window(axis, run.start, run.stop), geometry)
+            index = _flat([run.displacement + first for run, first in zip(region, low, strict=True)], counts)
+            if index == interior or edge_weight is None:
+                return valid_convolution(piece, weight, bias, geometry, groups)
+            index -= index > interior
+            own_bias = None if edge_bias is None else edge_bias[index]
+            return valid_convolution(piece, edge_weight[index], own_bias, geometry, groups)
+
+        return assemble(cuts, convolve)
+
+
+def _flat(position: list[int], shape: list[int]) -> int:
+    """The row-major index of a position."""
+    index = 0
+    for place, size in zip(position, shape, strict=True):
+        index = index * size + place
+    return index
+
+
+@dataclass(frozen=True)
+class DiffExplicit(Diff):
+    """Diff with a second trained kernel, `edge_weight`, for all invalid outputs (the paper's Diff-EBH).
+
+    The layer's `edge_weight` has the shape of `weight`. Missing from the list of methods in the authors' code, but
+    documented there as `train_edge_kernel=True` of `DiffConv2dLayer`, which is the same.
+    """
+
+    def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
+        """See `Boundary`."""
+        return weight_shape
+
+    def convolve(
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: Geometry,
+        groups: int,
+        edge_weight: Tensor | None = None,
+        edge_bias: Tensor | None = None,
+    ) -> Tensor:
+        """See `Boundary`."""
+        return self.convolve_by_region(input, weight, bias, geometry, groups, edge_weight, edge_bias)
