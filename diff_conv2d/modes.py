@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from diff_conv2d import edge_kernels
 from diff_conv2d import padding_modes as modes
 from diff_conv2d.boundary import Boundary
+from diff_conv2d.linear_prediction import LinearPrediction
 
 __all__ = ["MODES", "PaddingMode", "boundary"]
 
@@ -23,6 +24,7 @@ PaddingMode = Literal[
     "explicit",
     "diff",
     "diff_explicit",
+    "linear_prediction",
 ]
 
 MODES: dict[str, type[Boundary]] = {
@@ -37,6 +39,7 @@ MODES: dict[str, type[Boundary]] = {
     "explicit": edge_kernels.Explicit,
     "diff": modes.Diff,
     "diff_explicit": edge_kernels.DiffExplicit,
+    "linear_prediction": LinearPrediction,
 }
 if set(MODES) != set(get_args(PaddingMode)):
     raise ImportError("PaddingMode and MODES differ")

@@ -35,6 +35,7 @@ CASES = {
     "explicit": ModeCase(extends=False, constants=False),
     "diff": ModeCase(),
     "diff_explicit": ModeCase(),
+    "linear_prediction": ModeCase(linear=False),
 }
 DETERMINISTIC = [name for name, case in CASES.items() if case.deterministic]
 

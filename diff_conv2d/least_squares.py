@@ -1,0 +1,40 @@
+"""Least squares for the modes that fit themselves to the image: many small problems at once, never NaN."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["fitting_dtype", "solve_normal_equations"]
+
+
+def fitting_dtype(input: Tensor) -> torch.dtype:
+    """The precision of a fit: float64, or float32 on devices without it (Apple's)."""
+    return torch.float32 if input.device.type == "mps" else torch.float64
+
+
+def solve_normal_equations(gram: Tensor, moments: Tensor, ridge: float) -> Tensor:
+    r"""Solve ``(G + ridge * g I) W = M`` with g the mean of G's diagonal.
+
+    The ridge is relative, so that scaling the data scales nothing. Where G is zero (constant data) W is zero.
+    The solution is by Cholesky's factors, which the ridge keeps from failing: it must exceed the rounding of G,
+    some n times 2e-16 in float64.
+
+    Args:
+        gram: symmetric, positive semidefinite matrices G of shape (*, n, n).
+        moments: right-hand sides M of shape (*, n, p).
+        ridge: relative ridge, above 0.
+
+    Returns:
+        W of shape (*, n, p).
+
+    Example:
+        >>> solve_normal_equations(torch.eye(2).double() * 4, torch.tensor([[2.0], [1.0]]).double(), 1e-12)
+        tensor([[0.5000],
+                [0.2500]], dtype=torch.float64)
+    """
+    mean = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+    scale = torch.where(mean > 0, mean, 1.0)
+    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    factor, _ = torch.linalg.cholesky_ex(gram / scale + ridge * identity)
+    return torch.cholesky_solve(moments / scale, factor)
