@@ -10,6 +10,7 @@ The paper: K. Leng and J. Thiyagalingam, Padding-free Convolution based on Prese
 Characteristics of Kernels, arXiv 2309.06370.
 """
 
+from diff_conv2d.conversion import convert
 from diff_conv2d.convolution import conv1d, conv2d, conv3d
 from diff_conv2d.functional import DiffConv2d
 from diff_conv2d.layers import Conv1d, Conv2d, Conv3d, DiffConv2dLayer
@@ -27,5 +28,6 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "convert",
     "pad",
 ]

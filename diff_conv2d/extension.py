@@ -10,18 +10,34 @@ axis is a linear map of its own, the order of the axes does not matter.
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from diff_conv2d.lagrange import extrapolation_weights
 
-__all__ = ["computing_dtype", "extend_polynomial", "extend_random", "extend_symmetric", "extend_zeros"]
+__all__ = [
+    "channels_last_format",
+    "computing_dtype",
+    "extend_polynomial",
+    "extend_random",
+    "extend_symmetric",
+    "extend_zeros",
+]
 
 
 def computing_dtype(dtype: torch.dtype) -> torch.dtype:
     """The precision in which values outside an image of this dtype are computed: at least float32."""
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+
+
+def channels_last_format(input: Tensor) -> torch.memory_format | None:
+    """The memory format of an image (N, C, ...) whose channels lie next to each other; None for any other."""
+    # is_contiguous(memory_format=...) is not there under vmap; the strides are.
+    if input.ndim not in (4, 5) or input.shape[1] < 2 or input.stride(1) != 1 or input.stride(-1) < input.shape[1]:
+        return None
+    return torch.channels_last if input.ndim == 4 else torch.channels_last_3d
 
 
 def extend_polynomial(input: Tensor, dim: int, start: int, stop: int, degree: int, dilation: int = 1) -> Tensor:
@@ -43,12 +59,10 @@ def extend_polynomial(input: Tensor, dim: int, start: int, stop: int, degree: in
         >>> extend_polynomial(squares, 0, -2, 6, degree=2)
         tensor([ 4.,  1.,  0.,  1.,  4.,  9., 16., 25.])
     """
-    length = input.shape[dim]
-    low = [_outside(input, dim, s, degree, dilation, False) for s in range(-start, max(0, -stop), -1)]
-    high = [
-        _outside(input, dim, s, degree, dilation, True) for s in range(max(1, start - length + 1), stop - length + 1)
-    ]
-    return _join(input, dim, start, stop, low, high)
+    low, _, high = _split(input, dim, start, stop)
+    before = [_outside(input, dim, -position, degree, dilation, False) for position in low]
+    after = [_outside(input, dim, position + 1, degree, dilation, True) for position in high]
+    return _join(input, dim, start, stop, before, after)
 
 
 def _outside(input: Tensor, dim: int, distance: int, degree: int, dilation: int, at_end: bool) -> Tensor:
@@ -76,17 +90,36 @@ def _outside(input: Tensor, dim: int, distance: int, degree: int, dilation: int,
         samples = samples[(slice(None),) * (dim % input.ndim) + (slice(None, None, dilation),)]
     # A product and a sum rather than a matrix product: autocast and TF32 do not round them.
     dtype = computing_dtype(input.dtype)
-    column = torch.tensor(weights, dtype=dtype.to_real(), device=input.device)
+    column = torch.tensor(weights, dtype=dtype, device=input.device)
     column = column.view((-1,) + (1,) * (-dim - 1 if dim < 0 else input.ndim - dim - 1))
     return (samples.to(dtype) * column).sum(dim, keepdim=True).to(input.dtype)
 
 
-def _join(input: Tensor, dim: int, start: int, stop: int, low: list[Tensor], high: list[Tensor]) -> Tensor:
+def _split(input: Tensor, dim: int, start: int, stop: int) -> tuple[range, tuple[int, int], range]:
+    """A window's samples before the image (negative), inside it (start, stop), and after it (from 0 on).
+
+    Sizes may be symbolic under torch.compile and torch.export, so that comparisons are spelled out: min() and max()
+    would make new symbols of them.
+    """
     length = input.shape[dim]
-    first, last = max(start, 0), min(stop, length)
+    first = start if start > 0 else 0
+    last = length if stop > length else stop
+    low = range(start, stop if stop < 0 else 0) if start < 0 else range(0)
+    high = range(start - length if start > length else 0, stop - length) if stop > length else range(0)
+    return low, (first, last), high
+
+
+def _join(input: Tensor, dim: int, start: int, stop: int, low: list[Tensor], high: list[Tensor]) -> Tensor:
+    """The pieces before the image, what of the image lies in the window, and the pieces after it."""
+    _, (first, last), _ = _split(input, dim, start, stop)
+    if not low and not high:
+        return input.narrow(dim, first, last - first)
+    layout = channels_last_format(input)
+    if layout is not None:
+        # torch.cat keeps the layout if all agree on it; to bring the thin pieces into it costs next to nothing.
+        low, high = ([p.contiguous(memory_format=layout) for p in pieces] for pieces in (low, high))
     inside = [input.narrow(dim, first, last - first)] if last > first else []
-    pieces = low + inside + high
-    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim)
+    return torch.cat([*low, *inside, *high], dim)
 
 
 def extend_zeros(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
@@ -96,14 +129,14 @@ def extend_zeros(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
         >>> extend_zeros(torch.tensor([1, 2, 3]), 0, -1, 5)
         tensor([0, 1, 2, 3, 0, 0])
     """
-    length = input.shape[dim]
 
-    def zeros(count: int) -> list[Tensor]:
+    def zeros(positions: range) -> list[Tensor]:
         shape = list(input.shape)
-        shape[dim] = count
-        return [input.new_zeros(shape)] if count > 0 else []
+        shape[dim] = len(positions)
+        return [input.new_zeros(shape)] if positions else []
 
-    return _join(input, dim, start, stop, zeros(min(stop, 0) - start), zeros(stop - max(start, length)))
+    low, _, high = _split(input, dim, start, stop)
+    return _join(input, dim, start, stop, zeros(low), zeros(high))
 
 
 def extend_symmetric(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
@@ -117,13 +150,18 @@ def extend_symmetric(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
     """
     length = input.shape[dim]
 
-    def mirrored(first: int, last: int) -> list[Tensor]:
-        if last <= first:
+    def mirrored(positions: range, origin: int) -> list[Tensor]:
+        count = len(positions)
+        if count == 0:
             return []
-        period = torch.arange(first, last, device=input.device) % (2 * length)
+        if count <= length and positions.start in (-count, 0):
+            # The common case: the samples next to the edge, in reverse.
+            return [input.narrow(dim, length - count if origin else 0, count).flip(dim)]
+        period = (torch.arange(positions.start, positions.stop, device=input.device) + origin) % (2 * length)
         return [input.index_select(dim, torch.minimum(period, 2 * length - 1 - period))]
 
-    return _join(input, dim, start, stop, mirrored(start, min(stop, 0)), mirrored(max(start, length), stop))
+    low, _, high = _split(input, dim, start, stop)
+    return _join(input, dim, start, stop, mirrored(low, 0), mirrored(high, length))
 
 
 def extend_random(input: Tensor, dim: int, start: int, stop: int, generator: torch.Generator | None = None) -> Tensor:
@@ -142,20 +180,24 @@ def extend_random(input: Tensor, dim: int, start: int, stop: int, generator: tor
     """
     length = input.shape[dim]
     axes = tuple(range(2, input.ndim))
+    # torch.export knows no generators, not even None.
+    source: dict[str, Any] = {} if generator is None else {"generator": generator}
 
-    def noise(count: int, at_end: bool) -> list[Tensor]:
-        if count <= 0:
+    def noise(positions: range, at_end: bool) -> list[Tensor]:
+        count = len(positions)
+        if count == 0:
             return []
-        width = min(count + 1, length)
+        width = count + 1 if length > count else length
         band = input.narrow(dim, length - width if at_end else 0, width).to(computing_dtype(input.dtype))
         mean = band.mean(axes, keepdim=True)
         deviation = _deviation(band, mean, axes)
         shape = list(input.shape)
         shape[dim] = count
-        draws = torch.randn(shape, generator=generator, dtype=band.dtype, device=input.device)
+        draws = torch.randn(shape, **source, dtype=band.dtype, device=input.device)
         return [(mean + deviation * draws).to(input.dtype)]
 
-    return _join(input, dim, start, stop, noise(-start, False), noise(stop - length, True))
+    low, _, high = _split(input, dim, start, stop)
+    return _join(input, dim, start, stop, noise(low, False), noise(high, True))
 
 
 def _deviation(band: Tensor, mean: Tensor, axes: tuple[int, ...]) -> Tensor:

@@ -36,5 +36,20 @@ def solve_normal_equations(gram: Tensor, moments: Tensor, ridge: float) -> Tenso
     mean = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
     scale = torch.where(mean > 0, mean, 1.0)
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-    factor, _ = torch.linalg.cholesky_ex(gram / scale + ridge * identity)
+    matrix = gram / scale + ridge * identity
+    if torch.compiler.is_exporting():
+        # ONNX knows no factorisation.
+        return _eliminate(matrix, moments / scale)
+    factor, _ = torch.linalg.cholesky_ex(matrix)
     return torch.cholesky_solve(moments / scale, factor)
+
+
+def _eliminate(matrix: Tensor, moments: Tensor) -> Tensor:
+    """Solve by Gauss and Jordan's elimination, which needs no pivoting for a positive definite matrix."""
+    size = matrix.shape[-1]
+    system = torch.cat([matrix, moments], -1)
+    for step in range(size):
+        row = system[..., step : step + 1, :] / system[..., step : step + 1, step : step + 1]
+        reduced = system - system[..., :, step : step + 1] * row
+        system = torch.cat([reduced[..., :step, :], row, reduced[..., step + 1 :, :]], -2)
+    return system[..., size:]

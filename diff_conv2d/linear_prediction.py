@@ -10,6 +10,7 @@ from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
 from diff_conv2d.boundary import Extension
+from diff_conv2d.extension import channels_last_format
 from diff_conv2d.least_squares import fitting_dtype, solve_normal_equations
 
 __all__ = ["LinearPrediction"]
@@ -92,7 +93,8 @@ class LinearPrediction(Extension):
             # The high end is the low end of the mirrored image.
             high = self._outside(image.flip(dim), result.flip(dim), dim, steps, geometry.after[axis]).flip(dim)
             result = torch.cat([low, result, high], dim)
-        return result.to(input.dtype)
+        layout = channels_last_format(input) or torch.contiguous_format
+        return result.to(input.dtype).contiguous(memory_format=layout)
 
     def _outside(self, image: Tensor, grown: Tensor, dim: int, steps: tuple[int, int], width: int) -> Tensor:
         """The samples -width to -1 of `grown` along `dim`, by the models of `image`; both are (N, C, ...)."""

@@ -36,7 +36,10 @@ __all__ = ["Circular", "Diff", "Extrapolate", "Random", "Reflect", "Replicate", 
 def _torch_pad(input: Tensor, geometry: Geometry, mode: str) -> Tensor:
     """torch's own padding, which counts from the last axis."""
     ends = zip(reversed(geometry.before), reversed(geometry.after), strict=True)
-    return F.pad(input, [width for pair in ends for width in pair], mode=mode)
+    padded = F.pad(input, [width for pair in ends for width in pair], mode=mode)
+    # Of torch's modes 'circular' alone loses the layout.
+    layout = extension.channels_last_format(input) if mode == "circular" else None
+    return padded if layout is None else padded.contiguous(memory_format=layout)
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,18 @@ class Zeros(AxisExtension):
 
 
 @dataclass(frozen=True)
-class Replicate(Extension):
+class Replicate(AxisExtension):
     """The edge sample repeated: ``a a | a b c d | d d``. To the bit as torch."""
+
+    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+        """See `AxisExtension`: the polynomial of degree 0."""
+        return extension.extend_polynomial(input, geometry.dims[axis], start, stop, degree=0)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Extension`."""
+        if torch.compiler.is_compiling():
+            # torch 2.14's compiled replication_pad2d_backward fails on gradients in channels_last.
+            return super().extend(input, geometry)
         return _torch_pad(input, geometry, "replicate")
 
 

@@ -52,7 +52,7 @@ def cut_by_displacement(geometry: Geometry, axis: int, length: int) -> list[Run]
         if not valid.displacement:
             runs.append(valid)
             continue
-        for output in range(valid.start, valid.stop):
+        for output in (valid.start + i for i in range(valid.stop - valid.start)):
             start = output * stride - before
             # Taps at start, start + d, ... < 0 number ceil(-start / d); those at or beyond the length, likewise.
             missing_before = max(0, -(start // dilation))
@@ -76,9 +76,14 @@ def cut_by_validity(geometry: Geometry, axis: int, length: int) -> list[Run]:
     size = geometry.output_size(axis, length)
     stride, before = geometry.stride[axis], geometry.before[axis]
     # Output o is interior if 0 <= o * stride - before and o * stride - before + span <= length.
-    first = min(-(-before // stride), size)
-    last = min(max((length - geometry.span(axis) + before) // stride + 1, first), size)
-    runs = [Run(-1, 0, first), Run(0, first, last), Run(1, last, size)]
+    first = -(-before // stride)
+    last = (length - geometry.span(axis) + before) // stride + 1
+    # Sizes may be symbolic, as in `extension`, so that min() and max() are spelled out.
+    if last > first:
+        runs = [Run(-1, 0, first), Run(0, first, last), Run(1, last, size)]
+    else:
+        first = first if first < size else size
+        runs = [Run(-1, 0, first), Run(1, first, size)]
     return [run for run in runs if run.stop > run.start]
 
 

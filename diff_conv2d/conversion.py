@@ -1,0 +1,129 @@
+"""A network converted to another boundary mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
+
+from torch import nn
+
+from diff_conv2d.layers import Conv1d, Conv2d, Conv3d
+from diff_conv2d.modes import PaddingMode, boundary
+
+__all__ = ["convert"]
+
+_Model = TypeVar("_Model", bound=nn.Module)
+_LAYERS: dict[type[nn.Module], type[Conv1d | Conv2d | Conv3d]] = {
+    nn.Conv1d: Conv1d,
+    nn.Conv2d: Conv2d,
+    nn.Conv3d: Conv3d,
+    Conv1d: Conv1d,
+    Conv2d: Conv2d,
+    Conv3d: Conv3d,
+}
+
+
+def convert(
+    model: _Model,
+    padding_mode: PaddingMode = "diff",
+    degree: int | Sequence[int] | None = None,
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    verbose: bool = True,
+    **options: Any,
+) -> _Model:
+    """Give every convolution of a network that pads another boundary mode, in place.
+
+    Each `torch.nn.Conv1d`, `Conv2d` and `Conv3d` with padding becomes the layer of this library. It stays the same
+    object with the same Parameters, hooks, training flag, dtype and device, so that an optimizer made before goes on
+    working; a mode with edge kernels adds Parameters, which the optimizer must be told of. What is left alone:
+    convolutions without padding, transposed ones, and classes derived from torch's, whose forward is their own.
+    Converting to 'zeros' gives a network of zero padding its outputs back to the bit.
+
+    Args:
+        model: the network, or a single convolution.
+        padding_mode: a name of the vocabulary, see `modes`.
+        degree: for 'diff' and 'extrapolate', the degree for every layer. 'diff' without it is of degree 6 for the 7x7
+            stem of a ResNet, which multiplies noise by hundreds; 1 or 2 is wiser there.
+        include: only layers whose name (as in `named_modules`) matches one of these patterns, such as 'layer1.*'.
+        exclude: no layers whose name matches one of these patterns.
+        verbose: print what was changed and what was not.
+        options: further options of the mode.
+
+    Returns:
+        `model`.
+
+    Raises:
+        ValueError: if there is no such mode, or `include` or `exclude` match no convolution.
+        TypeError: if `model` is no module, or the mode has no such option.
+
+    Example:
+        >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.Conv2d(8, 8, 1))
+        >>> network = convert(network, "diff", degree=1)
+        convert: 1 convolution now has padding_mode='diff', degree=1: 0
+        convert: 1 left alone: 1 (no padding)
+        >>> network[0]
+        Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), padding_mode=diff, degree=1)
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    options = {"degree": degree, **options}
+    mode = boundary(padding_mode, **options)
+    convolutions = {
+        name: module for name, module in model.named_modules() if isinstance(module, nn.modules.conv._ConvNd)
+    }
+    included = _matching("include", include, convolutions) if include is not None else set(convolutions)
+    excluded = _matching("exclude", exclude, convolutions) if exclude is not None else set()
+    chosen, left = [], {}
+    for name, layer in convolutions.items():
+        reason = "not included" if name not in included else "excluded" if name in excluded else _why_not(layer)
+        if reason:
+            left[name] = reason
+        else:
+            # All are checked before the first is changed, so that an error leaves the network as it was.
+            mode.check(len(layer.kernel_size))
+            chosen.append(name)
+    for name in chosen:
+        layer = convolutions[name]
+        # A new class for the same object: whoever holds the layer or its Parameters goes on holding them.
+        layer.__class__ = _LAYERS[type(layer)]
+        layer._set_mode(padding_mode, options)  # type: ignore[operator]
+    if verbose:
+        given = [f"padding_mode={padding_mode!r}", *(f"{k}={v}" for k, v in options.items() if v is not None)]
+        _say(f"{_count(chosen)} now {'has' if len(chosen) == 1 else 'have'} {', '.join(given)}", chosen)
+        if left:
+            _say(f"{len(left)} left alone", [f"{name} ({reason})" for name, reason in left.items()])
+    return model
+
+
+def _why_not(layer: nn.Module) -> str | None:
+    """Why a convolution is left alone, or None."""
+    if type(layer) not in _LAYERS:
+        return f"a {type(layer).__name__}"
+    padding, kernel = layer.padding, layer.kernel_size
+    pads = max(kernel) > 1 if padding == "same" else padding != "valid" and max(padding) > 0  # type: ignore
+    return None if pads else "no padding"
+
+
+def _matching(argument: str, patterns: str | Sequence[str], names: dict[str, Any]) -> set[str]:
+    """The names that match a pattern; a pattern that matches none is a slip of the pen."""
+    found = set()
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        matches = {name for name in names if fnmatchcase(name, pattern)}
+        if not matches:
+            raise ValueError(
+                f"{argument} has {pattern!r}, which matches no convolution; there are {', '.join(names)}"
+            )
+        found |= matches
+    return found
+
+
+def _count(names: list[str]) -> str:
+    return "1 convolution" if len(names) == 1 else f"{len(names)} convolutions"
+
+
+def _say(what: str, names: list[str], most: int = 6) -> None:
+    shown = [name or "the model itself" for name in names[:most]]
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    print(f"convert: {what}" + (": " if names else "") + ", ".join(shown + more))

@@ -1,0 +1,1 @@
+"""Programs of the experiments and their parts."""

@@ -1,0 +1,1 @@
+"""Fields and images that the experiments work on."""

@@ -1,0 +1,65 @@
+"""The four fields of the filtering experiment, image by image."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from experiments.data import analytic, navier_stokes, terrain
+
+__all__ = ["FIELDS", "Image", "load_field"]
+
+# What the values of a field, and so its errors, are measured in.
+FIELDS = {
+    "chebyshev": "1",
+    "spherical_harmonics": "1",
+    "navier_stokes": "vorticity",
+    "terrain": "standard deviation of the patch",
+}
+
+
+class Image(NamedTuple):
+    """One image of a field: its order, or its number, and float64 samples, :math:`(H, W)`."""
+
+    order: int
+    samples: Tensor
+
+
+def load_field(
+    name: str, orders: Sequence[int], size: int, navier_stokes_path: Path | None = None
+) -> tuple[str, Iterator[Image]]:
+    """Load a field; what comes from a file is read at once, what is computed, image by image.
+
+    Args:
+        name: One of ``FIELDS``.
+        orders: Orders of an analytic field; numbers, from 1, of the snapshots or the patches.
+        size: Samples along each axis; the snapshots have their own.
+        navier_stokes_path: The public file of snapshots instead of the project's.
+
+    Returns:
+        Where the values come from, ``formula`` or the name of a file, and the images.
+
+    Raises:
+        ValueError: The field is unknown, or a number, a size or a file cannot be used.
+        FileNotFoundError: A file is missing.
+
+    """
+    if name not in FIELDS:
+        raise ValueError(f"fields must be of {', '.join(FIELDS)}; got {name!r}")
+    if name == "chebyshev":
+        return "formula", (Image(order, analytic.chebyshev(order, size)) for order in orders)
+    if name == "spherical_harmonics":
+        return "formula", (Image(order, analytic.spherical_harmonics(order, size)) for order in orders)
+    if name == "navier_stokes":
+        path = navier_stokes.SNAPSHOTS if navier_stokes_path is None else navier_stokes_path
+        return path.name, _numbered(name, orders, navier_stokes.load_snapshots(path))
+    return terrain.TERRAIN.name, _numbered(name, orders, terrain.terrain_patches(size))
+
+
+def _numbered(name: str, numbers: Sequence[int], images: Tensor) -> Iterator[Image]:
+    """Pick images by their number, which starts at 1."""
+    for number in numbers:
+        if not 1 <= number <= len(images):
+            raise ValueError(f"orders.{name} must lie between 1 and {len(images)}, got {number}")
+    return iter([Image(number, images[number - 1]) for number in numbers])

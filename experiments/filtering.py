@@ -1,0 +1,139 @@
+"""The filtering experiment: `python -m experiments.filtering kernel_sizes=[3]`, see configs/filtering.yaml."""
+
+import hashlib
+import sys
+from pathlib import Path
+from time import monotonic
+
+import hydra
+import numpy as np
+import pandas as pd
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+
+from experiments.edge_error import edge_errors
+from experiments.fields import FIELDS, Image, load_field
+from experiments.filtering_settings import Settings, read_settings
+from experiments.laplacian import laplacian_study
+from experiments.methods import Method, seeded
+from experiments.paths import CONFIGS
+from experiments.progress import progress_bar
+from experiments.ranking import ranking_table
+from experiments.records import write_arrays, write_table
+
+__all__ = ["chosen_methods", "load_images", "main", "measure", "random_source", "run", "sample_pictures"]
+
+
+def random_source(*key: object) -> torch.Generator:
+    """Return a generator that depends on a key alone, so that part of a run gives the numbers of the whole."""
+    digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
+    # torch seeds with 64 bits, of which it takes the sign off.
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def chosen_methods(settings: Settings, *key: object) -> dict[str, Method]:
+    """Return the methods to compare, with noise of their own for what the key names."""
+    methods = seeded(random_source("noise", settings.seed, *key))
+    return {name: methods[name] for name in settings.methods}
+
+
+def load_images(settings: Settings) -> dict[str, tuple[str, list[Image]]]:
+    """Load every field: where its values come from, and its images.
+
+    Raises:
+        ValueError: A number, a size or a file cannot be used.
+        FileNotFoundError: A file is missing.
+
+    """
+    fields = {
+        name: load_field(name, orders, settings.size, settings.navier_stokes_path)
+        for name, orders in settings.orders.items()
+    }
+    return {name: (source, list(images)) for name, (source, images) in fields.items()}
+
+
+def measure(settings: Settings, name: str, source: str, image: Image) -> list[dict[str, object]]:
+    """Measure every method and kernel size on one image of a field; one row each."""
+    rows = []
+    for size in settings.kernel_sizes:
+        key = name, image.order, size
+        shape = settings.num_kernels, size, size
+        # Drawn in float64, so that float32 sees the same kernels, rounded.
+        kernels = torch.randn(shape, generator=random_source("kernels", settings.seed, *key), dtype=torch.float64)
+        methods = chosen_methods(settings, *key)
+        errors = edge_errors(image.samples.to(settings.dtype), kernels.to(settings.dtype), methods)
+        for method, error in errors.items():
+            rows.append(
+                {
+                    "field": name,
+                    "order": image.order,
+                    "kernel_size": size,
+                    "method": method,
+                    "l1_error": error,
+                    "unit": FIELDS[name],
+                    "num_kernels": settings.num_kernels,
+                    "seed": settings.seed,
+                    "dtype": str(settings.dtype).removeprefix("torch."),
+                    "size": image.samples.shape[-1],
+                    "source": source,
+                }
+            )
+    return rows
+
+
+def sample_pictures(name: str, images: list[Image]) -> dict[str, np.ndarray]:
+    """Return four images of a field, or all if there are fewer, with about 128 samples along each axis."""
+    chosen = (
+        np.unique(np.linspace(1, len(images) - 1, 4).round().astype(int)) if len(images) > 4 else range(len(images))
+    )
+    pictures = {}
+    for image in (images[index] for index in chosen):
+        step = max(1, image.samples.shape[-1] // 125)
+        # Half precision is finer than any screen or print shows.
+        pictures[f"field/{name}/{image.order}"] = image.samples[::step, ::step].to(torch.float16).numpy()
+    return pictures
+
+
+def run(settings: Settings, images: dict[str, tuple[str, list[Image]]], console: Console) -> list[Path]:
+    """Measure everything, then write tables and pictures; return their paths."""
+    rows, pictures = [], {}
+    total = sum(len(of_field) for _, of_field in images.values())
+    with torch.inference_mode(), progress_bar(total, console) as advance:
+        for name, (source, of_field) in images.items():
+            pictures |= sample_pictures(name, of_field)
+            for image in of_field:
+                rows += measure(settings, name, source, image)
+                advance(f"{name} {image.order}")
+        laplacian, corners = laplacian_study(
+            settings.kernel_sizes, chosen_methods(settings, "laplacian"), settings.dtype
+        )
+
+    errors = pd.DataFrame(rows)
+    console.print(ranking_table(errors))
+    folder = settings.output_dir / "tables"
+    tables = {folder / "filtering.csv": errors, folder / "laplacian.csv": pd.DataFrame(laplacian)}
+    for path, table in tables.items():
+        write_table(path, table)
+    write_arrays(folder / "filtering_pictures.npz", pictures | corners)
+    return [*tables, folder / "filtering_pictures.npz"]
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="filtering")
+def main(config: DictConfig) -> None:
+    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    console, start = Console(), monotonic()
+    try:
+        settings = read_settings(config)
+        images = load_images(settings)
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"filtering: {error}")
+    paths = run(settings, images, console)
+    # Plain prints: a path must not be broken into lines.
+    for path in paths:
+        print(path)
+    print(f"Done in {monotonic() - start:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()

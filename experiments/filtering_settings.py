@@ -1,0 +1,100 @@
+"""The settings of the filtering experiment, checked once, before anything is computed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.fields import FIELDS
+from experiments.methods import METHODS
+
+__all__ = ["Settings", "read_settings"]
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+# A window, and the polynomial of its size, must fit several times into 256 samples.
+LARGEST_KERNEL = 31
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``configs/filtering.yaml`` says, in the types that the program works with."""
+
+    orders: dict[str, list[int]]
+    size: int
+    kernel_sizes: list[int]
+    methods: list[str]
+    num_kernels: int
+    seed: int
+    dtype: torch.dtype
+    navier_stokes_path: Path | None
+    output_dir: Path
+
+
+def read_settings(config: DictConfig) -> Settings:
+    """Check a configuration.
+
+    Args:
+        config: As composed from ``configs/filtering.yaml``.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ValueError: A value cannot be used; the sentence names it and what is allowed.
+
+    """
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    fields = _names("fields", values["fields"], list(FIELDS))
+    for name in fields:
+        if name not in values["orders"]:
+            raise ValueError(f"orders.{name} is missing, though fields names {name}")
+    sizes = _integers("kernel_sizes", values["kernel_sizes"])
+    if any(size % 2 == 0 or not 3 <= size <= LARGEST_KERNEL for size in sizes):
+        raise ValueError(f"kernel_sizes must be odd and from 3 to {LARGEST_KERNEL}, got {sizes}")
+    if values["dtype"] not in DTYPES:
+        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, got {values['dtype']!r}")
+    path = values["navier_stokes_path"]
+    return Settings(
+        orders={name: _integers(f"orders.{name}", values["orders"][name]) for name in fields},
+        size=_integer("size", values["size"], 2 * max(sizes) - 1),
+        kernel_sizes=sizes,
+        methods=_names("methods", values["methods"], list(METHODS)),
+        num_kernels=_integer("num_kernels", values["num_kernels"], 1),
+        seed=_integer("seed", values["seed"], 0),
+        dtype=DTYPES[values["dtype"]],
+        navier_stokes_path=None if path is None else Path(str(path)).expanduser(),
+        output_dir=Path(str(values["output_dir"])).expanduser(),
+    )
+
+
+def _integer(key: str, value: object, least: int) -> int:
+    """Return an integer, or refuse what is not one or too small."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{key} must be an integer of at least {least}, got {value!r}")
+    return value
+
+
+def _integers(key: str, value: object) -> list[int]:
+    """Return a list of different integers above 0."""
+    return [_integer(f"each of {key}", item, 1) for item in _different(key, value)]
+
+
+def _names(key: str, value: object, allowed: list[str]) -> list[str]:
+    """Return a list of different names of a vocabulary."""
+    names = _different(key, value)
+    for name in names:
+        if name not in allowed:
+            raise ValueError(f"{key} must be of {', '.join(allowed)}; got {name!r}")
+    return names
+
+
+def _different(key: str, value: object) -> list[Any]:
+    """Return a list that holds something, and nothing twice."""
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"{key} must be a list of at least one item, as in {key}=[...], got {value!r}")
+    if any(value.count(item) > 1 for item in value):
+        raise ValueError(f"{key} must not hold an item twice, got {value}")
+    return value

@@ -1,0 +1,49 @@
+"""The compared methods, each a function of an image and a kernel."""
+
+from collections.abc import Callable
+from functools import partial
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from diff_conv2d import conv2d
+
+__all__ = ["METHODS", "Method", "seeded"]
+
+# (N, C, H, W) or (C, H, W), convolved with (O, C, k, k) to an output of the image's height and width.
+Method = Callable[[Tensor, Tensor], Tensor]
+
+# Named as in the library, in the order of the paper. Modes that train their kernels, as explicit boundary
+# handling does, have no answer for a kernel that is given.
+METHODS: MappingProxyType[str, Method] = MappingProxyType(
+    {
+        "zeros": partial(conv2d, padding="same", padding_mode="zeros"),
+        "reflect": partial(conv2d, padding="same", padding_mode="reflect"),
+        "replicate": partial(conv2d, padding="same", padding_mode="replicate"),
+        "circular": partial(conv2d, padding="same", padding_mode="circular"),
+        "symmetric": partial(conv2d, padding="same", padding_mode="symmetric"),
+        "extrapolate": partial(conv2d, padding="same", padding_mode="extrapolate"),
+        "random": partial(conv2d, padding="same", padding_mode="random"),
+        "partial": partial(conv2d, padding="same", padding_mode="partial"),
+        "diff": partial(conv2d, padding="same", padding_mode="diff"),
+    }
+)
+
+
+def seeded(generator: torch.Generator) -> dict[str, Method]:
+    """Return the methods, with the noise of random padding drawn from a generator.
+
+    Args:
+        generator: Source of the noise; it moves on with every call.
+
+    Returns:
+        The methods by name, in the order of ``METHODS``.
+
+    Example:
+        >>> image, kernel = torch.ones(1, 4, 4), torch.ones(1, 1, 3, 3)
+        >>> seeded(torch.Generator().manual_seed(0))["diff"](image, kernel).unique()
+        tensor([9.])
+
+    """
+    return {**METHODS, "random": partial(METHODS["random"], generator=generator)}

@@ -1,0 +1,1 @@
+"""Programs that prepare data, collect results and draw figures."""

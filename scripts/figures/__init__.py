@@ -1,0 +1,1 @@
+"""Figures: each program reads tables of results and draws one of them."""

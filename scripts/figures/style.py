@@ -1,0 +1,114 @@
+"""How figures look: labels, order and colours of the methods, fonts, and files that are the same every time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.records import replacing
+
+__all__ = ["METHODS", "PAGE_WIDTH", "RC", "MethodStyle", "in_order", "place", "save"]
+
+# Inches, between the margins of a letter or A4 page. Font sizes below are as printed at this width.
+PAGE_WIDTH = 7.2
+
+RC: dict[str, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 8,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "ytick.minor.width": 0.4,
+    "axes.grid": False,
+    # Letters as TrueType outlines: publishers refuse the default, type 3.
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "savefig.dpi": 200,
+}
+
+
+@dataclass(frozen=True)
+class MethodStyle:
+    """How a method is drawn in every figure."""
+
+    label: str
+    color: str
+    linestyle: str
+    marker: str
+    # Open markers and dashes tell methods of one family apart where their lines coincide.
+    filled: bool = True
+    width: float = 1.0
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """Arguments for matplotlib's plot."""
+        return {
+            "label": self.label,
+            "color": self.color,
+            "linestyle": self.linestyle,
+            "linewidth": self.width,
+            "marker": self.marker,
+            "markersize": 3.0,
+            "markeredgewidth": 0.7,
+            "markerfacecolor": self.color if self.filled else "white",
+        }
+
+
+# Okabe and Ito's palette, which people of every colour vision tell apart, and two greys. Names as in the paper
+# where it has one. This order is the order of legends; lines are drawn in reverse, so that Diff lies on top.
+METHODS = {
+    "diff": MethodStyle("Diff", "#000000", "-", "o", width=1.6),
+    "adaptive": MethodStyle("Adapt", "#CC79A7", "-", "P", width=1.4),
+    "extrapolate": MethodStyle("Extr", "#0072B2", "-", "s"),
+    "replicate": MethodStyle("Repl", "#D55E00", "-", "^"),
+    "reflect": MethodStyle("Refl", "#009E73", "-", "v"),
+    "symmetric": MethodStyle("Symm", "#E69F00", "--", "D", filled=False),
+    "circular": MethodStyle("Circ", "#56B4E9", "-", "<"),
+    "zeros": MethodStyle("Zero", "#666666", "-", "X"),
+    "partial": MethodStyle("Part", "#666666", "--", "d", filled=False),
+    "random": MethodStyle("Rand", "#AAAAAA", ":", "."),
+    "linear_prediction": MethodStyle("LinPred", "#CC79A7", "--", "p", filled=False),
+    "explicit": MethodStyle("EBH", "#009E73", "-.", "*"),
+    "diff_explicit": MethodStyle("Diff-EBH", "#000000", "--", "o", filled=False),
+}
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Sort names of methods as in ``METHODS``.
+
+    Raises:
+        ValueError: A method has no style yet.
+
+    """
+    names = set(names)
+    if unknown := sorted(names - METHODS.keys()):
+        raise ValueError(f"no label and colour for the method {unknown[0]!r}: add it to {__name__}.METHODS")
+    return [name for name in METHODS if name in names]
+
+
+def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Add axes at a place in inches, counted from the figure's top left corner."""
+    total_width, total_height = figure.get_size_inches()
+    bottom = total_height - top - height
+    return figure.add_axes((left / total_width, bottom / total_height, width / total_width, height / total_height))
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure as PDF and PNG, in one move each, and return their paths.
+
+    The same tables give the same bytes: dates and versions are left out of the files.
+    """
+    paths = [folder / f"{name}.pdf", folder / f"{name}.png"]
+    dates = {"pdf": {"CreationDate": None, "Creator": None, "Producer": None}, "png": {"Software": None}}
+    for path in paths:
+        kind = path.suffix[1:]
+        with replacing(path) as partial:
+            figure.savefig(partial, format=kind, metadata=dates[kind])
+    return paths

@@ -1,0 +1,65 @@
+"""Tables of results, as the figures read them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["FIGURES", "TABLES", "read_arrays", "read_table"]
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+TABLES, FIGURES = RESULTS / "tables", RESULTS / "figures"
+
+
+def read_table(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
+    """Read a table.
+
+    Args:
+        path: The CSV file.
+        columns: What it must hold at least.
+        command: What makes it, for who does not have it.
+
+    Returns:
+        The table.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is empty, or a column is missing.
+
+    """
+    _check_exists(path, command)
+    try:
+        table = pd.read_csv(path)
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame()
+    missing = [column for column in columns if column not in table]
+    if missing or table.empty:
+        lack = f"has no column {missing[0]}" if missing else "has no rows"
+        raise ValueError(f"the table {path} {lack}; `{command}` makes it again")
+    return table
+
+
+def read_arrays(path: Path, command: str) -> dict[str, np.ndarray]:
+    """Read the named arrays of a NumPy archive.
+
+    Args:
+        path: The file, ``.npz``.
+        command: What makes it, for who does not have it.
+
+    Returns:
+        The arrays by name.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+
+    """
+    _check_exists(path, command)
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _check_exists(path: Path, command: str) -> None:
+    """Tell who has no such file how to make it."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no table {path}; `{command}` makes it")
