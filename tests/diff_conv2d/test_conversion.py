@@ -1,0 +1,167 @@
+import copy
+
+import pytest
+import timm
+import torch
+import torchvision
+from mode_cases import CASES
+from torch import nn
+
+import diff_conv2d
+from diff_conv2d import convert
+
+IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+NETWORKS = {
+    "resnet18": {},
+    "vgg11_bn": {},
+    "densenet121": {},
+    "mobilenet_v3_small": {},
+    "efficientnet_b0": {},
+    "convnext_tiny": {},
+    "googlenet": {"init_weights": False, "aux_logits": False},
+    "regnet_y_400mf": {},
+    "shufflenet_v2_x0_5": {},
+    "squeezenet1_1": {},
+    "fcn_resnet50": {"weights_backbone": None},
+    "deeplabv3_resnet50": {"weights_backbone": None},
+    "r3d_18": {},
+    "timm/resnet10t": {},
+}
+
+
+def make(name):
+    torch.manual_seed(0)
+    if name.startswith("timm/"):
+        return timm.create_model(name.removeprefix("timm/"))
+    return torchvision.models.get_model(name, weights=None, **NETWORKS[name])
+
+
+def outputs(network, name):
+    images = torch.randn(2, 3, 4, 32, 32, generator=torch.Generator().manual_seed(0)) if name == "r3d_18" else IMAGES
+    output = network(images)
+    return output["out"] if isinstance(output, dict) else output
+
+
+def small_network():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 7, 2, 3),
+        nn.Conv2d(8, 8, 1),
+        nn.Conv2d(8, 8, 3, padding="same", groups=8, padding_mode="reflect"),
+        nn.Conv2d(8, 8, 3),
+        nn.ConvTranspose2d(8, 4, 3, padding=1),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_train_after_conversion_and_load_torchs_checkpoints(name):
+    network = make(name).train()
+    checkpoint = copy.deepcopy(network.state_dict())
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-4)
+    convert(network, "diff", degree=2, verbose=False)
+    padded = [m for m in network.modules() if isinstance(m, nn.modules.conv._ConvNd) and max(m.padding) > 0]
+    assert padded
+    assert all(type(m).__module__ == "diff_conv2d.layers" and m.padding_mode == "diff" for m in padded)
+    network.load_state_dict(checkpoint)
+    before = padded[0].weight.detach().clone()
+    output = outputs(network, name)
+    output.square().mean().backward()
+    optimizer.step()
+    assert output.isfinite().all()
+    assert all(p.isfinite().all() and (p.grad is None or p.grad.isfinite().all()) for p in network.parameters())
+    assert not torch.equal(padded[0].weight, before)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "squeezenet1_1"])
+def test_back_to_zeros_restores_the_outputs_to_the_bit(name):
+    network = make(name).eval()
+    with torch.inference_mode():
+        expected = outputs(network, name)
+        convert(network, "diff", verbose=False)
+        assert not torch.equal(outputs(network, name), expected)
+        convert(network, "zeros", verbose=False)
+        assert torch.equal(outputs(network, name), expected)
+
+
+@pytest.mark.parametrize("mode", CASES)
+def test_layers_stay_the_same_objects(mode):
+    network = small_network().double().eval()
+    calls = []
+    network[0].register_forward_hook(lambda *_: calls.append(mode))
+    layers, parameters = list(network), dict(network.named_parameters())
+    assert convert(network, mode, verbose=False, **CASES[mode].options) is network
+    assert [id(layer) for layer in network] == [id(layer) for layer in layers]
+    for name, parameter in parameters.items():
+        assert dict(network.named_parameters())[name] is parameter
+    assert not any(layer.training for layer in network)
+    assert [type(layer).__module__.split(".")[0] for layer in network] == ["diff_conv2d", "torch"] * 2 + ["torch"]
+    edge = network[0].edge_weight
+    assert edge is None or edge.dtype == torch.float64
+    assert network(torch.rand(1, 3, 16, 16, dtype=torch.float64)).isfinite().all()
+    assert calls == [mode]
+
+
+def test_converted_layer_is_the_layer_of_the_library():
+    network = small_network()
+    convert(network, "extrapolate", degree=1, verbose=False)
+    made = diff_conv2d.Conv2d(3, 8, 7, 2, 3, padding_mode="extrapolate", degree=1)
+    made.load_state_dict(network[0].state_dict())
+    assert repr(made) == repr(network[0])
+    assert torch.equal(made(IMAGES), network[0](IMAGES))
+    assert torch.equal(copy.deepcopy(network)(IMAGES), network(IMAGES))
+
+
+def test_a_single_convolution_can_be_the_model(capsys):
+    layer = nn.Conv1d(2, 2, 3, padding=1)
+    assert type(convert(layer)) is diff_conv2d.Conv1d
+    assert capsys.readouterr().out == "convert: 1 convolution now has padding_mode='diff': the model itself\n"
+
+
+def test_says_what_it_changed_and_what_not(capsys):
+    convert(small_network(), "diff", degree=2)
+    assert capsys.readouterr().out.splitlines() == [
+        "convert: 2 convolutions now have padding_mode='diff', degree=2: 0, 2",
+        "convert: 3 left alone: 1 (no padding), 3 (no padding), 4 (a ConvTranspose2d)",
+    ]
+
+
+def test_derived_classes_are_left_alone():
+    class Standardised(nn.Conv2d):
+        """A layer with a forward of its own."""
+
+    network = nn.Sequential(Standardised(3, 8, 3, padding=1), diff_conv2d.DiffConv2dLayer(8, 8, 3))
+    types = [type(layer) for layer in network]
+    convert(network, "replicate", verbose=False)
+    assert [type(layer) for layer in network] == types
+
+
+def test_include_and_exclude_by_name():
+    network = nn.ModuleDict({"stem": nn.Conv2d(3, 3, 7, padding=3), "body": small_network()})
+    convert(network, "diff", exclude="stem", verbose=False)
+    assert type(network["stem"]) is nn.Conv2d
+    assert type(network["body"][2]) is diff_conv2d.Conv2d
+    convert(network, "replicate", include=["stem", "body.0"], verbose=False)
+    assert [network["stem"].padding_mode, network["body"][0].padding_mode] == ["replicate"] * 2
+    assert network["body"][2].padding_mode == "diff"
+    with pytest.raises(
+        ValueError, match=r"include has 'layer1.\*', which matches no convolution; there are stem, body.0"
+    ):
+        convert(network, include="layer1.*")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"padding_mode": "mirror"}, ValueError, "padding_mode must be one of"),
+        ({"padding_mode": "zeros", "degree": 1}, TypeError, "has no option 'degree'"),
+        ({"degree": (1, 2, 3)}, ValueError, "degree must have one value or 2"),
+        ({"model": "resnet18"}, TypeError, "model must be a torch.nn.Module, got str"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_errors_leave_the_network_as_it_was(arguments, error, message):
+    network = small_network()
+    with pytest.raises(error, match=message):
+        convert(**{"model": network, **arguments})
+    assert all(type(layer).__module__.startswith("torch.") for layer in network)
