@@ -19,6 +19,8 @@ class ModeCase:
     linear: bool = True
     #: A constant image stays constant outside.
     constants: bool = True
+    #: It treats the axes alike: transposing the image transposes the result.
+    axes_alike: bool = True
     #: Two calls give the same.
     deterministic: bool = True
 
@@ -35,7 +37,7 @@ CASES = {
     "explicit": ModeCase(extends=False, constants=False),
     "diff": ModeCase(),
     "diff_explicit": ModeCase(),
-    "linear_prediction": ModeCase(linear=False),
+    "linear_prediction": ModeCase(linear=False, axes_alike=False),
 }
 DETERMINISTIC = [name for name, case in CASES.items() if case.deterministic]
 

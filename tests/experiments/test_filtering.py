@@ -260,21 +260,21 @@ def test_another_seed_draws_other_kernels():
 # Tables, ranking, progress
 
 
-@pytest.mark.parametrize("broken", ["to_csv", "replace"])
-def test_an_interrupted_write_leaves_the_old_table(broken, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("owner", "function"), [(pd.DataFrame, "to_csv"), (Path, "replace")])
+def test_an_interrupted_write_leaves_the_old_table(owner, function, monkeypatch, tmp_path):
     path = tmp_path / "table.csv"
     write_table(path, pd.DataFrame({"value": [1.0]}))
     old = path.read_text()
 
-    def interrupt(table, target, **_):
-        Path(target).write_text("half a li")
+    def interrupt(written, target, **_):
+        if function == "to_csv":
+            target.write_text("half a li")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(*((pd.DataFrame, "to_csv") if broken == "to_csv" else (Path, "replace")), interrupt)
+    monkeypatch.setattr(owner, function, interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_table(path, pd.DataFrame({"value": [2.0]}))
-    if broken == "to_csv":
-        assert path.read_text() == old
+    assert path.read_text() == old
     assert [entry.name for entry in tmp_path.iterdir()] == ["table.csv"]
 
 

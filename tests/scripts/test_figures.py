@@ -79,7 +79,8 @@ def test_letters_are_readable_and_nothing_overlaps(figure):
     texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
     ticks = [tick for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) for tick in _ticks_beyond_limits(axis)]
     hidden = {label for tick in ticks for label in (tick.label1, tick.label2)}
-    boxes = [(t.get_text(), t.get_window_extent()) for t in texts if t not in hidden]
+    texts = [t for t in texts if t not in hidden]
+    boxes = [(t.get_text(), t.get_window_extent()) for t in texts]
     assert len(boxes) > 100
     assert min(t.get_fontsize() for t in texts) >= 7
     for text, box in boxes:
@@ -89,6 +90,10 @@ def test_letters_are_readable_and_nothing_overlaps(figure):
         assert figure.bbox.fully_containsy(box.y1), text
     for (one, box), (two, other) in itertools.combinations(boxes, 2):
         assert not box.overlaps(other), f"{one!r} overlaps {two!r}"
+    for ax, text in itertools.product(figure.axes, texts):
+        assert text in ax.texts or not text.get_window_extent().overlaps(ax.bbox), text
+    for one, two in itertools.combinations(figure.axes, 2):
+        assert not one.bbox.overlaps(two.bbox)
 
 
 def _ticks_beyond_limits(axis):
