@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from diff_conv2d.layers import Conv1d, Conv2d, Conv3d
 from diff_conv2d.modes import PaddingMode, boundary
+from diff_conv2d.modules import Conv1d, Conv2d, Conv3d
 
 __all__ = ["convert"]
 

@@ -9,7 +9,13 @@ from torch import nn
 
 import diff_conv2d
 from diff_conv2d.functional import DiffConv2d
-from diff_conv2d.layers import DiffConv2dLayer
+from diff_conv2d.layers import (
+    DiffConv2dLayer,
+    ExplicitConv2dLayer,
+    ExtraConv2dLayer,
+    PartConv2dLayer,
+    RandConv2dLayer,
+)
 
 LAYERS = {1: diff_conv2d.Conv1d, 2: diff_conv2d.Conv2d, 3: diff_conv2d.Conv3d}
 TORCH = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -70,6 +76,27 @@ def test_paper_layer_is_its_function(keep, bias, optimized_for):
     if bias:
         expected = expected + layer.bias.view(-1, 1, 1)
     torch.testing.assert_close(layer(IMAGE), expected)
+
+
+@pytest.mark.parametrize(
+    ("layer", "mode"),
+    [
+        (ExtraConv2dLayer, "extrapolate"),
+        (RandConv2dLayer, "random"),
+        (PartConv2dLayer, "partial"),
+        (ExplicitConv2dLayer, "explicit"),
+    ],
+)
+def test_the_papers_other_layers_are_names_of_modes(layer, mode):
+    torch.manual_seed(0)
+    theirs = layer(4, 6, 5, groups=2, bias=False)
+    torch.manual_seed(0)
+    ours = diff_conv2d.Conv2d(4, 6, 5, padding="same", groups=2, bias=False, padding_mode=mode)
+    outputs = []
+    for module in (theirs, ours):
+        torch.manual_seed(1)
+        outputs.append(module(IMAGE))
+    assert torch.equal(*outputs)
 
 
 @pytest.mark.parametrize("optimized_for", ["memory", "speed"])
