@@ -18,9 +18,6 @@ _LAYERS: dict[type[nn.Module], type[Conv1d | Conv2d | Conv3d]] = {
     nn.Conv1d: Conv1d,
     nn.Conv2d: Conv2d,
     nn.Conv3d: Conv3d,
-    Conv1d: Conv1d,
-    Conv2d: Conv2d,
-    Conv3d: Conv3d,
 }
 
 
@@ -38,7 +35,8 @@ def convert(
     Each `torch.nn.Conv1d`, `Conv2d` and `Conv3d` with padding becomes the layer of this library. It stays the same
     object with the same Parameters, hooks, training flag, dtype and device, so that an optimizer made before goes on
     working; a mode with edge kernels adds Parameters, which the optimizer must be told of. What is left alone:
-    convolutions without padding, transposed ones, and classes derived from torch's, whose forward is their own.
+    convolutions without padding, transposed ones, and classes derived from torch's with a forward of their own (a
+    derived class without one, as torchvision's `Conv3DSimple`, becomes the plain layer).
     Converting to 'zeros' gives a network of zero padding its outputs back to the bit.
 
     Args:
@@ -87,7 +85,7 @@ def convert(
     for name in chosen:
         layer = convolutions[name]
         # A new class for the same object: whoever holds the layer or its Parameters goes on holding them.
-        layer.__class__ = _LAYERS[type(layer)]
+        layer.__class__ = _layer_class(layer)  # type: ignore[assignment]
         layer._set_mode(padding_mode, options)  # type: ignore[operator]
     if verbose:
         given = [f"padding_mode={padding_mode!r}", *(f"{k}={v}" for k, v in options.items() if v is not None)]
@@ -97,9 +95,21 @@ def convert(
     return model
 
 
+def _layer_class(layer: nn.Module) -> type[Conv1d | Conv2d | Conv3d] | None:
+    """The layer of this library that does what this one does, but for the boundary; None if there is none."""
+    for torchs, ours in _LAYERS.items():
+        if type(layer) is ours:
+            return ours
+        if isinstance(layer, torchs):
+            methods = ("forward", "_conv_forward")
+            same = all(getattr(type(layer), name) is getattr(torchs, name) for name in methods)
+            return ours if same and not isinstance(layer, nn.modules.lazy.LazyModuleMixin) else None
+    return None
+
+
 def _why_not(layer: nn.Module) -> str | None:
     """Why a convolution is left alone, or None."""
-    if type(layer) not in _LAYERS:
+    if _layer_class(layer) is None:
         return f"a {type(layer).__name__}"
     padding, kernel = layer.padding, layer.kernel_size
     pads = max(kernel) > 1 if padding == "same" else padding != "valid" and max(padding) > 0  # type: ignore

@@ -9,7 +9,7 @@ import hydra
 import numpy as np
 import pandas as pd
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from experiments.edge_error import edge_errors
@@ -20,7 +20,7 @@ from experiments.methods import Method, seeded
 from experiments.paths import CONFIGS
 from experiments.progress import progress_bar
 from experiments.ranking import ranking_table
-from experiments.records import write_arrays, write_table
+from experiments.records import replacing, write_arrays, write_table
 
 __all__ = ["chosen_methods", "load_images", "main", "measure", "random_source", "run", "sample_pictures"]
 
@@ -129,6 +129,8 @@ def main(config: DictConfig) -> None:
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"filtering: {error}")
     paths = run(settings, images, console)
+    with replacing(settings.output_dir / "runs" / "filtering" / "config.yaml") as partial:
+        partial.write_text(OmegaConf.to_yaml(config), encoding="utf-8")
     # Plain prints: a path must not be broken into lines.
     for path in paths:
         print(path)

@@ -64,13 +64,13 @@ def test_networks_train_after_conversion_and_load_torchs_checkpoints(name):
     assert padded
     assert all(type(m).__module__ == "diff_conv2d.modules" and m.padding_mode == "diff" for m in padded)
     network.load_state_dict(checkpoint)
-    before = padded[0].weight.detach().clone()
     output = outputs(network, name)
     output.square().mean().backward()
     optimizer.step()
     assert output.isfinite().all()
     assert all(p.isfinite().all() and (p.grad is None or p.grad.isfinite().all()) for p in network.parameters())
-    assert not torch.equal(padded[0].weight, before)
+    # Some networks start with blocks that are switched off, so not every layer gets a gradient.
+    assert any(layer.weight.grad.abs().max() > 0 for layer in padded)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "squeezenet1_1"])
@@ -126,14 +126,18 @@ def test_says_what_it_changed_and_what_not(capsys):
     ]
 
 
-def test_derived_classes_are_left_alone():
+def test_derived_classes_are_converted_only_without_a_forward_of_their_own():
     class Standardised(nn.Conv2d):
-        """A layer with a forward of its own."""
+        def forward(self, input):
+            return self._conv_forward(input, self.weight - self.weight.mean(), self.bias)
 
-    network = nn.Sequential(Standardised(3, 8, 3, padding=1), diff_conv2d.DiffConv2dLayer(8, 8, 3))
-    types = [type(layer) for layer in network]
+    class Plain(nn.Conv2d):
+        def __init__(self, channels):
+            super().__init__(channels, channels, 3, padding=1)
+
+    network = nn.Sequential(Standardised(3, 8, 3, padding=1), diff_conv2d.DiffConv2dLayer(8, 8, 3), Plain(8))
     convert(network, "replicate", verbose=False)
-    assert [type(layer) for layer in network] == types
+    assert [type(layer) for layer in network] == [Standardised, diff_conv2d.DiffConv2dLayer, diff_conv2d.Conv2d]
 
 
 def test_include_and_exclude_by_name():

@@ -228,13 +228,19 @@ def test_a_run_leaves_its_tables_its_pictures_and_its_configuration(monkeypatch,
     with np.load(tmp_path / "tables" / "filtering_pictures.npz") as pictures:
         assert pictures["field/terrain/11"].shape == (40, 40)
         assert pictures["laplacian/zoom/3/diff"].shape == (10, 10)
-    assert "num_kernels: 2" in (tmp_path / "runs" / "filtering" / ".hydra" / "config.yaml").read_text()
+    kept = tmp_path / "runs" / "filtering" / "config.yaml"
+    assert "num_kernels: 2\n" in kept.read_text()
 
     printed = capsys.readouterr().out
     assert str(tmp_path / "tables" / "filtering.csv") in printed.splitlines()
     assert "replicate" in printed
     assert sum("chebyshev" in line or "terrain" in line for line in printed.splitlines()) <= 6
     assert not list(tmp_path.rglob("*.partial"))
+
+    # The configuration stays that of the tables.
+    with pytest.raises(SystemExit):
+        run_program(monkeypatch, "num_kernels=0", f"output_dir={tmp_path}")
+    assert "num_kernels: 2\n" in kept.read_text()
 
 
 def test_a_part_of_a_run_gives_the_numbers_of_the_whole():
