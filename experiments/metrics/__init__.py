@@ -1,0 +1,1 @@
+"""What is measured of a trained network, and where in the image."""

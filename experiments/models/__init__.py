@@ -1,0 +1,1 @@
+"""Networks, built for a task and converted to a boundary mode."""

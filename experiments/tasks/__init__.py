@@ -1,0 +1,1 @@
+"""What a network is trained for: loss, metrics and pictures of each task."""

@@ -1,0 +1,109 @@
+"""What the tasks share: a network, its optimizer, a loss for each batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Batch", "Task", "TrainingDivergedError"]
+
+Batch = tuple[Tensor, Tensor]
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss is no longer a number."""
+
+
+class Task(L.LightningModule):
+    """A network with a loss; a subclass says which, and what is measured.
+
+    Args:
+        network: the network to train.
+        optimizer: makes an optimizer of parameters.
+        scheduler: makes a learning-rate schedule of an optimizer, stepped after each epoch; None for none.
+        padding_mode: the network's boundary mode, for messages.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        scheduler: Callable[..., Any] | None,
+        padding_mode: str,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.padding_mode = padding_mode
+        self._optimizer, self._scheduler = optimizer, scheduler
+
+    def forward(self, images: Tensor) -> Any:
+        """The network's output."""
+        return self.network(images)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The loss of a batch."""
+        raise NotImplementedError
+
+    def measure(self, batch: Batch) -> None:
+        """Add a batch to the metrics of the validation or the test that is running."""
+        raise NotImplementedError
+
+    def results(self) -> dict[str, dict[str, float]]:
+        """By metric, by region, what has been measured since the last call."""
+        raise NotImplementedError
+
+    def picture(self, batch: Batch) -> Tensor:
+        """Inputs, predictions and targets of some images side by side, (N, 3, H, W) between 0 and 1."""
+        raise NotImplementedError
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Return the loss; stop when it is no number."""
+        loss = self.loss(batch)
+        if not bool(loss.detach().isfinite()):
+            raise TrainingDivergedError(
+                f"the loss is {loss.item()} in epoch {self.current_epoch}, batch {batch_index}, with "
+                f"padding_mode={self.padding_mode!r}; try a lower padding.degree (0 is 'replicate'), a lower "
+                "optimizer.lr or trainer.gradient_clip_val=1"
+            )
+        self.log("train/loss", loss, prog_bar=True, logger=False, batch_size=len(batch[0]))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Measure a batch."""
+        options = {"prog_bar": True, "logger": False, "sync_dist": True, "batch_size": len(batch[0])}
+        self.log("validation/loss", self.loss(batch), **options)
+        self.measure(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of the whole image; the regions are for the test."""
+        for metric, regions in self.results().items():
+            self.log(f"validation/{metric}", regions["whole"], prog_bar=True, logger=False, sync_dist=True)
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        """Measure a batch."""
+        self.measure(batch)
+
+    def on_test_epoch_end(self) -> None:
+        """Keep the results for the record."""
+        self.test_results = self.results()
+
+    def configure_optimizers(self) -> Any:
+        """As configured."""
+        optimizer = self._optimizer(self.network.parameters())
+        if self._scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self._scheduler(optimizer)}
+
+
+def side_by_side(images: Tensor, *others: Tensor) -> Tensor:
+    """Pictures next to each other, each scaled to its own range, as three channels."""
+
+    def shown(image: Tensor) -> Tensor:
+        image = image.float()
+        low, high = image.amin((1, 2, 3), keepdim=True), image.amax((1, 2, 3), keepdim=True)
+        scaled = (image - low) / (high - low).clamp(min=1e-6)
+        return scaled.expand(-1, 3, -1, -1) if scaled.shape[1] == 1 else scaled[:, :3]
+
+    return torch.cat([shown(picture) for picture in (images, *others)], 3)

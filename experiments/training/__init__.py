@@ -1,0 +1,1 @@
+"""How a network is trained: run folders, order of data, checkpoints, history, loggers."""

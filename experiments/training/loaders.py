@@ -1,0 +1,61 @@
+"""Batches in an order that depends on the seed and the epoch alone."""
+
+import lightning as L
+import torch
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from experiments.data.splits import Splits
+
+__all__ = ["Loaders"]
+
+
+class Loaders(L.LightningDataModule):
+    """The loaders of a data set.
+
+    Every epoch has a loader of its own, seeded by the run's seed and the epoch's number, so that a run which is
+    taken up again sees what it would have seen, also from worker processes.
+
+    Args:
+        splits: the data.
+        batch_size: images of a batch, on each device.
+        seed: the run's seed.
+        workers: processes that load; 0 loads in the training process.
+    """
+
+    def __init__(self, splits: Splits, batch_size: int, seed: int, workers: int = 0) -> None:
+        super().__init__()
+        self.splits, self.batch_size, self.seed, self.workers = splits, batch_size, seed, workers
+
+    def _loader(self, dataset: Dataset, epoch: int | None) -> DataLoader:
+        training, trainer = epoch is not None, self.trainer
+        sampler: DistributedSampler = DistributedSampler(
+            dataset,
+            num_replicas=trainer.world_size if trainer else 1,
+            rank=trainer.global_rank if trainer else 0,
+            shuffle=training,
+            seed=self.seed,
+            # Normalisation by batch would see a last batch of one image as constant.
+            drop_last=training,
+        )
+        sampler.set_epoch(epoch or 0)
+        return DataLoader(
+            dataset,
+            self.batch_size,
+            sampler=sampler,
+            drop_last=training,
+            num_workers=self.workers,
+            generator=torch.Generator().manual_seed(1_000_003 * self.seed + (epoch or 0)),
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def train_dataloader(self) -> DataLoader:
+        """Shuffled anew for the epoch that begins."""
+        return self._loader(self.splits.train, self.trainer.current_epoch if self.trainer else 0)
+
+    def val_dataloader(self) -> DataLoader:
+        """In order."""
+        return self._loader(self.splits.validation, None)
+
+    def test_dataloader(self) -> DataLoader:
+        """In order."""
+        return self._loader(self.splits.test, None)

@@ -1,0 +1,92 @@
+"""The folder of a run: a fixed place for fixed settings, used by one process at a time."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.records import replacing
+
+__all__ = ["RunFolder", "RunInUseError", "is_first_process", "run_name"]
+
+# What decides a result, and so the folder. Anything else (logger, progress, output) may change between attempts.
+DECISIVE = ("data", "model", "padding", "optimizer", "scheduler", "trainer", "batch_size")
+
+
+class RunInUseError(RuntimeError):
+    """Another process works on the same run."""
+
+
+def is_first_process() -> bool:
+    """Whether this process is the only one of the run or its rank 0."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+def run_name(config: DictConfig) -> Path:
+    """The folder of these settings below the folder of runs: data, model, padding with its options, seed.
+
+    A short hash of everything decisive ends the name, so that a run with other settings has another folder.
+    """
+    decisive = OmegaConf.to_container(OmegaConf.masked_copy(config, list(DECISIVE)), resolve=False)
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
+    given = {key: value for key, value in config.padding.items() if key != "mode" and value is not None}
+    options = [f"{key}={_short(value)}" for key, value in given.items()]
+    padding = "-".join([config.padding.mode, *options])
+    return Path(config.data.name, config.model.name, padding, f"seed{config.seed}-{digest}")
+
+
+def _short(value: Any) -> str:
+    return "x".join(map(str, value)) if OmegaConf.is_list(value) else str(value)
+
+
+class RunFolder:
+    """One run's files: config.yaml, history.csv, checkpoints, record.json when done, failure.json when failed.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.record, self.failure = path / "record.json", path / "failure.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out; the lock ends with the process, however it ends.
+
+        Raises:
+            RunInUseError: another process is in.
+        """
+        if not is_first_process():
+            yield
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with filelock.FileLock(self.path / ".lock", timeout=0):
+                yield
+        except filelock.Timeout as error:
+            raise RunInUseError(f"another process works on this run, {self.path}; wait for it or stop it") from error
+
+    def clear(self) -> None:
+        """Remove everything but the lock: the run is to be run again from its start."""
+        for entry in self.path.iterdir():
+            if entry.name != ".lock":
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def write_json(self, path: Path, content: dict[str, Any]) -> None:
+        """Write a file of the folder in one move."""
+        with replacing(path) as partial:
+            partial.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+    def write_config(self, config: DictConfig) -> None:
+        """Keep the settings as composed, with references such as ${repository:data} as they are written."""
+        with replacing(self.path / "config.yaml") as partial:
+            partial.write_text(OmegaConf.to_yaml(config, resolve=False))

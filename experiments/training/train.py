@@ -1,0 +1,158 @@
+"""One training run from its configuration to its record."""
+
+import logging
+import platform
+import warnings
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+import lightning as L
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import RichProgressBar
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from experiments.data.splits import Splits
+from experiments.models.build import build_model
+from experiments.tasks.classification import Classification
+from experiments.tasks.segmentation import Segmentation
+from experiments.tasks.super_resolution import SuperResolution
+from experiments.tasks.task import Task
+from experiments.training.callbacks import EpochSeed, History, Pictures, WaitingTime
+from experiments.training.checkpoints import checkpoint_callback, newest_checkpoint
+from experiments.training.loaders import Loaders
+from experiments.training.loggers import TolerantWandb
+from experiments.training.run_folder import RunFolder, is_first_process
+
+__all__ = ["build_task", "train"]
+
+
+def build_task(config: DictConfig, data: Splits) -> Task:
+    """The network, its boundary mode, loss and metrics, for a data set."""
+    # The weights depend on the seed alone, whatever was drawn before.
+    torch.manual_seed(config.seed)
+    options = OmegaConf.to_container(config.model.options, resolve=True)
+    padding = OmegaConf.to_container(config.padding, resolve=True)
+    network = build_model(config.model.name, options, padding, data)
+    scheduler = instantiate(config.scheduler) if config.scheduler else None
+    arguments = network, instantiate(config.optimizer), scheduler, config.padding.mode
+    if data.task == "classification":
+        return Classification(*arguments)
+    if data.task == "segmentation":
+        return Segmentation(*arguments, num_classes=len(data.classes), ignore_index=data.ignore_index)
+    return SuperResolution(*arguments)
+
+
+def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, Any]:
+    """Train and test, or go on with a run that was stopped; write the record and return it.
+
+    Args:
+        config: the settings, as composed.
+        folder: the run's folder, locked by this process.
+        console: where to say what happens.
+
+    Raises:
+        ValueError: settings do not fit together.
+        FileNotFoundError: data is missing.
+        TrainingDivergedError: the loss is no number.
+    """
+    _hush()
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    data = instantiate(OmegaConf.masked_copy(config.data, [k for k in config.data if k != "name"]))
+    task = build_task(config, data)
+    if is_first_process():
+        folder.write_config(config)
+    checkpoint = newest_checkpoint(folder.checkpoints)
+    if checkpoint is not None:
+        console.print(f"going on from {checkpoint}", highlight=False, soft_wrap=True)
+
+    logger = _logger(config, folder)
+    history, waiting = History(folder.path / "history.csv", console), WaitingTime()
+    callbacks = [EpochSeed(config.seed), history, waiting, Pictures(), checkpoint_callback(folder.checkpoints)]
+    if console.is_terminal and is_first_process():
+        callbacks.append(RichProgressBar(leave=False))
+    options = OmegaConf.to_container(config.trainer, resolve=True)
+    trainer = L.Trainer(
+        **options,
+        logger=logger or False,
+        callbacks=callbacks,
+        default_root_dir=folder.path,
+        enable_progress_bar=console.is_terminal and is_first_process(),
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        reload_dataloaders_every_n_epochs=1,
+    )
+    loaders = Loaders(data, config.batch_size, config.seed, config.workers)
+    start = monotonic()
+    trainer.fit(task, datamodule=loaders, ckpt_path=checkpoint, weights_only=True)
+    seconds = monotonic() - start
+    trainer.test(task, datamodule=loaders, verbose=False)
+    record = {
+        "run": str(folder.path.name),
+        "data": config.data.name,
+        "model": config.model.name,
+        "method": config.padding.mode,
+        "padding": OmegaConf.to_container(config.padding, resolve=True),
+        "seed": config.seed,
+        "experiment": config.experiment_name,
+        "epochs": trainer.max_epochs,
+        "parameters": sum(p.numel() for p in task.network.parameters()),
+        "train_images": len(data.train),
+        "test_images": len(data.test),
+        "results": task.test_results,
+        "fit_seconds": round(seconds, 2),
+        "waiting_share": round(waiting.share, 4),
+        "environment": _environment(trainer),
+    }
+    if trainer.is_global_zero:
+        folder.write_json(folder.record, record)
+        if isinstance(logger, TolerantWandb):
+            flat = {f"test/{m}/{r}": v for m, regions in task.test_results.items() for r, v in regions.items()}
+            logger.summarise(flat)
+    return record
+
+
+def _logger(config: DictConfig, folder: RunFolder) -> TolerantWandb | None:
+    if config.logger.name == "csv" or not is_first_process():
+        return None
+    group = config.experiment_name or f"{config.data.name}-{config.model.name}"
+    return TolerantWandb(
+        mode=config.logger.mode,
+        project=config.logger.project,
+        folder=folder.path,
+        group=group,
+        name=f"{config.padding.mode}-seed{config.seed}",
+        config=OmegaConf.to_container(config, resolve=False),
+    )
+
+
+def _environment(trainer: L.Trainer) -> Mapping[str, Any]:
+    """What a number of this run depends on beside its settings."""
+    cuda = trainer.strategy.root_device.type == "cuda"
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "lightning": L.__version__,
+        "device": torch.cuda.get_device_name() if cuda else f"CPU {platform.machine()}",
+        "devices": trainer.world_size,
+        "threads": torch.get_num_threads(),
+        "precision": str(trainer.precision),
+    }
+
+
+def _hush() -> None:
+    """Keep Lightning to what a user can act on."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message in (
+        ".*does not have many workers.*",
+        ".*GPU available but not used.*",
+        ".*number of training batches.*smaller than the logging interval.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*LeafSpec.*",
+        ".*treespec.*",
+    ):
+        warnings.filterwarnings("ignore", message=message)
