@@ -88,8 +88,9 @@ class AxisExtension(Extension):
         edge_weight: Tensor | None = None,
         edge_bias: Tensor | None = None,
         keep_img_grad_at_invalid: bool = True,
+        hold_padded_copy: bool = False,
     ) -> Tensor:
-        """The same convolution without a padded copy: the interior from the image, the rest strip by strip.
+        """The same convolution region by region: the interior from the image, the rest strip by strip.
 
         Args:
             input: images (N, C, ...).
@@ -100,16 +101,24 @@ class AxisExtension(Extension):
             edge_weight: kernel of invalid outputs; `weight` if None.
             edge_bias: bias of invalid outputs where `edge_weight` is given.
             keep_img_grad_at_invalid: let the gradient of invalid outputs reach the image.
+            hold_padded_copy: continue the whole image once and cut the strips from it, which is faster; otherwise
+                each strip is continued by itself, and no padded copy of the image is ever held.
         """
         sizes = input.shape[2:]
         cuts = [cut_by_validity(geometry, axis, length) for axis, length in enumerate(sizes)]
         image_at_invalid = input if keep_img_grad_at_invalid else input.detach()
+        padded = self.extend(image_at_invalid, geometry) if hold_padded_copy else None
 
         def convolve(region: tuple[Run, ...]) -> Tensor:
             interior = not any(run.displacement for run in region)
-            piece = input if interior else image_at_invalid
+            ready = None if interior else padded
+            piece = ready if ready is not None else input if interior else image_at_invalid
             for axis, run in enumerate(region):
-                piece = self.extend_axis(piece, axis, *geometry.window(axis, run.start, run.stop), geometry)
+                start, stop = geometry.window(axis, run.start, run.stop)
+                if ready is not None:
+                    piece = piece.narrow(geometry.dims[axis], start + geometry.before[axis], stop - start)
+                else:
+                    piece = self.extend_axis(piece, axis, start, stop, geometry)
             if interior or edge_weight is None:
                 return valid_convolution(piece, weight, bias, geometry, groups)
             return valid_convolution(piece, edge_weight, edge_bias, geometry, groups)

@@ -121,7 +121,15 @@ def diff_conv2d(
     if optimized_for == "speed" and edge_weight is None and (keep_img_grad_at_invalid or not input.requires_grad):
         return Diff().convolve(input, weight, bias, geometry, groups)
     return Diff().convolve_by_region(
-        input, weight, bias, geometry, groups, edge_weight, edge_bias, keep_img_grad_at_invalid
+        input,
+        weight,
+        bias,
+        geometry,
+        groups,
+        edge_weight,
+        edge_bias,
+        keep_img_grad_at_invalid,
+        hold_padded_copy=optimized_for == "speed",
     )
 
 
