@@ -1,6 +1,7 @@
-"""A data set as every part of the training sees it."""
+"""What a training run needs to know about a data set, whatever the data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from torch.utils.data import Dataset
 
@@ -11,35 +12,51 @@ TASKS = ("classification", "segmentation", "super_resolution")
 
 @dataclass(frozen=True)
 class Splits:
-    """Training, validation and test data of one task.
+    """The three fixed parts of a data set, and what a network has to fit.
 
-    Items are pairs of an image, float32 (C, H, W), and a target: a class, int64 scalar (classification); a class for
-    each pixel, int64 (H, W) (segmentation); or a clear image, float32 (1, H, W) (super-resolution).
+    An item is a pair of an image, float32, :math:`(C, H, W)`, and a target:
+
+    - classification: the index of a class, int64, a scalar;
+    - segmentation: the index of a class at each pixel, int64, :math:`(H, W)`;
+    - super_resolution: the clear image, float32, :math:`(1, H, W)`.
 
     Args:
-        task: one of ``TASKS``.
-        train: training data.
-        validation: data to watch the training by.
-        test: held-out data, for the result.
-        in_channels: channels of an image.
-        image_size: height and width of an image.
-        classes: names of the classes, by number.
-        ignore_index: a target that counts in neither loss nor metrics.
+        task: One of ``TASKS``.
+        train: Items that a network learns from; the only part that may be augmented.
+        validation: Items that settings and the best epoch are chosen by.
+        test: Items that results are reported on.
+        in_channels: Channels :math:`C` of an image.
+        image_size: Rows and columns of an image, the halo included where there is one.
+        classes: Names of the classes, in the order of their indices; empty for super-resolution.
+        ignore_index: Target of pixels that neither loss nor metrics count, or ``None``.
 
     Raises:
-        ValueError: the task is unknown.
+        ValueError: The parts do not fit together, or one of them is empty.
+
+    Example:
+        >>> import torch
+        >>> from torch.utils.data import TensorDataset
+        >>> part = TensorDataset(torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]))
+        >>> splits = Splits("classification", part, part, part, 1, (8, 8), classes=("land", "sea"))
+        >>> len(splits.classes)
+        2
     """
 
     task: str
-    train: Dataset
-    validation: Dataset
-    test: Dataset
+    train: Dataset[Any]
+    validation: Dataset[Any]
+    test: Dataset[Any]
     in_channels: int
     image_size: tuple[int, int]
     classes: tuple[str, ...] = ()
     ignore_index: int | None = None
 
-    def __post_init__(self) -> None:
-        """Check the task."""
+    def __post_init__(self):
         if self.task not in TASKS:
-            raise ValueError(f"task must be one of {', '.join(TASKS)}; got {self.task!r}")
+            raise ValueError(f"task must be one of {', '.join(TASKS)}, got {self.task!r}")
+        if (self.task == "super_resolution") == bool(self.classes):
+            raise ValueError(f"{self.task} with {len(self.classes)} classes: only super_resolution has none")
+        for field in fields(self):
+            part = getattr(self, field.name)
+            if isinstance(part, Dataset) and len(part) == 0:  # type: ignore[arg-type]
+                raise ValueError(f"the {field.name} part of the data set has no items")
