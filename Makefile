@@ -48,6 +48,10 @@ lint: env ## Check style (ruff) and types (mypy, strict)
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
+.PHONY: train
+train: env ## Train a ResNet-18 with Diff on the embedded data: ARGS="padding=replicate seed=1"
+	$(RUN) train.py padding=diff model=resnet18 $(ARGS)
+
 .PHONY: reproduce-filtering figures
 reproduce-filtering: env ## The paper's filtering experiment: tables, then its figure
 	$(RUN) -m experiments.filtering $(ARGS)

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from experiments.paths import CONFIGS, REPOSITORY
-from experiments.training.run_folder import RunFolder, RunInUseError, is_first_process, run_name
+from experiments.training.run_folder import RunFolder, RunInUseError, data_name, is_first_process, run_name
 
 __all__ = ["main"]
 
@@ -30,7 +30,7 @@ def main(config: DictConfig) -> None:
     console = Console()
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     folder = RunFolder(REPOSITORY.joinpath(config.runs_dir) / run_name(config))
-    title = f"{config.data.name} {config.model.name} {config.padding.mode} seed {config.seed}"
+    title = f"{data_name(config)} {config.model.name} {config.padding.mode} seed {config.seed}"
     try:
         with folder.locked():
             if config.force and is_first_process():

@@ -1,6 +1,7 @@
 """Held-out regions: blocks of columns with a gap between them, and the windows that lie inside."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def split_columns(blocks: Iterable[Block], gap: int) -> dict[str, list[tuple[int
         {'train': [(0, 90)], 'validation': [], 'test': [(110, 200)]}
     """
     blocks = list(blocks)
-    if any(left[2] != right[1] for left, right in zip(blocks, blocks[1:], strict=False)):
+    if any(left[2] != right[1] for left, right in pairwise(blocks)):
         raise ValueError(f"blocks must follow each other without a hole, got {blocks}")
     columns: dict[str, list[tuple[int, int]]] = {split: [] for split in SPLITS}
     for number, (split, start, stop) in enumerate(blocks):
@@ -47,9 +48,7 @@ def split_columns(blocks: Iterable[Block], gap: int) -> dict[str, list[tuple[int
     return columns
 
 
-def window_corners(
-    rows: tuple[int, int], columns: Iterable[tuple[int, int]], size: int, stride: int
-) -> np.ndarray:
+def window_corners(rows: tuple[int, int], columns: Iterable[tuple[int, int]], size: int, stride: int) -> np.ndarray:
     """List the top left corners of all square windows that lie inside stretches of columns.
 
     Args:

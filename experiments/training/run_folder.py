@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.records import replacing
 
-__all__ = ["RunFolder", "RunInUseError", "is_first_process", "run_name"]
+__all__ = ["RunFolder", "RunInUseError", "data_name", "is_first_process", "run_name"]
 
 # What decides a result, and so the folder. Anything else (logger, progress, output) may change between attempts.
 DECISIVE = ("data", "model", "padding", "optimizer", "scheduler", "trainer", "batch_size")
@@ -29,6 +29,11 @@ def is_first_process() -> bool:
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
+def data_name(config: DictConfig) -> str:
+    """The name of the data set: that of the function that makes it."""
+    return config.data._target_.rpartition(".")[2]
+
+
 def run_name(config: DictConfig) -> Path:
     """The folder of these settings below the folder of runs: data, model, padding with its options, seed.
 
@@ -39,7 +44,7 @@ def run_name(config: DictConfig) -> Path:
     given = {key: value for key, value in config.padding.items() if key != "mode" and value is not None}
     options = [f"{key}={_short(value)}" for key, value in given.items()]
     padding = "-".join([config.padding.mode, *options])
-    return Path(config.data.name, config.model.name, padding, f"seed{config.seed}-{digest}")
+    return Path(data_name(config), config.model.name, padding, f"seed{config.seed}-{digest}")
 
 
 def _short(value: Any) -> str:

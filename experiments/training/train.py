@@ -24,7 +24,7 @@ from experiments.training.callbacks import EpochSeed, History, Pictures, Waiting
 from experiments.training.checkpoints import checkpoint_callback, newest_checkpoint
 from experiments.training.loaders import Loaders
 from experiments.training.loggers import TolerantWandb
-from experiments.training.run_folder import RunFolder, is_first_process
+from experiments.training.run_folder import RunFolder, data_name, is_first_process
 
 __all__ = ["build_task", "train"]
 
@@ -61,7 +61,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     _hush()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    data = instantiate(OmegaConf.masked_copy(config.data, [k for k in config.data if k != "name"]))
+    data = instantiate(config.data)
     task = build_task(config, data)
     if is_first_process():
         folder.write_config(config)
@@ -93,7 +93,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     trainer.test(task, datamodule=loaders, verbose=False)
     record = {
         "run": str(folder.path.name),
-        "data": config.data.name,
+        "data": data_name(config),
         "model": config.model.name,
         "method": config.padding.mode,
         "padding": OmegaConf.to_container(config.padding, resolve=True),
@@ -119,7 +119,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
 def _logger(config: DictConfig, folder: RunFolder) -> TolerantWandb | None:
     if config.logger.name == "csv" or not is_first_process():
         return None
-    group = config.experiment_name or f"{config.data.name}-{config.model.name}"
+    group = config.experiment_name or f"{data_name(config)}-{config.model.name}"
     return TolerantWandb(
         mode=config.logger.mode,
         project=config.logger.project,
