@@ -29,7 +29,9 @@ env: $(STAMP) ## Make the environment .venv from exp_requirements.txt (nothing t
 
 # The stamp is written last: an install that was interrupted is taken up again.
 $(STAMP): exp_requirements.txt
+	@command -v $(PYTHON) > /dev/null || { echo "There is no $(PYTHON); name another: make env PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another: make env PYTHON=python3.12")'
+	@echo "Making the environment $(VENV): a few minutes and about 6 GB, once."
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
 	$(RUN) -m pip install --quiet --requirement exp_requirements.txt --editable .
@@ -52,10 +54,12 @@ lint: env ## Check style (ruff) and types (mypy, strict)
 train: env ## Train a ResNet-18 with Diff on the embedded data: ARGS="padding=replicate seed=1"
 	$(RUN) train.py padding=diff model=resnet18 $(ARGS)
 
+# The figure is drawn from the tables that were just made, also when they went elsewhere.
+OUTPUT = $(patsubst output_dir=%,%,$(filter output_dir=%,$(ARGS)))
 .PHONY: reproduce-filtering figures
 reproduce-filtering: env ## The paper's filtering experiment: tables, then its figure
 	$(RUN) -m experiments.filtering $(ARGS)
-	$(RUN) -m scripts.figures.filtering
+	$(RUN) -m scripts.figures.filtering $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
 figures: env ## Draw every figure again from results/tables
 	$(RUN) -m scripts.figures.filtering

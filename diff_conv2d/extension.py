@@ -78,7 +78,9 @@ def _outside(input: Tensor, dim: int, distance: int, degree: int, dilation: int,
     available = (length - first - 1) // dilation + 1
     count = degree + 1 if available > degree else int(available)
     span = (count - 1) * dilation + 1
-    weights = extrapolation_weights(count, steps)
+    # A compiler traces through the cache anyway, and warns that it does.
+    exact = extrapolation_weights.__wrapped__ if torch.compiler.is_compiling() else extrapolation_weights
+    weights = exact(count, steps)
     if at_end:
         # The high end is the low end of the reversed image.
         samples, weights = input.narrow(dim, length - first - span, span), weights[::-1]

@@ -126,7 +126,9 @@ def main(config: DictConfig) -> None:
     try:
         settings = read_settings(config)
         images = load_images(settings)
-    except (ValueError, FileNotFoundError) as error:
+        # What cannot be written is better known before the work than after it.
+        settings.output_dir.mkdir(parents=True, exist_ok=True)
+    except (ValueError, OSError) as error:
         sys.exit(f"filtering: {error}")
     paths = run(settings, images, console)
     with replacing(settings.output_dir / "runs" / "filtering" / "config.yaml") as partial:

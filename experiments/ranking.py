@@ -45,8 +45,7 @@ def ranking_table(errors: pd.DataFrame) -> Table:
     """
     ratios = rank(errors)
     reference = "zero padding's" if "zeros" in set(errors["method"]) else "the best method's"
-    # The geometric mean over the orders: in the docstring of `rank`, too long for a title.
-    table = Table(title=f"Error at invalid pixels, as a multiple of {reference}")
+    table = Table(title=f"Error at invalid pixels over that of {reference} (geometric means over orders)")
     table.add_column("k", justify="right")
     table.add_column("method")
     for field in ratios.columns:

@@ -105,6 +105,8 @@ class BlurredPatches(Dataset[tuple[Tensor, Tensor]]):
             patch without its halo, so that targets are the same for every halo.
         normalisation: ``"input"`` or ``"target_range"``.
         augment: Whether to flip each pair at random along both axes, with torch's random numbers.
+        least_scale: What the divisor is at least, in the unit of the fields, positive: the rounding of a level
+            patch must not be blown up to a picture.
 
     Raises:
         ValueError: ``normalisation`` is not one of the two, or ``halo`` is negative.
@@ -124,13 +126,14 @@ class BlurredPatches(Dataset[tuple[Tensor, Tensor]]):
         halo: int = 0,
         normalisation: str = "input",
         augment: bool = False,
+        least_scale: float = 1e-6,
     ):
         if normalisation not in NORMALISATIONS:
             raise ValueError(f"normalisation must be one of {', '.join(NORMALISATIONS)}, got {normalisation!r}")
         if halo < 0:
             raise ValueError(f"halo must be at least 0, got {halo}")
         self.fields, self.corners, self.size, self.halo = fields, corners, size, halo
-        self.normalisation, self.augment = normalisation, augment
+        self.normalisation, self.augment, self.least_scale = normalisation, augment, least_scale
 
     def __len__(self) -> int:
         return len(self.corners)
@@ -146,7 +149,6 @@ class BlurredPatches(Dataset[tuple[Tensor, Tensor]]):
         else:
             least, most = clear.aminmax()
             centre, scale = (most + least) / 2, (most - least) / 2
-        # A level patch has no scale. The data sets leave flat ones out; zeros are better than NaN all the same.
-        scale = scale.clamp_min(1e-6)
+        scale = scale.clamp_min(self.least_scale)
         pair = ((blurred - centre) / scale)[None], ((clear - centre) / scale)[None]
         return flip_together(*pair) if self.augment else pair  # type: ignore[return-value]

@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from experiments.data.regions import SPLITS, Block, split_columns, window_corners
 from experiments.data.splits import Splits
-from experiments.data.tiles import Tiles
+from experiments.data.tiles import Tiles, channel_moments
 
 __all__ = ["CLASSES", "SCENES", "landcover", "landcover_scenes", "load_maps"]
 
@@ -193,7 +193,9 @@ def _candidates(labels: np.ndarray, tile: int) -> dict[str, tuple[np.ndarray, np
     for number in range(len(CLASSES)):
         # Sums over rectangles from the sum over everything above and to the left: any tile costs four look-ups.
         sums = np.zeros((SHAPE[0] + 1, SHAPE[1] + 1), np.int32)
-        sums[1:, 1:] = (labels == number).cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32)
+        sums[1:, 1:] = labels == number
+        sums.cumsum(axis=0, out=sums)
+        sums.cumsum(axis=1, out=sums)
         for split in SPLITS:
             rows, columns = corners[split].T
             inside = sums[rows + tile, columns + tile] - sums[rows, columns + tile]
@@ -224,9 +226,9 @@ def _tiles(
 ) -> dict[str, Tiles]:
     """Cut the images and make the three data sets, normalised by the training tiles."""
     images = {s: _cut(image, corners, tile).permute(0, 3, 1, 2).contiguous() for s, corners in chosen.items()}
-    channels = images["train"].to(torch.float64)
-    mean, std = channels.mean(dim=(0, 2, 3)), channels.std(dim=(0, 2, 3))
-    return {s: Tiles(images[s], targets[s], mean, std, augment and s == "train") for s in SPLITS}
+    mean, std = channel_moments(images["train"])
+    flips = {split: (-2, -1) if augment and split == "train" else () for split in SPLITS}
+    return {split: Tiles(images[split], targets[split], mean, std, flips[split]) for split in SPLITS}
 
 
 def _check_counts(tile: int, train: int, validation: int, test: int) -> dict[str, int]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-__all__ = ["Tiles", "flip_together"]
+__all__ = ["Tiles", "channel_moments", "flip_together"]
 
 
 class Tiles(Dataset[tuple[Tensor, Tensor]]):
@@ -19,8 +19,8 @@ class Tiles(Dataset[tuple[Tensor, Tensor]]):
         targets: Class of each image, :math:`(N)`, or of each pixel, :math:`(N, H, W)`; any integer type.
         mean: :math:`\mu`, the mean byte of each channel, :math:`(C)`.
         std: :math:`\sigma`, the standard deviation of each channel, :math:`(C)`, positive.
-        augment: Whether to flip each image at random along both axes, with torch's random numbers. A target
-            of pixels is flipped alike.
+        flip_axes: Axes that each image is flipped along at random, with torch's random numbers: -2 turns it
+            upside down, -1 swaps left and right. A target of pixels is flipped alike.
 
     Example:
         >>> tiles = Tiles(torch.full((1, 1, 2, 2), 7, dtype=torch.uint8), torch.tensor([3]), [5.0], [2.0])
@@ -35,13 +35,13 @@ class Tiles(Dataset[tuple[Tensor, Tensor]]):
         targets: Tensor,
         mean: Tensor | list[float],
         std: Tensor | list[float],
-        augment: bool = False,
+        flip_axes: tuple[int, ...] = (),
     ):
         if images.dtype != torch.uint8 or images.ndim != 4:
             raise ValueError(f"images must be uint8 of four axes, got {images.dtype}, {tuple(images.shape)}")
         if len(images) != len(targets):
             raise ValueError(f"each image needs a target, got {len(images)} images and {len(targets)} targets")
-        self.images, self.targets, self.augment = images, targets, augment
+        self.images, self.targets, self.flip_axes = images, targets, flip_axes
         self.mean = torch.as_tensor(mean, dtype=torch.float32)[:, None, None]
         self.std = torch.as_tensor(std, dtype=torch.float32)[:, None, None]
 
@@ -51,21 +51,49 @@ class Tiles(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image = (self.images[index] - self.mean) / self.std
         target = self.targets[index].long()
-        if not self.augment:
-            return image, target
         if target.ndim:
-            return flip_together(image, target)
-        return *flip_together(image), target
+            image, target = flip_together(image, target, axes=self.flip_axes)
+        else:
+            (image,) = flip_together(image, axes=self.flip_axes)
+        return image, target
 
 
-def flip_together(*images: Tensor) -> tuple[Tensor, ...]:
-    """Flip images of one item alike along each of the last two axes, each with a probability of a half.
+def channel_moments(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Measure the bytes of each channel.
 
     Args:
-        *images: Tensors of at least two axes.
+        images: Bytes, uint8, :math:`(N, C, H, W)`.
 
     Returns:
-        The images, flipped or not, according to two of torch's random numbers.
+        Mean and standard deviation of each channel, float64, :math:`(C)` each.
+
+    Raises:
+        ValueError: A channel has one value only, which cannot be normalised.
+
+    Example:
+        >>> channel_moments(torch.tensor([[[[2, 4]]]], dtype=torch.uint8))
+        (tensor([3.], dtype=torch.float64), tensor([1.], dtype=torch.float64))
+    """
+    # Counting the 256 values is exact, and needs no copy of all pixels in float64.
+    counts = torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in images.unbind(1)])
+    values = torch.arange(256, dtype=torch.float64)
+    shares = counts / counts.sum(dim=1, keepdim=True, dtype=torch.float64)
+    mean = shares @ values
+    std = (shares * (values - mean[:, None]) ** 2).sum(dim=1).sqrt()
+    if not bool((std > 0).all()):
+        raise ValueError("a channel has one value only and cannot be normalised")
+    return mean, std
+
+
+def flip_together(*images: Tensor, axes: tuple[int, ...] = (-2, -1)) -> tuple[Tensor, ...]:
+    """Flip images of one item alike along each of some axes, each with a probability of a half.
+
+    Args:
+        *images: Tensors that have these axes.
+        axes: The axes. Without any, no random number is drawn.
+
+    Returns:
+        The images, flipped or not, according to one of torch's random numbers for each axis.
 
     Example:
         >>> _ = torch.manual_seed(1)
@@ -73,6 +101,8 @@ def flip_together(*images: Tensor) -> tuple[Tensor, ...]:
         (tensor([[2, 1],
                 [4, 3]]),)
     """
-    chosen = torch.rand(2) < 0.5
-    axes = [axis for axis, flip in zip((-2, -1), chosen.tolist(), strict=True) if flip]
-    return tuple(image.flip(axes) for image in images) if axes else images
+    if not axes:
+        return images
+    chosen = torch.rand(len(axes)) < 0.5
+    flipped = [axis for axis, flip in zip(axes, chosen.tolist(), strict=True) if flip]
+    return tuple(image.flip(flipped) for image in images) if flipped else images

@@ -73,7 +73,7 @@ METHODS = {
     "circular": MethodStyle("Circ", "#56B4E9", "-", "<"),
     "zeros": MethodStyle("Zero", "#666666", "-", "X"),
     "partial": MethodStyle("Part", "#666666", "--", "d", filled=False),
-    "random": MethodStyle("Rand", "#AAAAAA", ":", "."),
+    "random": MethodStyle("Rand", "#999999", ":", "*"),
     "linear_prediction": MethodStyle("LinPred", "#CC79A7", "--", "p", filled=False),
     "explicit": MethodStyle("EBH", "#009E73", "-.", "*"),
     "diff_explicit": MethodStyle("Diff-EBH", "#000000", "--", "o", filled=False),
