@@ -7,6 +7,9 @@ import traceback
 
 # Idle threads that spin make torch many times slower when anything else runs; OpenMP reads this as it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# W&B reads these as it is loaded; it is to be quiet.
+os.environ.setdefault("WANDB_SILENT", "true")
+os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
 
 import hydra
 from hydra.core.hydra_config import HydraConfig

@@ -1,4 +1,4 @@
-"""Download ETOPO 2022, 288 tiles, 11 GB: `python -m scripts.download_etopo`; stopped, it goes on next time."""
+"""Download ETOPO 2022, 288 tiles, up to 15 GB: `python -m scripts.download_etopo`; stopped, it goes on next time."""
 
 import argparse
 import sys

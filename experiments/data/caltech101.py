@@ -16,7 +16,7 @@ __all__ = ["Photographs", "caltech101"]
 PAGE = "https://data.caltech.edu/records/mzrjq-6wc02"
 # The paper's: a random fifth to test on, drawn with this seed.
 SPLIT_SEED = 42
-TRAIN_SHARE = 0.8
+SHARES = (0.8, 0.2)
 # One in eight training photographs, a tenth of all, chooses settings.
 VALIDATION_STEP = 8
 
@@ -76,7 +76,7 @@ def caltech101(
     paths = [folder / listing.categories[kind] / f"image_{index:04d}.jpg" for kind, index in numbered]
     drawn, test = random_split(
         range(len(paths)),  # type: ignore[arg-type]
-        [TRAIN_SHARE, 1 - TRAIN_SHARE],
+        SHARES,
         generator=torch.Generator().manual_seed(SPLIT_SEED),
     )
     chosen = {"train": list(drawn), "validation": list(test), "test": list(test)}

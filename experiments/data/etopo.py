@@ -70,7 +70,7 @@ def etopo(
         paper_split: Train, validate and test on all tiles, as in the paper: what is measured is not
             generalisation then. By default whole columns of tiles, 15 degrees of longitude, are held out.
         augment: Whether training patches are flipped at random, east to west and north to south.
-        download: Whether to fetch tiles that are missing, about 40 MB each, 11 GB in all.
+        download: Whether to fetch tiles that are missing, up to 52 MB each, 15 GB in all.
 
     Returns:
         Images and targets of one channel.

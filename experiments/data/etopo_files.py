@@ -107,7 +107,7 @@ def download_tiles(
     console: Console | None = None,
     pause: float = 2.0,
 ) -> None:
-    """Download the tiles that are missing, about 40 MB each, with a progress bar.
+    """Download the tiles that are missing, up to 52 MB each, with a progress bar.
 
     Each is read from beginning to end before it gets its name. Stopped at any point, the next call goes on.
 

@@ -82,7 +82,8 @@ class History(Callback):
             logger.log_metrics(row, step=trainer.global_step)
         if not self.console.is_terminal:
             shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-            self.console.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: {shown}", highlight=False)
+            line = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: {shown}"
+            self.console.print(line, highlight=False, soft_wrap=True)
 
 
 class WaitingTime(Callback):

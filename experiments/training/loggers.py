@@ -1,6 +1,5 @@
 """Loggers that mirror a run elsewhere and never stop it."""
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,6 @@ class TolerantWandb(Logger):
         super().__init__()
         if mode not in ("offline", "online", "disabled"):
             raise ValueError(f"logger.mode must be 'offline', 'online' or 'disabled', got {mode!r}")
-        os.environ.setdefault("WANDB_SILENT", "true")
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         self._inner: WandbLogger | None = None
         self._arguments = {
             "project": project,
