@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 __all__ = ["TolerantWandb"]
@@ -28,7 +29,7 @@ class TolerantWandb(Logger):
         self._inner: WandbLogger | None = None
         self._arguments = {
             "project": project,
-            "save_dir": str(folder),
+            "dir": str(folder),
             "group": group,
             "name": name,
             "config": config,
@@ -42,7 +43,8 @@ class TolerantWandb(Logger):
             return
         try:
             if self._inner is None:
-                self._inner = WandbLogger(**self._arguments)
+                # Lightning's own call of init gives W&B an option that it warns of.
+                self._inner = WandbLogger(experiment=wandb.init(**self._arguments))
             getattr(self._inner, what)(*arguments, **options)
         # Whatever W&B raises, a run must go on; history.csv is the record.
         except Exception as error:
