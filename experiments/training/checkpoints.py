@@ -37,7 +37,8 @@ def newest_checkpoint(folder: Path) -> Path | None:
         try:
             torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, OSError, BadZipFile, pickle.UnpicklingError, ValueError, KeyError) as error:
-            reason = str(error).splitlines()[0][:160]
+            # An empty file's error has no text.
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
             warnings.warn(f"checkpoint {path} cannot be used ({reason}); trying the one before it", stacklevel=2)
         else:
             return path
