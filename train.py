@@ -45,7 +45,7 @@ def main(config: DictConfig) -> None:
             if is_first_process():
                 console.print(f"{title}: {folder.path}", highlight=False, soft_wrap=True)
             record = train(config, folder, console)
-    except (ValueError, TypeError, FileNotFoundError, RunInUseError, TrainingDivergedError) as error:
+    except (ValueError, TypeError, OSError, RunInUseError, TrainingDivergedError) as error:
         _fail(folder, title, f"{error}", sweep)
     except Exception as error:
         traceback.print_exc()

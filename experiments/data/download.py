@@ -49,9 +49,8 @@ def download_file(
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    failures = 0
+    failures, most = 0, _size(part)
     while True:
-        before = part.stat().st_size if part.is_file() else 0
         try:
             if _fetch(url, part, progress):
                 break
@@ -63,8 +62,9 @@ def download_file(
             reason = f"{error.code} {error.reason}"
         except (OSError, HTTPException) as error:
             reason = str(error) or type(error).__name__
-        gained = part.is_file() and part.stat().st_size > before
-        failures = 1 if gained else failures + 1
+        # Compared with the most there ever was: a server that starts over each time must not keep us for ever.
+        gained = _size(part) > most
+        failures, most = (1 if gained else failures + 1), max(most, _size(part))
         if failures >= attempts:
             raise DownloadError(
                 f"{url} cannot be downloaded: {reason}; what there is, in {part}, is gone on with next time"
@@ -82,7 +82,7 @@ def download_file(
 
 def _fetch(url: str, part: Path, progress: Callable[[int, int | None], None] | None) -> bool:
     """Append what is missing to a file; tell whether it is complete."""
-    done = part.stat().st_size if part.is_file() else 0
+    done = _size(part)
     request = Request(url, headers={"Range": f"bytes={done}-"} if done else {})
     try:
         response = urlopen(request, timeout=TIMEOUT)
@@ -115,3 +115,8 @@ def _fetch(url: str, part: Path, progress: Callable[[int, int | None], None] | N
                 if progress:
                     progress(done, total)
     return total is None or done == total
+
+
+def _size(part: Path) -> int:
+    """Tell how many bytes there are."""
+    return part.stat().st_size if part.is_file() else 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import RichProgressBar
 from omegaconf import DictConfig, OmegaConf
@@ -61,7 +62,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     _hush()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    data = instantiate(config.data)
+    data = _load(config)
     task = build_task(config, data)
     if is_first_process():
         folder.write_config(config)
@@ -114,6 +115,15 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
             flat = {f"test/{m}/{r}": v for m, regions in task.test_results.items() for r, v in regions.items()}
             logger.summarise(flat)
     return record
+
+
+def _load(config: DictConfig) -> Splits:
+    """The data set, or what it says itself of what is missing."""
+    try:
+        return instantiate(config.data)
+    except InstantiationException as error:
+        # Hydra wraps what a data set raises.
+        raise (error.__cause__ or error) from None
 
 
 def _logger(config: DictConfig, folder: RunFolder) -> TolerantWandb | None:

@@ -129,6 +129,16 @@ def test_a_dead_connection_gives_up_and_keeps_what_there_is(server, path):
     assert not path.exists()
 
 
+def test_a_server_that_starts_over_and_always_breaks_off_is_given_up(server, path):
+    server.knows_ranges = False
+    server.break_after, server.breaks = 1_000_000, 100
+    with pytest.raises(DownloadError, match="the connection broke off"):
+        download_file(server.url, path, attempts=3, pause=0)
+    # The first brought something new, the others the same again.
+    assert len(server.requests) == 3
+    assert not path.exists()
+
+
 def test_busy_servers_are_asked_again_and_refusals_are_not(server, path):
     server.errors = [503, 429]
     download_file(server.url, path, pause=0)

@@ -109,6 +109,7 @@ def test_what_does_not_fit_is_one_sentence_and_status_1(tmp_path):
     for overrides, message in [
         (["model=resnet18", "data=tiny_segmentation"], "is for classification"),
         (["data=tiny_super_resolution", "+padding.degre=2"], "has no option 'degre'"),
+        (["data=caltech101", "model=resnet18", f"data.root={tmp_path}/missing"], "Caltech"),
     ]:
         done = train(tmp_path, *overrides, check=False)
         assert done.returncode == 1
