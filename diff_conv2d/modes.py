@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from diff_conv2d import edge_kernels
 from diff_conv2d import padding_modes as modes
+from diff_conv2d.adaptive import Adaptive
 from diff_conv2d.boundary import Boundary
 from diff_conv2d.linear_prediction import LinearPrediction
 
@@ -25,6 +26,7 @@ PaddingMode = Literal[
     "diff",
     "diff_explicit",
     "linear_prediction",
+    "adaptive",
 ]
 
 MODES: dict[str, type[Boundary]] = {
@@ -40,6 +42,7 @@ MODES: dict[str, type[Boundary]] = {
     "diff": modes.Diff,
     "diff_explicit": edge_kernels.DiffExplicit,
     "linear_prediction": LinearPrediction,
+    "adaptive": Adaptive,
 }
 if set(MODES) != set(get_args(PaddingMode)):
     raise ImportError("PaddingMode and MODES differ")

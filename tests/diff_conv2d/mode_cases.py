@@ -38,6 +38,8 @@ CASES = {
     "diff": ModeCase(),
     "diff_explicit": ModeCase(),
     "linear_prediction": ModeCase(linear=False, axes_alike=False),
+    # One number of taps for all sizes, so that one exported graph serves them; gradients as differences see them.
+    "adaptive": ModeCase({"taps": 3, "fit_gradient": True}, linear=False),
 }
 DETERMINISTIC = [name for name, case in CASES.items() if case.deterministic]
 

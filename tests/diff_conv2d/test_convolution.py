@@ -112,7 +112,7 @@ def test_gradients_of_first_and_second_order(name, mode):
     inputs = tuple(tensor.requires_grad_() for tensor in (image, weight, bias, *edge.values()))
 
     def convolve(image, weight, bias, edge_weight=None, edge_bias=None):
-        edge = {"edge_weight": edge_weight, "edge_bias": edge_bias}
+        edge = {"edge_weight": edge_weight, "edge_bias": edge_bias} | CASES[mode].options
         return CONVS[problem.axes](image, weight, bias, **problem.arguments, padding_mode=mode, **edge)
 
     assert gradcheck(convolve, inputs, fast_mode=True, check_forward_ad=True)

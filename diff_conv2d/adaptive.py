@@ -1,0 +1,229 @@
+"""Padding by predictors fitted to the image itself, along one axis after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from diff_conv2d.arguments import Geometry
+from diff_conv2d.boundary import Extension
+from diff_conv2d.extension import channels_last_format, extend_polynomial
+from diff_conv2d.least_squares import fitting_dtype
+from diff_conv2d.prediction_weights import (
+    blend,
+    covariance,
+    edge_differences,
+    fitted,
+    polynomial,
+    scores,
+    size_is_at_least,
+)
+
+__all__ = ["Adaptive"]
+
+
+class _Fit(NamedTuple):
+    """What is fitted: predictors of `taps` samples, to `reach` + p samples at each end of so many lines or more."""
+
+    taps: int
+    reach: int
+    lines: int
+
+
+# For axes of at least so many samples, besides the p to be predicted. Chosen on the images of docs/adaptive.md: the
+# first of them for filtering, the others to cost little in networks, whose images are small and many.
+_SIZES = {
+    120: _Fit(12, 24, 64),
+    16: _Fit(8, 16, 24),
+    12: _Fit(6, 12, 24),
+    8: _Fit(4, 8, 24),
+    7: _Fit(3, 7, 24),
+    5: _Fit(2, 5, 24),
+    3: _Fit(1, 3, 24),
+}
+# A single line has to supply all windows.
+_SIZES_OF_LINES = {120: _Fit(12, 60, 1), 60: _Fit(8, 30, 1), **{k: v for k, v in _SIZES.items() if k < 60}}
+# Relative to the mean square of the differences: what normal equations resolve in float64 and in float32.
+_RIDGES = {torch.float64: 1e-13, torch.float32: 1e-6}
+_POOLED: dict[str, tuple[int, ...]] = {"none": (), "channels": (1,), "batch": (0,)}
+
+
+@dataclass(frozen=True)
+class Adaptive(Extension):
+    r"""Each axis continued by predictors that are fitted to the image's own lines.
+
+    .. math:: x(-s) = x(0) + \sum_{j=1}^{n-1} v_{s,j} \, (x(j) - x(j - 1))
+
+    with x(0) the edge sample and x(1), x(2), ... those behind it. For each image, channel, axis and distance s,
+    candidates for the weights v are least-squares fits with n and n / 2 samples to the samples near both ends, in
+    both directions, and the polynomials of degree 0 (replicate) to k - 1 and n - 1. The mean absolute error with
+    which a candidate predicts samples that are known decides; v is their mean, weighted by the inverse 16th power
+    of that error. All weights come from the original image, so that corners are the tensor product of the axes.
+
+    Exact on constants, and, up to rounding, on polynomials of degree below n and on sums of (n - 1) / 2 sinusoids
+    along each axis. By default n is 12 for axes of at least 120 + p samples, 8 from 16 + p, 6 from 12 + p, and so on
+    down to 1, replicate, below 3 + p; p is the number of samples to predict. An image or a channel with NaN or
+    infinite samples where the fit reads is continued by its edge samples; NaN stays on its lines.
+
+    Source: ours; docs/adaptive.md derives it. Akin to Niemitalo et al., arXiv 2502.12300 (`LinearPrediction`).
+
+    Args:
+        taps: n, at least 2, instead of the default by size. An axis with fewer than 2 n + p samples is treated as by
+            default, with n at most.
+        ridge: added to the diagonal of the normal equations, relative to its mean; 1e-13, or 1e-6 for a fit in
+            float32.
+        band: samples at each end that the fit reads, instead of 2 n + p.
+        pool: 'none': each image and channel has weights of its own; 'channels': the channels of an image share
+            theirs; 'batch': the images of a batch share theirs, channel by channel.
+        select: weigh candidates; otherwise the fit with n samples is taken as it is.
+        fit_gradient: let gradients also flow through the weights, which are constants to them otherwise.
+        fit_dtype: precision of the fit; float64 where the device has it.
+
+    Example:
+        >>> import diff_conv2d
+        >>> wave = torch.cos(0.5 * torch.arange(40.0))
+        >>> padded = diff_conv2d.pad(wave[None, 2:-2], (2, 2), mode="adaptive")
+        >>> torch.allclose(padded, wave, atol=1e-4)
+        True
+    """
+
+    taps: int | None = None
+    ridge: float | None = None
+    band: int | None = None
+    pool: Literal["none", "channels", "batch"] = "none"
+    select: bool = True
+    fit_gradient: bool = False
+    fit_dtype: torch.dtype | None = None
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        for name, value in (("taps", self.taps), ("band", self.band)):
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+                raise TypeError(f"{name} must be an integer, got {value!r}")
+        if self.taps is not None and self.taps < 2:
+            raise ValueError(f"taps must be at least 2, got {self.taps}; padding_mode='replicate' has one")
+        if self.band is not None and self.band <= (self.taps or 2):
+            raise ValueError(f"band must be larger than taps (at least 3), got {self.band} for taps={self.taps}")
+        if self.ridge is not None and not self.ridge > 0:
+            raise ValueError(f"ridge must be above 0, got {self.ridge!r}")
+        if self.pool not in _POOLED:
+            raise ValueError(f"pool must be one of {', '.join(_POOLED)}; got {self.pool!r}")
+        if self.fit_dtype not in (None, *_RIDGES):
+            raise ValueError(f"fit_dtype must be torch.float32 or torch.float64, got {self.fit_dtype!r}")
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Extension`."""
+        if input.is_complex():
+            return torch.complex(self.extend(input.real, geometry), self.extend(input.imag, geometry))
+        image = input if self.fit_gradient else input.detach()
+        weights = [self._weights(image, geometry, axis) for axis in range(len(geometry.dims))]
+        result = input
+        for axis, dim in enumerate(geometry.dims):
+            widths = geometry.before[axis], geometry.after[axis]
+            v = weights[axis]
+            if v is not None:
+                result = _continue(result, v, dim, geometry.dilation[axis], widths)
+            elif any(widths):
+                stop = result.shape[dim] + widths[1]
+                result = extend_polynomial(result, dim, -widths[0], stop, 0, geometry.dilation[axis])
+        layout = channels_last_format(input)
+        return result if layout is None else result.contiguous(memory_format=layout)
+
+    def _weights(self, image: Tensor, geometry: Geometry, axis: int) -> Tensor | None:
+        """The weights v of an axis, (N, C, p, m - 1), with size 1 where pooled; None to repeat the edge sample."""
+        step, dim = geometry.dilation[axis], geometry.dims[axis]
+        p = -(-max(geometry.before[axis], geometry.after[axis]) // step)
+        fit = self._fit(image.shape[dim] // step, p, image.ndim == 3) if p else None
+        if fit is None:
+            return None
+        n = fit.taps
+        # Samples of a window: those of the fits, and of a polynomial of the kernel's degree if there are as many.
+        m = max(n, min(2 * p + 1, fit.reach - 1))
+        pooled = _POOLED[self.pool]
+        rows = (fit.reach + p) * step
+        differences = edge_differences(image, dim, rows, fit.lines, step, _working_dtype(image))
+        dtype = self.fit_dtype or fitting_dtype(image)
+        products = covariance(differences.to(dtype), p + m - 1, step)
+        if pooled:
+            products = products.sum(pooled, keepdim=True)
+        sizes = [size for size in ((n // 2, n) if n > 6 else (n,)) if size > 1]
+        ridge = self.ridge or _RIDGES[dtype]
+        fits = [fitted(products, p, size, ridge) for size in sizes]
+        if not self.select and fits:
+            v = fits[-1]
+        else:
+            degrees = sorted({*range(min(2 * p, m - 1) + 1), n - 1})
+            fixed = [polynomial(degree, p, m) for degree in degrees]
+            polynomials = torch.tensor(fixed, dtype=dtype, device=image.device)
+            candidates = [
+                polynomials.expand(*products.shape[:2], *polynomials.shape),
+                *(f.unsqueeze(2) for f in fits),
+            ]
+            freedom = [0] * len(degrees) + [size - 1 for size in sizes]
+            every = torch.cat(candidates, 2)
+            v = blend(every, scores(differences, every.to(differences.dtype), freedom, step, pooled).to(dtype))
+        known = v.isfinite().flatten(2).all(-1)[..., None, None]
+        return torch.where(known, v, 0.0)
+
+    def _fit(self, length: int, p: int, one_line: bool) -> _Fit | None:
+        """What to fit to an axis of so many samples; None if they are too few."""
+        most = 12
+        if self.band is not None:
+            reach = max(self.band - p, self.taps or 2)
+            most = self.taps or min(most, max(reach // 2, 2))
+        elif self.taps is not None:
+            most, reach = self.taps, 2 * self.taps
+        else:
+            reach = None
+        if reach is not None and size_is_at_least(length, reach + p):
+            return _Fit(most, reach, 64)
+        for least, fit in (_SIZES_OF_LINES if one_line else _SIZES).items():
+            if fit.taps <= most and size_is_at_least(length, least + p):
+                return fit
+        return None
+
+
+def _working_dtype(image: Tensor) -> torch.dtype:
+    """The precision of products of samples: float32 suffices for float32 where it is not cut down to less."""
+    # Autocast rounds factors to half precision, and a GPU may round them to TF32; neither touches float64.
+    exact = image.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    return torch.float32 if exact and image.dtype != torch.float64 else fitting_dtype(image)
+
+
+def _continue(x: Tensor, v: Tensor, dim: int, step: int, widths: tuple[int, int]) -> Tensor:
+    """An axis of x with `widths` more samples before and after it, by weights v of shape (N, C, p, m - 1)."""
+    size, near = x.shape[dim], (v.shape[3] + 1) * step
+    v = v.to(_working_dtype(x))
+    # The differences of the samples at the high end come in the opposite order, with the opposite sign.
+    ahead, behind = v.flip(-2), -v.flip(-1)
+    if size_is_at_least(size, 2 * near):
+        # Backwards, a split is one pass over the image, where two slices and the image itself would be five.
+        low, middle, high = torch.split(x, [near, size - 2 * near, near], dim)
+        inside = [low, middle, high]
+    else:
+        low, high, inside = x.narrow(dim, 0, near), x.narrow(dim, size - near, near), [x]
+    before = _outside(low, ahead, dim, step, 0)
+    after = _outside(high, behind, dim, step, near - step)
+    before = before.narrow(dim, before.shape[dim] - widths[0], widths[0])
+    return torch.cat([before, *inside, after.narrow(dim, 0, widths[1])], dim)
+
+
+def _outside(edge: Tensor, v: Tensor, dim: int, step: int, nearest: int) -> Tensor:
+    """p * step samples beyond m * step samples, those of one lattice from themselves; `nearest` is where x(0) is."""
+    samples = edge.to(v.dtype)
+    length = samples.shape[dim]
+    differences = samples.narrow(dim, step, length - step) - samples.narrow(dim, 0, length - step)
+    first = samples.narrow(dim, nearest, step)
+    if dim == -1 and step == 1 and edge.ndim > 3:
+        # The same as below without its change of order, which is a copy.
+        matrix = v.reshape(*v.shape[:2], *(1,) * (edge.ndim - 4), *v.shape[2:])
+        return (first + differences @ matrix.mT).to(edge.dtype)
+    lines = differences.movedim(dim, 2)
+    product = v @ torch.unflatten(lines, 2, (v.shape[3], step)).flatten(3)
+    product = torch.unflatten(product, 3, (step, *lines.shape[3:]))
+    # (N, C, p, step, ...): all lattices at distance 1, then at distance 2, ...
+    values = first.movedim(dim, 2).unsqueeze(2) + product
+    return values.flatten(2, 3).movedim(2, dim).to(edge.dtype)

@@ -1,0 +1,205 @@
+r"""Weights that predict the samples beyond the end of lines, fitted to the lines themselves.
+
+Along one axis, in steps of the kernel's dilation: x(0) is the sample nearest the edge, x(1), ..., x(m - 1) lie
+behind it, x(-1), ..., x(-p) are to be predicted. All is written in the differences ``d(j) = x(j) - x(j - 1)``, so
+that constants are exact whatever the weights are:
+
+.. math:: \hat x(-s) = x(0) + \sum_{j=1}^{m-1} v_{s,j} \, d(j), \qquad s = 1, ..., p.
+
+A window of the image is ``d(1 - p), ..., d(m - 1)``: what a prediction needs, and its p true answers. The functions
+below take the windows near both ends of an axis (`edge_differences`), fit predictors to them (`covariance`,
+`fitted`), set polynomials beside these (`polynomial`), measure how well each predicts (`scores`), and mix them
+(`blend`). docs/adaptive.md derives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from diff_conv2d.lagrange import extrapolation_weights
+from diff_conv2d.least_squares import solve_normal_equations
+
+__all__ = ["blend", "covariance", "edge_differences", "fitted", "polynomial", "scores", "size_is_at_least"]
+
+# A candidate twice as bad as the best one gets 1 / 2^16 of its share: nearly a choice, but without jumps.
+_SHARPNESS = 16
+
+
+def edge_differences(image: Tensor, dim: int, rows: int, lines: int, step: int, dtype: torch.dtype) -> Tensor:
+    """Differences of the samples near both ends of an axis, seen from outside.
+
+    Args:
+        image: images (N, C, ...).
+        dim: the axis.
+        rows: samples taken from each end, at most the size of the axis.
+        lines: at least so many of the lines along the axis are taken, evenly spread; all if there are fewer.
+        step: distance of the two samples of a difference.
+        dtype: precision of the differences.
+
+    Returns:
+        Differences (N, C, rows - step, M), outermost first; the lines of the low end, then those of the high one.
+    """
+    x = image.movedim(dim, 2)
+    across = x.ndim - 3
+    # 64 lines are 64 along one axis, or 8 x 8 along two.
+    each = lines if across < 2 else round(lines**0.5)
+    pieces = []
+    for at_end in (False, True):
+        bands = [x.narrow(2, x.shape[2] - rows if at_end else 0, rows)]
+        for other in range(3, x.ndim):
+            bands = [part for band in bands for part in _evenly_spread(band, other, each)]
+        for band in bands:
+            first, second = (band.narrow(2, start, rows - step).to(dtype) for start in (0, step))
+            difference = (first - second).flip(2) if at_end else second - first
+            pieces.append(difference.flatten(3) if across else difference.unsqueeze(3))
+    return torch.cat(pieces, 3)
+
+
+def _evenly_spread(x: Tensor, dim: int, count: int) -> list[Tensor]:
+    """Every so many samples of an axis, at least `count`: as seen from the low end, and again from the high end."""
+    size = x.shape[dim]
+    if not size_is_at_least(size, 2 * count):
+        return [x]
+    step = size // count
+    half = size // (2 * step) * step
+    before = (slice(None),) * dim
+    return [x[(*before, slice(0, half, step))], x[(*before, slice(size - 1 - half + step, size, step))]]
+
+
+def size_is_at_least(size: int, least: int) -> bool:
+    """Whether a size is so large; of a size that torch.export leaves open, whether it always is."""
+    if torch.compiler.is_exporting():
+        from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+        return statically_known_true(size >= least)
+    return size >= least
+
+
+def covariance(differences: Tensor, width: int, step: int) -> Tensor:
+    r"""Sums of products of the differences in a window, over all windows of all lines, in both directions.
+
+    .. math:: S_{ij} = \sum_a d(a + i) \, d(a + j) + \sum_a d(a + w - 1 - i) \, d(a + w - 1 - j)
+
+    No windows are copied out: the products of all rows with each other are taken at once, ``K = D D^T``, and the
+    window at position a is a block on the diagonal of K. A reversed line is a mirrored window (each difference
+    changes its sign, their products do not).
+
+    Args:
+        differences: D of shape (*, R, M).
+        width: differences w in a window.
+        step: distance between them, in rows.
+
+    Returns:
+        S of shape (*, w, w).
+
+    Example:
+        >>> covariance(torch.tensor([[1.0], [2.0], [3.0]]), width=2, step=1)
+        tensor([[18.,  16.],
+                [16.,  18.]])
+    """
+    span = (width - 1) * step + 1
+    products = differences @ differences.mT
+    blocks = products.unfold(-2, span, 1).unfold(-2, span, 1)[..., ::step, ::step]
+    total = blocks.diagonal(0, -4, -3).sum(-1)
+    return total + total.flip(-2, -1)
+
+
+def fitted(covariance: Tensor, distances: int, taps: int, ridge: float) -> Tensor:
+    """Least-squares weights of the predictors from the `taps` samples nearest the edge.
+
+    Args:
+        covariance: S of windows of p + m - 1 differences.
+        distances: p; each has weights of its own.
+        taps: n, from 2 to m.
+        ridge: see `solve_normal_equations`.
+
+    Returns:
+        v of shape (*, p, m - 1); farther samples have weight 0.
+    """
+    p, last = distances, distances + taps - 1
+    # x(-s) - x(0) = -(d(0) + d(-1) + ... + d(1 - s)), and d(0) is entry p - 1 of the window.
+    moments = -covariance[..., p:last, :p].flip(-1).cumsum(-1)
+    weights = solve_normal_equations(covariance[..., p:last, p:last], moments, ridge).mT
+    return F.pad(weights, (0, covariance.shape[-1] - last))
+
+
+def polynomial(degree: int, distances: int, taps: int) -> list[list[int]]:
+    """Weights v, a row for each distance, of the polynomial through the degree + 1 samples nearest the edge.
+
+    Example:
+        >>> polynomial(2, distances=2, taps=4)  # 3 x(0) - 3 x(1) + x(2) = x(0) - 2 d(1) + d(2)
+        [[-2, 1, 0], [-5, 3, 0]]
+    """
+    rows = []
+    for s in range(1, distances + 1):
+        # x(j) = x(0) + d(1) + ... + d(j), so that the weight of d(j) is the sum of those of x(j), x(j + 1), ...
+        sums = list(accumulate(reversed(extrapolation_weights(degree + 1, s))))
+        rows.append(sums[-2::-1] + [0] * (taps - 1 - degree))
+    return rows
+
+
+def scores(
+    differences: Tensor, candidates: Tensor, freedom: Sequence[int], step: int, pooled: tuple[int, ...]
+) -> Tensor:
+    r"""The error to be expected of predictors outside, from their residuals r in the N windows of the image.
+
+    .. math:: e = \Bigl(1 + \frac{f}{q}\Bigr) \operatorname{mean} |r| + \frac{1}{N} \max |r| \, \lVert w \rVert_1
+
+    The mean of absolute values, not of squares, is what tells piecewise constant images and outliers from noise. A
+    predictor with f weights fitted at q positions has seen its windows before, hence the factor. And as far as N
+    windows tell, the next sample may be as surprising as the most surprising one so far, and be a predictor itself:
+    w are the weights of the samples.
+
+    Args:
+        differences: D of shape (N, C, R, M), from `edge_differences`.
+        candidates: weights v of shape (N, C, c, p, m - 1), with size 1 in pooled dimensions.
+        freedom: f of each of the c candidates.
+        step: distance between the differences of a window, in rows.
+        pooled: dimensions over which the residuals are taken together.
+
+    Returns:
+        Scores of shape (N, C, c, p), with size 1 in pooled dimensions.
+    """
+    count, p, inner = candidates.shape[2:]
+    rows, lines = differences.shape[2:]
+    positions = rows - (p + inner - 1) * step
+    # The residual of distance s is v(1) d(1) + v(2) d(2) + ... + d(0) + d(-1) + ... + d(1 - s).
+    outer = torch.ones(p, p, dtype=candidates.dtype, device=candidates.device).tril().flip(-1)
+    filters = torch.cat([outer.expand(*candidates.shape[:4], p), candidates], -1)
+    residuals = (_sliding(filters.flatten(2, 3), step, positions, rows) @ differences).abs_()
+    residuals = torch.unflatten(residuals, 2, (count, p, positions)).flatten(-2)
+    total, largest, windows = residuals.sum(-1), residuals.amax((-2, -1)), positions * lines
+    if pooled:
+        total, largest = total.sum(pooled, keepdim=True), largest.amax(pooled, keepdim=True)
+        for dim in pooled:
+            windows = windows * differences.shape[dim]
+    # w(0) = 1 - v(1), w(j) = v(j) - v(j + 1).
+    zero = torch.zeros_like(candidates[..., :1])
+    samples = torch.cat([zero + 1, candidates], -1) - torch.cat([candidates, zero], -1)
+    factors = [(1 + f * step / positions) for f in freedom]
+    factor = torch.tensor(factors, dtype=total.dtype, device=total.device).unsqueeze(-1)
+    return (total * factor + largest.unsqueeze(-1) * samples.abs().sum(-1)) / windows
+
+
+def _sliding(filters: Tensor, step: int, positions: int, rows: int) -> Tensor:
+    """The matrices (*, k * positions, rows) that apply k filters (*, k, w) at each position of a line."""
+    if step > 1:
+        filters = F.pad(filters.unsqueeze(-1), (0, step - 1)).flatten(-2)[..., : -(step - 1)]
+    # A filter followed by zeros, one more than the line has room for, and repeated: cut into lines again, each
+    # repetition starts one place later.
+    padded = F.pad(filters, (0, rows + 1 - filters.shape[-1])).unsqueeze(-2)
+    repeated = padded.expand(*filters.shape[:-1], positions, rows + 1).flatten(-2)
+    return torch.unflatten(repeated[..., : positions * rows], -1, (positions, rows)).flatten(-3, -2)
+
+
+def blend(candidates: Tensor, scores: Tensor) -> Tensor:
+    """The mean of the candidates, (N, C, c, p, m - 1), weighted by a high power of their inverse scores."""
+    # A fit that failed has no score; if none has one, the weights will be NaN.
+    usable = torch.where(scores.isfinite(), scores, torch.inf) + torch.finfo(scores.dtype).tiny
+    shares = (usable.amin(2, keepdim=True) / usable) ** _SHARPNESS
+    return (candidates * (shares / shares.sum(2, keepdim=True)).unsqueeze(-1)).sum(2)
