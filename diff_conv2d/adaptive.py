@@ -137,11 +137,11 @@ class Adaptive(Extension):
         step, dim = geometry.dilation[axis], geometry.dims[axis]
         p = -(-max(geometry.before[axis], geometry.after[axis]) // step)
         fit = self._fit(image.shape[dim] // step, p, image.ndim == 3) if p else None
-        if fit is None:
+        if fit is None or (fit.taps == 1 and not self.select):
             return None
         n = fit.taps
         # Samples of a window: those of the fits, and of a polynomial of the kernel's degree if there are as many.
-        m = max(n, min(2 * p + 1, fit.reach - 1))
+        m = max(n, min(2 * p + 1, fit.reach - 1)) if self.select else n
         pooled = _POOLED[self.pool]
         rows = (fit.reach + p) * step
         differences = edge_differences(image, dim, rows, fit.lines, step, _working_dtype(image))
@@ -152,7 +152,7 @@ class Adaptive(Extension):
         sizes = [size for size in ((n // 2, n) if n > 6 else (n,)) if size > 1]
         ridge = self.ridge or _RIDGES[dtype]
         fits = [fitted(products, p, size, ridge) for size in sizes]
-        if not self.select and fits:
+        if not self.select:
             v = fits[-1]
         else:
             degrees = sorted({*range(min(2 * p, m - 1) + 1), n - 1})

@@ -14,8 +14,8 @@ __all__ = ["METHODS", "Method", "seeded"]
 # (N, C, H, W) or (C, H, W), convolved with (O, C, k, k) to an output of the image's height and width.
 Method = Callable[[Tensor, Tensor], Tensor]
 
-# Named as in the library, in the order of the paper. Modes that train their kernels, as explicit boundary
-# handling does, have no answer for a kernel that is given.
+# Named as in the library, in the order of the paper, then the fitted ones. Modes that train their kernels, as
+# explicit boundary handling does, have no answer for a kernel that is given.
 METHODS: MappingProxyType[str, Method] = MappingProxyType(
     {
         "zeros": partial(conv2d, padding="same", padding_mode="zeros"),
@@ -27,6 +27,8 @@ METHODS: MappingProxyType[str, Method] = MappingProxyType(
         "random": partial(conv2d, padding="same", padding_mode="random"),
         "partial": partial(conv2d, padding="same", padding_mode="partial"),
         "diff": partial(conv2d, padding="same", padding_mode="diff"),
+        "linear_prediction": partial(conv2d, padding="same", padding_mode="linear_prediction"),
+        "adaptive": partial(conv2d, padding="same", padding_mode="adaptive"),
     }
 )
 
