@@ -61,5 +61,11 @@ reproduce-filtering: env ## The paper's filtering experiment: tables, then its f
 	$(RUN) -m experiments.filtering $(ARGS)
 	$(RUN) -m scripts.figures.filtering $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
+.PHONY: reproduce-adaptive
+reproduce-adaptive: env ## The study of the adaptive boundary: tables, then its figure
+	$(RUN) -m experiments.adaptive $(ARGS)
+	$(RUN) -m scripts.figures.adaptive $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+
 figures: env ## Draw every figure again from results/tables
 	$(RUN) -m scripts.figures.filtering
+	$(RUN) -m scripts.figures.adaptive

@@ -55,7 +55,9 @@ def edge_differences(image: Tensor, dim: int, rows: int, lines: int, step: int, 
             bands = [part for band in bands for part in _evenly_spread(band, other, each)]
         for band in bands:
             first, second = (band.narrow(2, start, rows - step).to(dtype) for start in (0, step))
-            difference = (first - second).flip(2) if at_end else second - first
+            # Seen from outside the high end's differences have the other sign: to squares and absolute values of
+            # what is linear in them, that is all the same.
+            difference = (second - first).flip(2) if at_end else second - first
             pieces.append(difference.flatten(3) if across else difference.unsqueeze(3))
     return torch.cat(pieces, 3)
 

@@ -1,0 +1,128 @@
+"""The study of adaptive boundaries: `python -m experiments.adaptive kernel_sizes=[3]`, see configs/adaptive.yaml."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from time import monotonic
+
+import hydra
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from omegaconf import DictConfig
+from rich.console import Console
+from torch import Tensor
+
+from experiments.adaptive_settings import Settings, read_settings
+from experiments.adaptive_summary import best_degree, ratios, summary_table
+from experiments.adaptive_variants import VARIANTS, compared
+from experiments.data.study_fields import study_field
+from experiments.edge_error import CHUNK, crop, frame_l1
+from experiments.filtering import random_source
+from experiments.methods import Method
+from experiments.paths import CONFIGS
+from experiments.progress import progress_bar
+from experiments.records import write_table
+
+__all__ = ["batch_errors", "cut", "main", "measure", "run"]
+
+
+def cut(field: Tensor, size: int, count: int, frame: int, generator: torch.Generator) -> Tensor | None:
+    """Cut crops with a frame of the truth around them, (count, size + 2 frame, ...); None if the field is too small.
+
+    One crop is the middle of the field; several lie anywhere.
+    """
+    whole = size + 2 * frame
+    room = [length - whole for length in field.shape]
+    if min(room) < 0:
+        return None
+    if count == 1:
+        corners = [[side // 2 for side in room]]
+    else:
+        corners = [[int(torch.randint(side + 1, (), generator=generator)) for side in room] for _ in range(count)]
+    return torch.stack([field[top : top + whole, left : left + whole] for top, left in corners])
+
+
+def batch_errors(images: Tensor, kernels: Tensor, methods: Mapping[str, Method]) -> dict[str, float]:
+    """Measure what `experiments.edge_error.edge_errors` does, as the mean over a batch of images, (N, H, W)."""
+    width = kernels.shape[-1] // 2
+    cropped, errors = crop(images, width)[:, None], dict.fromkeys(methods, 0.0)
+    for chunk in kernels[:, None].split(CHUNK):
+        truth = F.conv2d(images[:, None], chunk)
+        for name, method in methods.items():
+            errors[name] += frame_l1(method(cropped, chunk), truth, width) * len(chunk) / len(kernels)
+    return errors
+
+
+def measure(settings: Settings, name: str) -> Iterator[tuple[list[dict[str, object]], list[dict[str, object]]]]:
+    """Measure a field, size by size: rows of the table of modes, and of that of variants."""
+    field = study_field(name)
+    for size, count in settings.crops.items():
+        rows: tuple[list[dict[str, object]], list[dict[str, object]]] = ([], [])
+        for kernel in settings.kernel_sizes:
+            key = settings.seed, name, size
+            images = cut(field, size, count, kernel // 2, random_source("crops", *key))
+            if images is None:
+                continue
+            shape = settings.num_kernels, kernel, kernel
+            kernels = torch.randn(shape, generator=random_source("kernels", *key, kernel), dtype=torch.float64)
+            tables = [compared(kernel, random_source("noise", *key, kernel))]
+            tables += [VARIANTS] if size in settings.ablation_sizes else []
+            for table, methods in zip(rows, tables, strict=False):
+                for method, error in batch_errors(images, kernels, methods).items():
+                    table.append(
+                        {
+                            "field": name,
+                            "size": size,
+                            "crops": count,
+                            "kernel_size": kernel,
+                            "method": method,
+                            "l1_error": error,
+                        }
+                    )
+        yield rows
+
+
+def run(settings: Settings, console: Console) -> list[Path]:
+    """Measure everything, then write the tables; return their paths."""
+    rows: tuple[list[dict[str, object]], list[dict[str, object]]] = ([], [])
+    with torch.inference_mode(), progress_bar(len(settings.fields) * len(settings.crops), console) as advance:
+        for name in settings.fields:
+            for found in measure(settings, name):
+                for table, more in zip(rows, found, strict=True):
+                    table += more
+                advance(name)
+    about = {
+        "unit": "standard deviation of the field",
+        "num_kernels": settings.num_kernels,
+        "seed": settings.seed,
+        "dtype": "float64",
+    }
+    modes, variants = (pd.DataFrame(table).assign(**about) for table in rows)
+    console.print(summary_table(ratios(modes), "Modes"))
+    folder = settings.output_dir / "tables"
+    tables = {folder / "adaptive.csv": modes}
+    if settings.ablation_sizes:
+        console.print(summary_table(ratios(variants, best_degree(modes)), "Variants of adaptive"))
+        tables[folder / "adaptive_ablation.csv"] = variants
+    for path, table in tables.items():
+        write_table(path, table)
+    return list(tables)
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="adaptive")
+def main(config: DictConfig) -> None:
+    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    console, start = Console(), monotonic()
+    try:
+        settings = read_settings(config)
+        paths = run(settings, console)
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"adaptive: {error}")
+    for path in paths:
+        print(path)
+    print(f"Done in {monotonic() - start:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()

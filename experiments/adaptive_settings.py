@@ -1,0 +1,72 @@
+"""The settings of the study of adaptive boundaries, checked once, before anything is computed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.data.study_fields import FIELDS
+
+__all__ = ["Settings", "read_settings"]
+
+# The fields have 518 samples along each axis.
+LARGEST = 512
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``configs/adaptive.yaml`` says, in the types that the program works with."""
+
+    fields: list[str]
+    crops: dict[int, int]
+    ablation_sizes: list[int]
+    kernel_sizes: list[int]
+    num_kernels: int
+    seed: int
+    output_dir: Path
+
+
+def read_settings(config: DictConfig) -> Settings:
+    """Check a configuration.
+
+    Args:
+        config: As composed from ``configs/adaptive.yaml``.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ValueError: A value cannot be used; the sentence names it and what is allowed.
+
+    """
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    fields = list(FIELDS) if values["fields"] is None else values["fields"]
+    if unknown := [name for name in fields if name not in FIELDS]:
+        raise ValueError(f"fields must be of {', '.join(FIELDS)}; got {unknown[0]!r}")
+    kernels = values["kernel_sizes"]
+    if not kernels or any(size not in (3, 5, 7) for size in kernels):
+        raise ValueError(f"kernel_sizes must be a list of 3, 5 and 7, got {kernels}")
+    crops = values["crops"]
+    # 2 k - 1 samples leave an interior once k // 2 are cut off for the truth and as many are invalid.
+    least = max(kernels)
+    if not crops or any(not (isinstance(size, int) and least <= size <= LARGEST) for size in crops):
+        raise ValueError(f"crops must name sizes from {least} to {LARGEST}, got {crops}")
+    for name in ("num_kernels", "seed"):
+        if not isinstance(values[name], int) or values[name] < (name == "num_kernels"):
+            raise ValueError(
+                f"{name} must be an integer of at least {int(name == 'num_kernels')}, got {values[name]!r}"
+            )
+    if any(not isinstance(count, int) or count < 1 for count in crops.values()):
+        raise ValueError(f"crops must have at least one crop of each size, got {crops}")
+    if any(size not in crops for size in values["ablation_sizes"]):
+        raise ValueError(f"ablation_sizes must be of {list(crops)}, got {values['ablation_sizes']}")
+    return Settings(
+        fields=fields,
+        crops=crops,
+        ablation_sizes=values["ablation_sizes"],
+        kernel_sizes=kernels,
+        num_kernels=values["num_kernels"],
+        seed=values["seed"],
+        output_dir=Path(str(values["output_dir"])).expanduser(),
+    )
