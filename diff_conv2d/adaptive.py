@@ -10,8 +10,9 @@ from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
 from diff_conv2d.boundary import Extension
-from diff_conv2d.extension import channels_last_format, extend_polynomial
+from diff_conv2d.extension import channels_last_format
 from diff_conv2d.least_squares import fitting_dtype
+from diff_conv2d.prediction import continued, working_dtype
 from diff_conv2d.prediction_weights import (
     blend,
     covariance,
@@ -36,9 +37,10 @@ class _Fit(NamedTuple):
 # For axes of at least so many samples, besides the p to be predicted. Chosen on the images of docs/adaptive.md: the
 # first of them for filtering, the others to cost little in networks, whose images are small and many.
 _SIZES = {
+    300: _Fit(12, 36, 256),
     120: _Fit(12, 24, 64),
-    16: _Fit(8, 16, 24),
-    12: _Fit(6, 12, 24),
+    16: _Fit(8, 14, 24),
+    12: _Fit(6, 10, 24),
     8: _Fit(4, 8, 24),
     7: _Fit(3, 7, 24),
     5: _Fit(2, 5, 24),
@@ -75,7 +77,7 @@ class Adaptive(Extension):
             default, with n at most.
         ridge: added to the diagonal of the normal equations, relative to its mean; 1e-13, or 1e-6 for a fit in
             float32.
-        band: samples at each end that the fit reads, instead of 2 n + p.
+        band: samples at each end that the fit reads, instead of 2 n + p (n given) or a number by size.
         pool: 'none': each image and channel has weights of its own; 'channels': the channels of an image share
             theirs; 'batch': the images of a batch share theirs, channel by channel.
         select: weigh candidates; otherwise the fit with n samples is taken as it is.
@@ -120,15 +122,7 @@ class Adaptive(Extension):
             return torch.complex(self.extend(input.real, geometry), self.extend(input.imag, geometry))
         image = input if self.fit_gradient else input.detach()
         weights = [self._weights(image, geometry, axis) for axis in range(len(geometry.dims))]
-        result = input
-        for axis, dim in enumerate(geometry.dims):
-            widths = geometry.before[axis], geometry.after[axis]
-            v = weights[axis]
-            if v is not None:
-                result = _continue(result, v, dim, geometry.dilation[axis], widths)
-            elif any(widths):
-                stop = result.shape[dim] + widths[1]
-                result = extend_polynomial(result, dim, -widths[0], stop, 0, geometry.dilation[axis])
+        result = continued(input, weights, geometry, constant=not self.fit_gradient)
         layout = channels_last_format(input)
         return result if layout is None else result.contiguous(memory_format=layout)
 
@@ -144,7 +138,7 @@ class Adaptive(Extension):
         m = max(n, min(2 * p + 1, fit.reach - 1)) if self.select else n
         pooled = _POOLED[self.pool]
         rows = (fit.reach + p) * step
-        differences = edge_differences(image, dim, rows, fit.lines, step, _working_dtype(image))
+        differences = edge_differences(image, dim, rows, fit.lines, step, working_dtype(image))
         dtype = self.fit_dtype or fitting_dtype(image)
         products = covariance(differences.to(dtype), p + m - 1, step)
         if pooled:
@@ -184,46 +178,3 @@ class Adaptive(Extension):
             if fit.taps <= most and size_is_at_least(length, least + p):
                 return fit
         return None
-
-
-def _working_dtype(image: Tensor) -> torch.dtype:
-    """The precision of products of samples: float32 suffices for float32 where it is not cut down to less."""
-    # Autocast rounds factors to half precision, and a GPU may round them to TF32; neither touches float64.
-    exact = image.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-    return torch.float32 if exact and image.dtype != torch.float64 else fitting_dtype(image)
-
-
-def _continue(x: Tensor, v: Tensor, dim: int, step: int, widths: tuple[int, int]) -> Tensor:
-    """An axis of x with `widths` more samples before and after it, by weights v of shape (N, C, p, m - 1)."""
-    size, near = x.shape[dim], (v.shape[3] + 1) * step
-    v = v.to(_working_dtype(x))
-    # The differences of the samples at the high end come in the opposite order, with the opposite sign.
-    ahead, behind = v.flip(-2), -v.flip(-1)
-    if size_is_at_least(size, 2 * near):
-        # Backwards, a split is one pass over the image, where two slices and the image itself would be five.
-        low, middle, high = torch.split(x, [near, size - 2 * near, near], dim)
-        inside = [low, middle, high]
-    else:
-        low, high, inside = x.narrow(dim, 0, near), x.narrow(dim, size - near, near), [x]
-    before = _outside(low, ahead, dim, step, 0)
-    after = _outside(high, behind, dim, step, near - step)
-    before = before.narrow(dim, before.shape[dim] - widths[0], widths[0])
-    return torch.cat([before, *inside, after.narrow(dim, 0, widths[1])], dim)
-
-
-def _outside(edge: Tensor, v: Tensor, dim: int, step: int, nearest: int) -> Tensor:
-    """p * step samples beyond m * step samples, those of one lattice from themselves; `nearest` is where x(0) is."""
-    samples = edge.to(v.dtype)
-    length = samples.shape[dim]
-    differences = samples.narrow(dim, step, length - step) - samples.narrow(dim, 0, length - step)
-    first = samples.narrow(dim, nearest, step)
-    if dim == -1 and step == 1 and edge.ndim > 3:
-        # The same as below without its change of order, which is a copy.
-        matrix = v.reshape(*v.shape[:2], *(1,) * (edge.ndim - 4), *v.shape[2:])
-        return (first + differences @ matrix.mT).to(edge.dtype)
-    lines = differences.movedim(dim, 2)
-    product = v @ torch.unflatten(lines, 2, (v.shape[3], step)).flatten(3)
-    product = torch.unflatten(product, 3, (step, *lines.shape[3:]))
-    # (N, C, p, step, ...): all lattices at distance 1, then at distance 2, ...
-    values = first.movedim(dim, 2).unsqueeze(2) + product
-    return values.flatten(2, 3).movedim(2, dim).to(edge.dtype)

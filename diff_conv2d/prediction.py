@@ -1,0 +1,208 @@
+"""An image continued by linear predictions along each axis: the weights are given, see `prediction_weights`."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from diff_conv2d.arguments import Geometry
+from diff_conv2d.extension import extend_polynomial
+from diff_conv2d.least_squares import fitting_dtype
+from diff_conv2d.prediction_weights import size_is_at_least
+
+__all__ = ["continued", "working_dtype"]
+
+
+def continued(x: Tensor, weights: list[Tensor | None], geometry: Geometry, constant: bool) -> Tensor:
+    """The image x, (N, C, ...), with the samples beyond each axis that `geometry` asks for.
+
+    Args:
+        x: the image.
+        weights: for each axis v of shape (N, C, p, m - 1), by which the sample at distance s is
+            ``x(0) + sum_j v[s - 1, j - 1] (x(j) - x(j - 1))``; None repeats the edge sample.
+        geometry: see `Geometry`.
+        constant: the weights have no gradient.
+    """
+    widths = zip(geometry.before, geometry.after, strict=True)
+    tiny = any(v is None and any(ends) for v, ends in zip(weights, widths, strict=True))
+    # A compiler would rather have the plain operations, and has its own ways to save passes.
+    if tiny or not constant or torch.compiler.is_compiling():
+        return _joined(x, weights, geometry)
+    result: Tensor = _Continued.apply(x, geometry, *weights)
+    return result
+
+
+class _Continued(torch.autograd.Function):
+    """A linear map of x for given weights: forwards one pass over the image, backwards one for each axis."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, geometry: Geometry, *weights: Tensor | None) -> Tensor:
+        return _filled(x, list(weights), geometry)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, ctx.geometry, *weights = inputs
+        ctx.save_for_backward(*weights)
+        ctx.save_for_forward(*weights)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        weights = ctx.saved_tensors
+        return (_Folded.apply(grads[0], ctx.geometry, *weights), None, *(None for _ in weights))
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        return _Continued.apply(tangents[0], ctx.geometry, *ctx.saved_tensors)
+
+
+class _Folded(torch.autograd.Function):
+    """The transposed map, by which gradients go back; its own gradient is the map itself."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(grad: Tensor, geometry: Geometry, *weights: Tensor | None) -> Tensor:
+        for axis in reversed(range(len(weights))):
+            grad = _fold_axis(grad, weights[axis], geometry, axis)
+        return grad
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, ctx.geometry, *weights = inputs
+        ctx.save_for_backward(*weights)
+        ctx.save_for_forward(*weights)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        weights = ctx.saved_tensors
+        return (_Continued.apply(grads[0], ctx.geometry, *weights), None, *(None for _ in weights))
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        return _Folded.apply(tangents[0], ctx.geometry, *ctx.saved_tensors)
+
+
+def _fold_axis(grad: Tensor, v: Tensor | None, geometry: Geometry, axis: int) -> Tensor:
+    """Gradients of the samples beyond an axis, added to those of the samples they were predicted from."""
+    dim, step = geometry.dims[axis], geometry.dilation[axis]
+    before, after = geometry.before[axis], geometry.after[axis]
+    size = grad.shape[dim] - before - after
+    if v is None:
+        return grad
+    near = (v.shape[3] + 1) * step
+    outer = [grad.narrow(dim, 0, before), grad.narrow(dim, before + size, after)]
+    v = v.to(working_dtype(grad))
+    # Weights of the samples: w(0) = 1 - v(1), w(j) = v(j) - v(j + 1).
+    zero = torch.zeros_like(v[..., :1])
+    w = torch.cat([zero + 1, v], -1) - torch.cat([v, zero], -1)
+    # To whole lattices: p * step samples beyond either end.
+    full = v.shape[2] * step
+    low = _transposed(_padded(outer[0], dim, full - before, 0), w.flip(-2), dim, step)
+    high = _transposed(_padded(outer[1], dim, 0, full - after), w.flip(-1), dim, step)
+    inside = grad.narrow(dim, before, size)
+    if size >= 2 * near:
+        first, middle, last = torch.split(inside, [near, size - 2 * near, near], dim)
+        return torch.cat([first + low, middle, last + high], dim)
+    return inside + _padded(low, dim, 0, size - near) + _padded(high, dim, size - near, 0)
+
+
+def _padded(x: Tensor, dim: int, before: int, after: int) -> Tensor:
+    return F.pad(x, [0, 0] * (-dim - 1) + [before, after]) if before or after else x
+
+
+def _transposed(outside: Tensor, w: Tensor, dim: int, step: int) -> Tensor:
+    """What `_outside` does with the weights w (N, C, p, m) of samples, transposed."""
+    values = outside.to(w.dtype)
+    if dim == -1 and step == 1 and outside.ndim > 3:
+        return (values @ w.reshape(*w.shape[:2], *(1,) * (outside.ndim - 4), *w.shape[2:])).to(outside.dtype)
+    lines = values.movedim(dim, 2)
+    product = w.mT @ _lattices(lines, w.shape[2], step)
+    return product.reshape(*lines.shape[:2], w.shape[3] * step, *lines.shape[3:]).movedim(2, dim).to(outside.dtype)
+
+
+def _lattices(lines: Tensor, count: int, step: int) -> Tensor:
+    """Samples (N, C, count * step, ...) as (N, C, count, M): the samples of a lattice are one column."""
+    return lines.reshape(*lines.shape[:2], count, step * prod(lines.shape[3:]))
+
+
+def working_dtype(image: Tensor) -> torch.dtype:
+    """The precision of products of samples: float32 suffices for float32 where it is not cut down to less."""
+    # Autocast rounds factors to half precision, and a GPU may round them to TF32; neither touches float64.
+    exact = image.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    return torch.float32 if exact and image.dtype != torch.float64 else fitting_dtype(image)
+
+
+def _joined(x: Tensor, weights: list[Tensor | None], geometry: Geometry) -> Tensor:
+    """The image continued by weights for each axis, axis by axis."""
+    for axis, v in enumerate(weights):
+        if not (geometry.before[axis] or geometry.after[axis]):
+            continue
+        dim, size = geometry.dims[axis], x.shape[geometry.dims[axis]]
+        near = 0 if v is None else (v.shape[3] + 1) * geometry.dilation[axis]
+        pieces = [x]
+        if near and size_is_at_least(size, 2 * near):
+            # Backwards, a split is one pass over the image, where two slices and the image itself would be five.
+            pieces = list(torch.split(x, [near, size - 2 * near, near], dim))
+        before, after = _beyond(pieces[0], pieces[-1], v, geometry, axis)
+        x = torch.cat([before, *pieces, after], dim)
+    return x
+
+
+def _filled(x: Tensor, weights: list[Tensor | None], geometry: Geometry) -> Tensor:
+    """The same where no gradient is asked for: one copy of the image, into whose frame the rest is written."""
+    ends = zip(reversed(geometry.before), reversed(geometry.after), strict=True)
+    result = F.pad(x, [width for pair in ends for width in pair])
+    grown = x
+    for axis, v in enumerate(weights):
+        dim, start, size = geometry.dims[axis], geometry.before[axis], x.shape[geometry.dims[axis]]
+        before, after = _beyond(grown, grown, v, geometry, axis)
+        # The part of the result that is complete then: all of this axis, of later ones the image.
+        grown = result
+        for other in range(axis + 1, len(weights)):
+            later = geometry.dims[other]
+            grown = grown.narrow(later, geometry.before[other], x.shape[later])
+        grown.narrow(dim, 0, start).copy_(before)
+        grown.narrow(dim, start + size, geometry.after[axis]).copy_(after)
+    return result
+
+
+def _beyond(first: Tensor, last: Tensor, v: Tensor | None, geometry: Geometry, axis: int) -> tuple[Tensor, Tensor]:
+    """What comes before `first` and after `last`, the two ends of an axis, by weights v (N, C, p, m - 1)."""
+    dim, step = geometry.dims[axis], geometry.dilation[axis]
+    before, after = geometry.before[axis], geometry.after[axis]
+    size = last.shape[dim]
+    if v is None:
+        return (
+            extend_polynomial(first, dim, -before, 0, 0, step),
+            extend_polynomial(last, dim, size, size + after, 0, step),
+        )
+    near = (v.shape[3] + 1) * step
+    v = v.to(working_dtype(first))
+    low = _outside(first.narrow(dim, 0, near), v.flip(-2), dim, step, 0)
+    # The differences of the samples at the high end come in the opposite order, with the opposite sign.
+    high = _outside(last.narrow(dim, size - near, near), -v.flip(-1), dim, step, near - step)
+    return low.narrow(dim, low.shape[dim] - before, before), high.narrow(dim, 0, after)
+
+
+def _outside(edge: Tensor, v: Tensor, dim: int, step: int, nearest: int) -> Tensor:
+    """p * step samples beyond m * step samples, those of one lattice from themselves; `nearest` is where x(0) is."""
+    samples = edge.to(v.dtype)
+    length = samples.shape[dim]
+    differences = samples.narrow(dim, step, length - step) - samples.narrow(dim, 0, length - step)
+    first = samples.narrow(dim, nearest, step)
+    if dim == -1 and step == 1 and edge.ndim > 3:
+        # The same as below without its change of order, which is a copy.
+        matrix = v.reshape(*v.shape[:2], *(1,) * (edge.ndim - 4), *v.shape[2:])
+        return (first + differences @ matrix.mT).to(edge.dtype)
+    lines = differences.movedim(dim, 2)
+    product = v @ _lattices(lines, v.shape[3], step)
+    # (N, C, p, step, ...): all lattices at distance 1, then at distance 2, ...
+    product = product.reshape(*lines.shape[:2], v.shape[2], step, *lines.shape[3:])
+    values = first.movedim(dim, 2).unsqueeze(2) + product
+    return values.reshape(*lines.shape[:2], v.shape[2] * step, *lines.shape[3:]).movedim(2, dim).to(edge.dtype)
