@@ -37,8 +37,8 @@ class _Fit(NamedTuple):
 # For axes of at least so many samples, besides the p to be predicted. Chosen on the images of docs/adaptive.md: the
 # first of them for filtering, the others to cost little in networks, whose images are small and many.
 _SIZES = {
-    300: _Fit(12, 36, 256),
-    120: _Fit(12, 24, 64),
+    300: _Fit(12, 18, 512),
+    120: _Fit(12, 20, 128),
     16: _Fit(8, 14, 24),
     12: _Fit(6, 10, 24),
     8: _Fit(4, 8, 24),

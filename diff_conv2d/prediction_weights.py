@@ -24,7 +24,16 @@ from torch import Tensor
 from diff_conv2d.lagrange import extrapolation_weights
 from diff_conv2d.least_squares import solve_normal_equations
 
-__all__ = ["blend", "covariance", "edge_differences", "fitted", "polynomial", "scores", "size_is_at_least"]
+__all__ = [
+    "blend",
+    "covariance",
+    "edge_differences",
+    "fitted",
+    "independent_lines",
+    "polynomial",
+    "scores",
+    "size_is_at_least",
+]
 
 # A candidate twice as bad as the best one gets 1 / 2^16 of its share: nearly a choice, but without jumps.
 _SHARPNESS = 16
@@ -150,17 +159,17 @@ def scores(
 ) -> Tensor:
     r"""The error to be expected of predictors outside, from their residuals r in the N windows of the image.
 
-    .. math:: e = \Bigl(1 + \frac{f}{q}\Bigr) \operatorname{mean} |r| + \frac{1}{N} \max |r| \, \lVert w \rVert_1
+    .. math:: e = \Bigl(1 + \frac{f}{q l}\Bigr) \operatorname{mean} |r| + \frac{1}{N} \max |r| \, \lVert w \rVert_1
 
     The mean of absolute values, not of squares, is what tells piecewise constant images and outliers from noise. A
-    predictor with f weights fitted at q positions has seen its windows before, hence the factor. And as far as N
-    windows tell, the next sample may be as surprising as the most surprising one so far, and be a predictor itself:
-    w are the weights of the samples.
+    predictor with f weights fitted at q positions of l independent lines has seen its windows before, hence the
+    factor; see `independent_lines`. And as far as N windows tell, the next sample may be as surprising as the most
+    surprising one so far, and be a predictor itself: w are the weights of the samples.
 
     Args:
         differences: D of shape (N, C, R, M), from `edge_differences`.
         candidates: weights v of shape (N, C, c, p, m - 1), with size 1 in pooled dimensions.
-        freedom: f of each of the c candidates.
+        freedom: f of each of the c candidates, those with 0 first.
         step: distance between the differences of a window, in rows.
         pooled: dimensions over which the residuals are taken together.
 
@@ -173,8 +182,14 @@ def scores(
     # The residual of distance s is v(1) d(1) + v(2) d(2) + ... + d(0) + d(-1) + ... + d(1 - s).
     outer = torch.ones(p, p, dtype=candidates.dtype, device=candidates.device).tril().flip(-1)
     filters = torch.cat([outer.expand(*candidates.shape[:4], p), candidates], -1)
-    residuals = (_sliding(filters.flatten(2, 3), step, positions, rows) @ differences).abs_()
-    residuals = torch.unflatten(residuals, 2, (count, p, positions)).flatten(-2)
+    residuals = _sliding(filters.flatten(2, 3), step, positions, rows) @ differences
+    residuals = torch.unflatten(residuals, 2, (count, p, positions))
+    # Candidates with nothing fitted come first, and need no such count.
+    fixed = sum(not f for f in freedom)
+    independent = independent_lines(residuals[:, :, fixed:], pooled)
+    seen = torch.tensor([f * step / positions for f in freedom[fixed:]], dtype=independent.dtype)
+    factor = F.pad(1 + seen.to(residuals.device).unsqueeze(-1) / independent, (0, 0, fixed, 0), value=1.0)
+    residuals = residuals.abs().flatten(-2)
     total, largest, windows = residuals.sum(-1), residuals.amax((-2, -1)), positions * lines
     if pooled:
         total, largest = total.sum(pooled, keepdim=True), largest.amax(pooled, keepdim=True)
@@ -183,9 +198,38 @@ def scores(
     # w(0) = 1 - v(1), w(j) = v(j) - v(j + 1).
     zero = torch.zeros_like(candidates[..., :1])
     samples = torch.cat([zero + 1, candidates], -1) - torch.cat([candidates, zero], -1)
-    factors = [(1 + f * step / positions) for f in freedom]
-    factor = torch.tensor(factors, dtype=total.dtype, device=total.device).unsqueeze(-1)
     return (total * factor + largest.unsqueeze(-1) * samples.abs().sum(-1)) / windows
+
+
+def independent_lines(residuals: Tensor, pooled: tuple[int, ...] = ()) -> Tensor:
+    r"""How many of M lines tell something new, by the correlation of residuals r of neighbours.
+
+    .. math:: l = \max\Bigl(1, M \frac{1 - \rho}{1 + \rho}\Bigr), \qquad
+        \rho = \max\Bigl(0, \frac{\sum r_i r_{i + 1}}{\sum r_i^2}\Bigr)
+
+    This is the size that a sample of a first-order autoregressive series has for its mean: the lines of a smooth
+    image count as one, those of white noise in full.
+
+    Args:
+        residuals: r of shape (N, C, ..., q, M), the lines last.
+        pooled: dimensions over which the lines are taken together.
+
+    Returns:
+        l of shape (N, C, ...), with size 1 in pooled dimensions.
+
+    Example:
+        >>> independent_lines(torch.ones(1, 1, 1, 8)).item()
+        1.0
+    """
+    lines = residuals.shape[-1]
+    products = (residuals[..., 1:] * residuals[..., :-1]).sum((-2, -1))
+    squares = residuals.square().sum((-2, -1))
+    if pooled:
+        products, squares = products.sum(pooled, keepdim=True), squares.sum(pooled, keepdim=True)
+        for dim in pooled:
+            lines = lines * residuals.shape[dim]
+    correlation = (products / (squares + torch.finfo(squares.dtype).tiny)).clamp(0, 1)
+    return (lines * (1 - correlation) / (1 + correlation)).clamp_min(1)
 
 
 def _sliding(filters: Tensor, step: int, positions: int, rows: int) -> Tensor:

@@ -5,7 +5,15 @@ from torch.autograd import gradcheck
 
 import diff_conv2d
 from diff_conv2d.adaptive import Adaptive
-from diff_conv2d.prediction_weights import blend, covariance, edge_differences, fitted, polynomial, scores
+from diff_conv2d.prediction_weights import (
+    blend,
+    covariance,
+    edge_differences,
+    fitted,
+    independent_lines,
+    polynomial,
+    scores,
+)
 
 
 def noise(*shape, seed=0):
@@ -156,13 +164,19 @@ def test_scores_are_those_of_windows_copied_out():
     actual = scores(differences, candidates, [0, 0, 0, 3], 1, ())[0, 0]
 
     rows = image.numpy()
-    bands = [band for row in rows for band in (row[: reach + width], row[::-1][: reach + width])]
-    windows = np.array([b[a : a + width + taps] for b in bands for a in range(reach - taps + 1)])
+    bands = [row[: reach + width] for row in rows] + [row[::-1][: reach + width] for row in rows]
     positions = reach - taps + 1
+    windows = np.array([b[a : a + width + taps] for b in bands for a in range(positions)])
     for index, v in enumerate(candidates[0, 0].numpy()):
         w = np.concatenate([np.ones((width, 1)), v], 1) - np.concatenate([v, np.zeros((width, 1))], 1)
-        residuals = np.abs(windows[:, width:] @ w.T - windows[:, :width][:, ::-1])
-        factor = 1 + (3 / positions if index == 3 else 0)
+        residuals = windows[:, width:] @ w.T - windows[:, :width][:, ::-1]
+        # The sign of a residual is that of the image seen from outside; differences at the high end have the other.
+        by_line = residuals.reshape(len(bands), positions, width) * np.repeat([1, -1], len(rows))[:, None, None]
+        correlation = (by_line[1:] * by_line[:-1]).sum((0, 1)) / (by_line**2).sum((0, 1))
+        correlation = np.clip(correlation, 0, 1)
+        independent = np.maximum(len(bands) * (1 - correlation) / (1 + correlation), 1)
+        residuals = np.abs(residuals)
+        factor = 1 + (3 / positions / independent if index == 3 else 0)
         expected = factor * residuals.mean(0) + residuals.max() * np.abs(w).sum(1) / len(windows)
         np.testing.assert_allclose(actual[index], expected, rtol=1e-9)
 
@@ -235,15 +249,36 @@ def test_pooling_shares_weights():
     image = noise(2, 3, 20, 18)
     # One image with its lines side by side is what the pooled fit sees, but for the lines chosen: all, here.
     for pool, joined in (("channels", image.permute(0, 2, 1, 3)), ("batch", image.permute(1, 2, 0, 3))):
-        padded = diff_conv2d.pad(image, (0, 0, 2, 0), mode="adaptive", pool=pool, taps=3)
-        together = diff_conv2d.pad(joined.flatten(2).unsqueeze(1), (0, 0, 2, 0), mode="adaptive", taps=3)
+        options = {"mode": "adaptive", "taps": 3, "select": False}
+        padded = diff_conv2d.pad(image, (0, 0, 2, 0), pool=pool, **options)
+        together = diff_conv2d.pad(joined.flatten(2).unsqueeze(1), (0, 0, 2, 0), **options)
         expected = (
             together.squeeze(1)
             .unflatten(2, (-1, 18))
             .permute(*((0, 2, 1, 3) if pool == "channels" else (2, 0, 1, 3)))
         )
         torch.testing.assert_close(padded, expected, rtol=1e-9, atol=1e-9)
-        assert not torch.equal(padded, diff_conv2d.pad(image, (0, 0, 2, 0), mode="adaptive", taps=3))
+        assert not torch.equal(padded, diff_conv2d.pad(image, (0, 0, 2, 0), **options))
+
+
+@pytest.mark.parametrize("pool", ["channels", "batch"])
+def test_pooled_scores_are_shared_too(pool):
+    image = noise(2, 3, 20, 18)
+    padded = pad(image, 1, pool=pool)
+    assert not torch.allclose(padded, pad(image, 1))
+    # What is taken together has no order.
+    dim = 1 if pool == "channels" else 0
+    torch.testing.assert_close(pad(image.flip(dim), 1, pool=pool), padded.flip(dim))
+
+
+def test_independent_lines():
+    generator = torch.Generator().manual_seed(0)
+    same, apart = torch.ones(1, 1, 4, 50), torch.randn(1, 1, 4, 5000, generator=generator)
+    assert independent_lines(same).item() == 1
+    assert independent_lines(apart).item() == pytest.approx(5000, rel=0.05)
+    # Each line three times: neighbours agree in two cases of three.
+    assert independent_lines(apart.repeat_interleave(3, -1)).item() == pytest.approx(3000, rel=0.05)
+    assert independent_lines(torch.zeros(1, 1, 4, 50)).item() == 50
 
 
 def test_the_fit_reads_its_band_only():
