@@ -29,6 +29,7 @@ from torch import Tensor
 from diff_conv2d import extension
 from diff_conv2d.arguments import Geometry, per_axis
 from diff_conv2d.boundary import AxisExtension, Boundary, Extension
+from diff_conv2d.polynomial import Axis, continue_polynomial
 
 __all__ = ["Circular", "Diff", "Extrapolate", "Random", "Reflect", "Replicate", "Symmetric", "Zeros"]
 
@@ -168,6 +169,16 @@ class _Polynomial(AxisExtension):
         if self.degree is None:
             return tuple(self.default_degree(size) for size in geometry.kernel)
         return per_axis("degree", self.degree, len(geometry.kernel), minimum=0)
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Extension`."""
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+            # A compiler has its own ways to save copies, and sizes may be open to it.
+            return super().extend(input, geometry)
+        sizes = zip(
+            geometry.dims, geometry.before, geometry.after, self.degrees(geometry), geometry.dilation, strict=True
+        )
+        return continue_polynomial(input, tuple(Axis(*size) for size in sizes))
 
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """See `AxisExtension`."""

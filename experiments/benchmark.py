@@ -1,0 +1,157 @@
+"""What a boundary costs: `python -m experiments.benchmark groups=[cnn] rounds=5`, see configs/benchmark.yaml."""
+
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import hydra
+import numpy as np
+import pandas as pd
+import torch
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from experiments.benchmark_cases import CASES, Case, steps
+from experiments.paths import CONFIGS
+from experiments.progress import progress_bar
+from experiments.records import write_table
+from experiments.timing import interleaved, peak_memory, ratios_to
+
+__all__ = ["Settings", "main", "measure", "read_settings", "run", "summary"]
+
+REFERENCE = "zeros"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``configs/benchmark.yaml`` says, checked."""
+
+    groups: list[str]
+    methods: list[str] | None
+    device: torch.device
+    threads: int
+    rounds: int
+    warmup: int
+    least_seconds: float
+    name: str
+    output_dir: Path
+
+
+def read_settings(config: DictConfig) -> Settings:
+    """Check a configuration.
+
+    Raises:
+        ValueError: A value cannot be used; the sentence names it and what is allowed.
+
+    """
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    known = list(dict.fromkeys(case.group for case in CASES.values()))
+    groups = known if values["groups"] is None else values["groups"]
+    if not groups or any(group not in known for group in groups):
+        raise ValueError(f"groups must be of {', '.join(known)}; got {groups}")
+    for name, least in (("threads", 1), ("rounds", 1), ("warmup", 1)):
+        if not isinstance(values[name], int) or values[name] < least:
+            raise ValueError(f"{name} must be an integer of at least {least}, got {values[name]!r}")
+    if values["device"] not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device must be auto, cpu or cuda, got {values['device']!r}")
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    if values["device"] == "cuda" and found == "cpu":
+        raise ValueError("device=cuda, but torch finds no CUDA device; device=auto takes what there is")
+    device = torch.device(found if values["device"] == "auto" else values["device"])
+    return Settings(**{**values, "groups": groups, "device": device, "output_dir": Path(values["output_dir"])})
+
+
+def measure(case: Case, settings: Settings) -> pd.DataFrame:
+    """Measure a case: a row for each method.
+
+    Raises:
+        ValueError: A method is asked for that no case has.
+
+    """
+    functions = steps(case, settings.device)
+    if settings.methods is not None:
+        functions = {name: f for name, f in functions.items() if name == REFERENCE or name in settings.methods}
+    times = interleaved(functions, settings.rounds, settings.device, settings.warmup, settings.least_seconds)
+    table = ratios_to(times, REFERENCE)
+    table["peak_bytes"] = [peak_memory(function, settings.device) for function in functions.values()]
+    table.insert(0, "method", table.index)
+    table.insert(0, "case", case.name)
+    table.insert(0, "group", case.group)
+    return table.reset_index(drop=True)
+
+
+def run(settings: Settings, console: Console) -> Path:
+    """Measure all cases and write the table; return its path."""
+    torch.set_num_threads(settings.threads)
+    # Neither TF32 nor the search for the fastest kernel of each size: all methods under equal conditions.
+    torch.backends.cudnn.benchmark = False
+    chosen = [case for case in CASES.values() if case.group in settings.groups]
+    tables = []
+    with progress_bar(len(chosen), console) as advance:
+        for case in chosen:
+            tables.append(measure(case, settings))
+            advance(case.name)
+    about = {
+        "unit": "seconds",
+        "device": device_name(settings.device),
+        "threads": settings.threads,
+        "torch": torch.__version__,
+        "rounds": settings.rounds,
+        "warmup": settings.warmup,
+    }
+    table = pd.concat(tables, ignore_index=True).assign(**about)
+    console.print(summary(table))
+    suffix = "_cuda" if settings.device.type == "cuda" else ""
+    path = settings.output_dir / "tables" / f"{settings.name}{suffix}.csv"
+    write_table(path, table)
+    return path
+
+
+def device_name(device: torch.device) -> str:
+    """Name the processor or the graphics card."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+def summary(table: pd.DataFrame) -> Table:
+    """Lay out the ratios for a terminal: a row for each method, a column for each group of cases."""
+    ratios = table.pivot_table("ratio", "method", ["group", "case"], sort=False)
+    mean = np.exp(np.log(ratios).T.groupby(level="group", sort=False).mean().T)
+    largest = ratios.T.groupby(level="group", sort=False).max().T
+    printed = Table(title=f"Time relative to {REFERENCE}: geometric mean of the medians (largest)")
+    printed.add_column("method")
+    for group in mean:
+        printed.add_column(str(group), justify="right")
+    for method in mean.index:
+        cells = (
+            "" if np.isnan(mean.loc[method, g]) else f"{mean.loc[method, g]:.2f} ({largest.loc[method, g]:.2f})"
+            for g in mean
+        )
+        printed.add_row(str(method), *cells)
+    return printed
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="benchmark")
+def main(config: DictConfig) -> None:
+    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    console, start = Console(), monotonic()
+    try:
+        path = run(read_settings(config), console)
+    except ValueError as error:
+        sys.exit(f"benchmark: {error}")
+    print(path)
+    print(f"Done in {monotonic() - start:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()

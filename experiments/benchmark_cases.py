@@ -1,0 +1,186 @@
+"""What the benchmark measures: problems, and the methods that solve them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor, nn
+
+import diff_conv2d
+from diff_conv2d.layers import DiffConv2dLayer
+from diff_conv2d.modes import MODES
+from experiments.models.unet import UNet
+
+__all__ = ["CASES", "Case", "steps"]
+
+# torch's own layers, and the two ways of the paper's interface, beside the modes of the library.
+TORCH = ("reflect", "replicate", "circular")
+NDIMAGE = {"zeros": "constant", "reflect": "mirror", "replicate": "nearest", "circular": "wrap", "symmetric": "reflect"}
+OPENCV = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE, "symmetric": cv2.BORDER_REFLECT}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem: a layer or a network, its input, and what is done with it."""
+
+    name: str
+    group: str
+    shape: tuple[int, ...]
+    kernel: int = 3
+    out_channels: int | None = None
+    groups: int = 1
+    stride: int = 1
+    dilation: int = 1
+    training: bool = True
+    dtype: torch.dtype = torch.float32
+    channels_last: bool = False
+    network: str | None = None
+
+    @property
+    def axes(self) -> int:
+        """Spatial axes."""
+        return len(self.shape) - 2
+
+
+def _training_step(shape: tuple[int, ...], **options: object) -> Case:
+    sizes = "x".join(map(str, shape))
+    extra = "".join(f", {name.replace('_', ' ')} {value}" for name, value in options.items() if name != "group")
+    return Case(f"{sizes}{extra}", shape=shape, **{"group": "cnn", **options})  # type: ignore[arg-type]
+
+
+CASES = {
+    case.name: case
+    for case in (
+        # The cases over which geometric means are taken: what layers of CNNs look like.
+        _training_step((8, 64, 56, 56)),
+        _training_step((8, 256, 14, 14)),
+        _training_step((8, 512, 7, 7)),
+        _training_step((4, 32, 224, 224)),
+        _training_step((4, 32, 112, 112), kernel=7),
+        # Others.
+        _training_step((8, 64, 56, 56), group="variants", groups=64),
+        _training_step((8, 64, 56, 56), group="variants", stride=2),
+        _training_step((8, 64, 56, 56), group="variants", dilation=2),
+        _training_step((8, 64, 1024), group="variants"),
+        _training_step((2, 16, 32, 32, 32), group="variants"),
+        _training_step((4, 32, 512, 512), group="variants"),
+        Case("8x64x56x56, channels last", "variants", (8, 64, 56, 56), channels_last=True),
+        Case("8x64x56x56, bfloat16", "variants", (8, 64, 56, 56), dtype=torch.bfloat16),
+        Case("inference, 1x64x56x56", "inference", (1, 64, 56, 56), training=False),
+        Case("inference, 1x256x14x14", "inference", (1, 256, 14, 14), training=False),
+        Case("call, 1x8x8x8", "inference", (1, 8, 8, 8), training=False),
+        *(
+            Case(f"filter, 2048x2048, {k}x{k}", "filtering", (1, 1, 2048, 2048), k, 1, training=False)
+            for k in (3, 5, 7)
+        ),
+        Case("filter, 500x500, 100 kernels", "filtering", (1, 1, 500, 500), 3, 100, training=False),
+        Case("ResNet-18, 8x3x128x128", "networks", (8, 3, 128, 128), network="resnet18"),
+        Case("UNet, 4x3x128x128", "networks", (4, 3, 128, 128), network="unet"),
+        # The paper's experiment on wall time: its UNet, at a quarter of its width and 4 images instead of 64.
+        Case("paper's UNet / 4, 4x3x224x224", "walltime", (4, 3, 224, 224), network="paper_unet"),
+    )
+}
+
+
+def steps(case: Case, device: torch.device) -> dict[str, Callable[[], object]]:
+    """Return for each method a function that does the case once; ``zeros`` is the reference, torch's own layer."""
+    torch.manual_seed(0)
+    image = torch.randn(case.shape, device=device).to(case.dtype)
+    if case.channels_last:
+        image = image.to(memory_format=torch.channels_last)
+    if case.network is not None:
+        return {mode: _network_step(case, mode, image) for mode in MODES}
+    result: dict[str, Callable[[], object]] = {"zeros": _layer_step(case, _torch_layer(case, "zeros"), image)}
+    for mode in TORCH:
+        result[f"torch_{mode}"] = _layer_step(case, _torch_layer(case, mode), image)
+    for mode in MODES:
+        if mode != "zeros":
+            result[mode] = _layer_step(case, diff_conv2d.convert(_torch_layer(case, "zeros"), mode, verbose=False), image)
+    if case.axes == 2 and case.stride == case.dilation == 1:
+        for way in ("speed", "memory"):
+            layer = DiffConv2dLayer(*_channels(case), case.kernel, groups=case.groups, optimized_for=way)
+            result[f"diff_{way}"] = _layer_step(case, layer, image)
+    if case.group == "filtering" and _channels(case)[1] == 1 and device.type == "cpu":
+        result |= _image_libraries(case, image)
+    return result
+
+
+def _channels(case: Case) -> tuple[int, int]:
+    return case.shape[1], case.out_channels or case.shape[1]
+
+
+def _torch_layer(case: Case, mode: str) -> nn.Module:
+    kinds: tuple[type[nn.Module], ...] = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    width = case.dilation * (case.kernel - 1) // 2
+    options = {"stride": case.stride, "dilation": case.dilation, "groups": case.groups, "padding_mode": mode}
+    return kinds[case.axes - 1](*_channels(case), case.kernel, padding=width, bias=case.training, **options)
+
+
+def _prepared(case: Case, module: nn.Module, image: Tensor) -> nn.Module:
+    module = module.to(image.device, image.dtype)
+    return module.to(memory_format=torch.channels_last) if case.channels_last else module
+
+
+def _layer_step(case: Case, layer: nn.Module, image: Tensor) -> Callable[[], object]:
+    layer = _prepared(case, layer, image)
+    if not case.training:
+        layer.requires_grad_(False)
+
+        def call() -> object:
+            with torch.inference_mode():
+                return layer(image)
+
+        return call
+    # In a network an image has a gradient too.
+    leaf = image.clone().requires_grad_()
+    gradient: list[Tensor] = []
+
+    def train() -> object:
+        leaf.grad = None
+        layer.zero_grad()
+        output = layer(leaf)
+        if not gradient:
+            gradient.append(torch.randn_like(output))
+        return output.backward(gradient[0])
+
+    return train
+
+
+def _network_step(case: Case, mode: str, image: Tensor) -> Callable[[], object]:
+    torch.manual_seed(0)
+    if case.network == "resnet18":
+        from torchvision.models import resnet18
+
+        network = resnet18(num_classes=10)
+    elif case.network == "unet":
+        network = UNet(3, 3, width=16, depth=3)
+    else:
+        network = UNet(3, 3, width=16, depth=4, activation="tanh")
+    degree = {"degree": 2} if case.network == "resnet18" and mode == "diff" else {}
+    network = _prepared(case, diff_conv2d.convert(network, mode, verbose=False, **degree), image)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        output = network(image)
+        target = torch.zeros_like(output)
+        F.mse_loss(output, target).backward()
+        optimizer.step()
+
+    return step
+
+
+def _image_libraries(case: Case, image: Tensor) -> dict[str, Callable[[], object]]:
+    """SciPy and OpenCV on the same image, with what they do at the edge as the mode of the same rule."""
+    array = image[0, 0].numpy()
+    kernel = torch.randn(case.kernel, case.kernel).numpy()
+    cv2.setNumThreads(torch.get_num_threads())
+    output = np.empty_like(array)
+    return {
+        "scipy": lambda: ndimage.correlate(array, kernel, output=output, mode=NDIMAGE["replicate"]),
+        "opencv": lambda: cv2.filter2D(array, cv2.CV_32F, kernel, dst=output, borderType=OPENCV["replicate"]),
+    }

@@ -1,0 +1,108 @@
+"""Times that can be compared: warmed up, taken in turns, given as ratios of one round."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import torch
+
+__all__ = ["interleaved", "peak_memory", "ratios_to", "synchronise"]
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until a device has done what it was given; a CPU has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def interleaved(
+    steps: Mapping[str, Callable[[], object]],
+    rounds: int,
+    device: torch.device,
+    warmup: int = 3,
+    least_seconds: float = 0.02,
+) -> pd.DataFrame:
+    """Time several functions in turns, so that what disturbs the machine disturbs all of them.
+
+    Each round times each function once, in an order that moves on by one from round to round. A function that takes
+    less than ``least_seconds`` is called several times in a row, and the mean is its time.
+
+    Args:
+        steps: The functions by name.
+        rounds: How often each is timed.
+        device: Where they work; it is waited for at both ends of each time.
+        warmup: Calls before the first time.
+        least_seconds: How long a time lasts at least, roughly.
+
+    Returns:
+        Seconds of a call: a row for each round, a column for each function.
+
+    Example:
+        >>> times = interleaved({"nothing": lambda: None}, 5, torch.device("cpu"), least_seconds=1e-4)
+        >>> times.shape
+        (5, 1)
+
+    """
+    repeats = {}
+    for name, step in steps.items():
+        for _ in range(warmup):
+            step()
+        repeats[name] = max(1, round(least_seconds / max(_time(step, 1, device), 1e-7)))
+    names = list(steps)
+    times = np.empty((rounds, len(names)))
+    for turn in range(rounds):
+        for place in range(len(names)):
+            index = (turn + place) % len(names)
+            times[turn, index] = _time(steps[names[index]], repeats[names[index]], device)
+    return pd.DataFrame(times, columns=names)
+
+
+def _time(step: Callable[[], object], repeats: int, device: torch.device) -> float:
+    synchronise(device)
+    start = perf_counter()
+    for _ in range(repeats):
+        step()
+    synchronise(device)
+    return (perf_counter() - start) / repeats
+
+
+def ratios_to(times: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Return the median time, and the median and the quartiles of the ratio to a reference of the same round.
+
+    Args:
+        times: As :func:`interleaved` gives them.
+        reference: The column to divide by.
+
+    Returns:
+        Columns ``seconds, ratio, ratio_low, ratio_high``; a row for each function.
+
+    """
+    ratios = times.div(times[reference], axis=0)
+    low, high = ratios.quantile(0.25), ratios.quantile(0.75)
+    parts = {"seconds": times.median(), "ratio": ratios.median(), "ratio_low": low, "ratio_high": high}
+    return pd.DataFrame(parts)
+
+
+def peak_memory(step: Callable[[], object], device: torch.device) -> int:
+    """Return how many bytes of tensors a function holds at most, above what there was before.
+
+    On a CPU the allocations are those that torch's profiler records.
+
+    Example:
+        >>> peak_memory(lambda: torch.zeros(1000).sum(), torch.device("cpu")) >= 4000
+        True
+
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        step()
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
+    held = np.cumsum([event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())])
+    return int(max(held.max(initial=0), 0))
