@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from diff_conv2d.extension import channels_last_format, computing_dtype
+from diff_conv2d.extension import computing_dtype
 from diff_conv2d.lagrange import extrapolation_weights
 
 __all__ = ["Axis", "continue_polynomial"]
@@ -107,62 +108,81 @@ def _row(length: int, distance: int, degree: int, dilation: int) -> tuple[tuple[
 
 
 def _continued(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-    """One copy of the image, then the frame around it, axis by axis."""
-    result = _room_around(input, axes)
-    image = result
-    for dim, before, after, _, _ in axes:
-        if before or after:
-            image = image.narrow(dim, before, input.shape[dim])
-    image.copy_(input)
-    for index, (dim, before, after, degree, dilation) in enumerate(axes):
-        if not before and not after:
-            continue
+    """One copy of the image, padded, whose frame is then overwritten axis by axis."""
+    result = _padded(input, axes)
+    for index, axis in enumerate(axes):
         # What is complete after this axis: the whole of it and of earlier axes, of later ones the image.
-        region, length = result, input.shape[dim]
+        region, length = result, input.shape[axis.dim]
         for later in axes[index + 1 :]:
-            region = region.narrow(later.dim, later.before, input.shape[later.dim])
-        for width, edge, inward in ((before, before, 1), (after, before + length - 1, -1)):
-            if degree == 0 and dilation == 1 and width:
-                start = edge - width if inward > 0 else edge + 1
-                region.narrow(dim, start, width).copy_(region.narrow(dim, edge, 1))
+            if later.before or later.after:
+                region = region.narrow(later.dim, later.before, input.shape[later.dim])
+        for ends, s, row in _rows(axis, length):
+            if len(row) == 1 and axis.dilation == 1 and not index:
                 continue
-            for s in range(1, width + 1):
-                (nearest, w), *others = _row(length, s, degree, dilation)
-                # Multiples and sums only: unlike matrix products, autocast and TF32 do not round them.
-                sample = region.narrow(dim, edge + inward * nearest, 1)
-                value = sample.to(computing_dtype(sample.dtype)) * w
-                for j, w in others:
-                    value.add_(region.narrow(dim, edge + inward * j, 1), alpha=w)
-                region.narrow(dim, edge - inward * s, 1).copy_(value)
+            outside = _pair(region, axis, length, ends, -s)
+            if index or outside.dtype.itemsize < 4 or axis.dilation > 1:
+                # x(0) is there already along the first axis; half precision is computed in float32.
+                value = _pair(region, axis, length, ends, row[0][0])
+                value = value.to(computing_dtype(value.dtype)) * row[0][1]
+            else:
+                value = outside.mul_(row[0][1])
+            # Multiples and sums only: unlike matrix products, autocast and TF32 do not round them.
+            for j, w in row[1:]:
+                value.add_(_pair(region, axis, length, ends, j), alpha=w)
+            if value is not outside:
+                outside.copy_(value)
     return result
-
-
-def _room_around(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-    """An empty tensor for the continued image, in the image's memory format."""
-    shape = list(input.shape)
-    for dim, before, after, _, _ in axes:
-        shape[dim] += before + after
-    if channels_last_format(input) is None:
-        return input.new_empty(shape)
-    return input.new_empty([shape[0], *shape[2:], shape[1]]).movedim(-1, 1)
 
 
 def _folded(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
     """The transpose of `_continued`: gradients of samples outside go to those that they were made of."""
     if not axes:
         return grad.clone()
-    (dim, before, after, degree, dilation), inner_axes = axes[0], axes[1:]
-    length = grad.shape[dim] - before - after
-    image = _folded(grad.narrow(dim, before, length), inner_axes)
-    for width, start, edge, inward in ((before, 0, 0, 1), (after, before + length, length - 1, -1)):
-        if not width:
-            continue
-        outside = _folded(grad.narrow(dim, start, width), inner_axes)
-        if degree == 0 and dilation == 1:
-            image.narrow(dim, edge, 1).add_(outside.sum(dim, keepdim=True) if width > 1 else outside)
-            continue
-        for s in range(1, width + 1):
-            value = outside.narrow(dim, width - s if inward > 0 else s - 1, 1)
-            for j, w in _row(length, s, degree, dilation):
-                image.narrow(dim, edge + inward * j, 1).add_(value, alpha=w)
+    axis, inner_axes = axes[0], axes[1:]
+    if not axis.before and not axis.after:
+        return _folded(grad, inner_axes)
+    length = grad.shape[axis.dim] - axis.before - axis.after
+    image = _folded(grad.narrow(axis.dim, axis.before, length), inner_axes)
+    inside = axis._replace(before=0, after=0)
+    for ends, s, row in _rows(axis, length):
+        outside = (
+            _folded(_pair(grad, axis, length, ends, -s), inner_axes)
+            if inner_axes
+            else _pair(grad, axis, length, ends, -s)
+        )
+        for j, w in row:
+            _pair(image, inside, length, ends, j).add_(outside, alpha=w)
     return image
+
+
+def _padded(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
+    """The image with its edge samples repeated, which is the polynomial of degree 0."""
+    if input.ndim == len(axes) + 2 and input.is_floating_point():
+        return F.pad(input, [width for axis in reversed(axes) for width in axis[1:3]], "replicate")
+    result = input
+    for axis in axes:
+        length = result.shape[axis.dim]
+        places = torch.arange(-axis.before, length + axis.after, device=input.device).clamp(0, length - 1)
+        result = result.index_select(axis.dim, places)
+    return result
+
+
+@lru_cache(maxsize=1024)
+def _rows(axis: Axis, length: int) -> list[tuple[str, int, tuple[tuple[int, int], ...]]]:
+    """The samples outside: at which ends, at what distance, made of which samples; both ends in one where possible."""
+    rows = []
+    for s in range(1, max(axis.before, axis.after) + 1):
+        row = _row(length, s, axis.degree, axis.dilation)
+        if s <= min(axis.before, axis.after) and 2 * row[-1][0] < length - 1:
+            rows.append(("both", s, row))
+            continue
+        rows += [(end, s, row) for end, width in (("low", axis.before), ("high", axis.after)) if s <= width]
+    return rows
+
+
+def _pair(image: Tensor, axis: Axis, length: int, ends: str, index: int) -> Tensor:
+    """The samples at an index counted from the low edge, from the high edge, or from both."""
+    low, high = axis.before + index, axis.before + length - 1 - index
+    if ends == "both":
+        return torch.ops.aten.slice.Tensor(image, axis.dim, low, high + 1, high - low)
+    return image.narrow(axis.dim, low if ends == "low" else high, 1)

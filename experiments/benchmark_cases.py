@@ -19,7 +19,13 @@ __all__ = ["CASES", "Case", "steps"]
 
 # torch's own layers, and the two ways of the paper's interface, beside the modes of the library.
 TORCH = ("reflect", "replicate", "circular")
-NDIMAGE = {"zeros": "constant", "reflect": "mirror", "replicate": "nearest", "circular": "wrap", "symmetric": "reflect"}
+NDIMAGE = {
+    "zeros": "constant",
+    "reflect": "mirror",
+    "replicate": "nearest",
+    "circular": "wrap",
+    "symmetric": "reflect",
+}
 OPENCV = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE, "symmetric": cv2.BORDER_REFLECT}
 
 
@@ -99,7 +105,9 @@ def steps(case: Case, device: torch.device) -> dict[str, Callable[[], object]]:
         result[f"torch_{mode}"] = _layer_step(case, _torch_layer(case, mode), image)
     for mode in MODES:
         if mode != "zeros":
-            result[mode] = _layer_step(case, diff_conv2d.convert(_torch_layer(case, "zeros"), mode, verbose=False), image)
+            result[mode] = _layer_step(
+                case, diff_conv2d.convert(_torch_layer(case, "zeros"), mode, verbose=False), image
+            )
     if case.axes == 2 and case.stride == case.dilation == 1:
         for way in ("speed", "memory"):
             layer = DiffConv2dLayer(*_channels(case), case.kernel, groups=case.groups, optimized_for=way)
