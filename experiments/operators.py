@@ -8,7 +8,7 @@ from torch import Tensor
 
 from experiments.laplacian import laplacian_kernel
 
-__all__ = ["OPERATORS", "gradient_kernel", "operator_kernels", "smoothing_kernel"]
+__all__ = ["OPERATORS", "derivative_kernels", "gradient_kernel", "operator_kernels", "smoothing_kernel"]
 
 # How often each operator differentiates: its kernel is divided by this power of the spacing.
 OPERATORS = {"smoothing": 0, "gradient": 1, "laplacian": 2}
@@ -26,30 +26,35 @@ def smoothing_kernel(size: int) -> Tensor:
     return line[:, None] * line
 
 
-def gradient_kernel(size: int) -> Tensor:
-    r"""Return the sum of the central first differences along both axes, exact to order ``size - 1``.
+def derivative_kernels(size: int) -> tuple[Tensor, Tensor]:
+    r"""Return the central first differences along each axis, exact to order ``size - 1``.
 
     .. math:: c_j = \frac{(-1)^{j+1} (p!)^2}{j \, (p-j)! \, (p+j)!}, \qquad c_{-j} = -c_j, \qquad c_0 = 0
 
-    with p = size // 2 and unit spacing: at every edge one of the two differences crosses it.
+    with p = size // 2 and unit spacing.
 
     References:
         | B. Fornberg, Mathematics of Computation 51 (1988), 699-706
 
     Example:
-        >>> gradient_kernel(3)[1]
+        >>> derivative_kernels(3)[1][1]
         tensor([-0.5000,  0.0000,  0.5000], dtype=torch.float64)
 
     """
     p = size // 2
     half = [
-        Fraction((-1) ** (j + 1) * factorial(p) ** 2, j * factorial(p - j) * factorial(p + j)) for j in range(1, p + 1)
+        float(Fraction((-1) ** (j + 1) * factorial(p) ** 2, j * factorial(p - j) * factorial(p + j)))
+        for j in range(1, p + 1)
     ]
-    line = torch.tensor([*(-float(c) for c in half[::-1]), 0.0, *map(float, half)], dtype=torch.float64)
     kernel = torch.zeros(size, size, dtype=torch.float64)
-    kernel[p] += line
-    kernel[:, p] += line
-    return kernel
+    kernel[p] = torch.tensor([*(-c for c in half[::-1]), 0.0, *half], dtype=torch.float64)
+    return kernel.T.contiguous(), kernel
+
+
+def gradient_kernel(size: int) -> Tensor:
+    """Return the sum of the first differences along both axes: at every edge one of them crosses it."""
+    along_h, along_w = derivative_kernels(size)
+    return along_h + along_w
 
 
 def operator_kernels(size: int) -> Tensor:
