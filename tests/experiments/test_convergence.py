@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch.func import jacfwd
+from torch.autograd.functional import hessian, jacobian
 
 from experiments import convergence
 from experiments.convergence_settings import read_settings
@@ -30,8 +30,8 @@ def test_derivatives_of_the_field_are_those_of_automatic_differentiation():
 
     point = torch.tensor([0.9, 0.05], dtype=torch.float64)
     found = runge(point[:1], point[1:])
-    torch.testing.assert_close(found["gradient"][0, 0], jacfwd(field)(point).sum())
-    torch.testing.assert_close(found["laplacian"][0, 0], jacfwd(jacfwd(field))(point).trace())
+    torch.testing.assert_close(found["gradient"][0, 0], jacobian(field, point).sum())
+    torch.testing.assert_close(found["laplacian"][0, 0], hessian(field, point).trace())
 
 
 @pytest.mark.parametrize("size", [3, 5, 7])
@@ -60,7 +60,7 @@ def test_slopes_are_degree_plus_one_less_the_derivatives():
     for operator, order in OPERATORS.items():
         for degree in range(4):
             np.testing.assert_allclose(cells.loc[operator, f"degree_{degree}"], degree + 1 - order, atol=0.15)
-        np.testing.assert_allclose(cells.loc[operator, "diff"], 5 - order, atol=0.4)
+        np.testing.assert_allclose(cells.loc[operator, "diff"], 5 - order, atol=0.5)
         np.testing.assert_allclose(cells.loc[operator, "zeros"], -order, atol=0.15)
 
 
@@ -71,7 +71,7 @@ def test_the_kernels_own_order_limits_that_against_the_derivative():
     slopes = fit_slopes(pd.DataFrame(rows))
     cells = slopes[slopes["part"] == "edges"].pivot_table("slope", ["operator", "reference"], "method")
     assert cells.loc[("laplacian", "kernel"), "degree_5"] > 3.8
-    assert cells.loc[("laplacian", "operator"), "degree_5"] == pytest.approx(2, abs=0.1)
+    assert cells.loc[("laplacian", "operator"), "degree_5"] == pytest.approx(2, abs=0.2)
     assert cells.loc[("laplacian", "operator"), "diff"] == pytest.approx(1, abs=0.2)
 
 

@@ -42,7 +42,7 @@ def test_the_solution_is_that_of_stepping_the_periodic_world(size):
 
 
 def test_a_step_moves_and_spreads():
-    h, w = torch.meshgrid(*[torch.arange(64, dtype=torch.float64) - 32] * 2, indexing="ij")
+    h, w = torch.meshgrid(*[torch.arange(128, dtype=torch.float64) - 64] * 2, indexing="ij")
     bump = torch.exp(-(h**2 + w**2) / 50)
     (after,) = solution(bump, step_kernel(3, 0.1, (0.02, 0.04)), [100])
     assert after.sum().item() == pytest.approx(bump.sum().item())
