@@ -20,7 +20,7 @@ KEYS = ["problem", "kernel_size", "method"]
 
 PROBLEMS = {"heat": "Heat", "advection_diffusion": "Advection-diffusion"}
 # Errors beyond are drawn at the edge of a panel.
-LOW, HIGH = 1e-6, 1e2
+LOW, HIGH = 1e-8, 1e3
 
 # Inches.
 TOP, HEIGHT, GAP, LEFT, BETWEEN, RIGHT, BOTTOM = 0.78, 2.1, 0.98, 0.48, 0.12, 0.05, 0.4
@@ -41,12 +41,13 @@ def draw_errors(ax: Axes, errors: pd.DataFrame, blow_ups: pd.Series, methods: li
     ax.set_ylim(LOW, HIGH)
     ax.xaxis.set_major_locator(LogLocator(numticks=6))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_locator(LogLocator(numticks=9))
+    ax.yaxis.set_major_locator(LogLocator(numticks=7))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.tick_params(pad=2, length=2.5)
     ax.grid(linewidth=0.3, color="#DDDDDD")
     ax.set_xlabel("Step", labelpad=2)
+    ax.text(0.98, 0.03, "×: blown up", transform=ax.transAxes, ha="right", va="bottom", color="#666666", fontsize=7)
 
 
 def draw(errors: pd.DataFrame, stability: pd.DataFrame) -> Figure:
