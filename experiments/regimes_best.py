@@ -11,12 +11,19 @@ __all__ = ["best_of", "best_table", "families"]
 # Methods whose errors differ by less are one: symmetric is replicate where the window leaves by one sample.
 SAME = 1e-9
 
+FITTED = ("linear_prediction", "adaptive")
+
 
 def families(methods: Iterable[str]) -> dict[str, list[str]]:
-    """Sort methods into the modes as they are by default, and the polynomials of each degree."""
+    """Sort methods: all modes as they are by default, those not fitted to the image, the polynomials; none empty."""
     names = list(methods)
-    degrees = [name for name in names if name.startswith("degree_")]
-    return {"mode": [name for name in names if name not in degrees], "degree": degrees}
+    modes = [name for name in names if not name.startswith("degree_")]
+    found = {
+        "mode": modes,
+        "fixed mode": [name for name in modes if name not in FITTED],
+        "degree": [name for name in names if name not in modes],
+    }
+    return {family: members for family, members in found.items() if members}
 
 
 def best_of(errors: pd.DataFrame) -> dict[str, object]:
@@ -51,13 +58,15 @@ def best_of(errors: pd.DataFrame) -> dict[str, object]:
 def best_table(best: pd.DataFrame) -> Table:
     """Lay the best modes and degrees out for a terminal."""
     sizes = sorted(set(best["kernel_size"]))
-    printed = Table(title="Least error at the edge: mode, degree (crops won against the next)")
+    printed = Table(title="Least error at the edge: mode, fixed mode, degree (crops won against the next)")
     for column in ("field", "level", *(f"k = {size}" for size in sizes)):
         printed.add_column(column)
     for (field, level), group in best.groupby(["field", "level"], sort=False):
         cells = []
         for size in sizes:
             found = group[group["kernel_size"] == size].set_index("family")
-            cells.append(", ".join(f"{row['best'].removeprefix('degree_')} ({row['wins']})" for _, row in found.iterrows()))
+            cells.append(
+                ", ".join(f"{row['best'].removeprefix('degree_')} ({row['wins']})" for _, row in found.iterrows())
+            )
         printed.add_row(field.replace("_", " "), f"{level:g}", *cells)
     return printed

@@ -31,8 +31,10 @@ LARGEST_BLUR = 4
 SHARE = 7 / 8
 
 # Inches.
-TOP, MAP, MAP_GAP, LEFT, BETWEEN, RIGHT, BOTTOM = 0.5, 0.72, 0.3, 0.52, 0.2, 0.05, 0.42
-CURVES, CURVES_TOP_GAP, ROUNDING_GAP = 1.75, 1.14, 1.0
+TOP, MAP_GAP, LEFT, BETWEEN, RIGHT, BOTTOM = 0.5, 0.1, 0.52, 0.2, 0.05, 0.42
+CURVES, CURVES_TOP_GAP, ROUNDING_GAP = 1.6, 1.14, 1.14
+# Names stand upright in their cells, which must be as high as they are long.
+HEIGHTS = {"mode": 1.26, "fixed mode": 1.0, "degree": 0.66}
 WIDTH = (PAGE_WIDTH - LEFT - RIGHT - 2 * BETWEEN) / 3
 
 
@@ -45,17 +47,21 @@ def draw_map(ax: Axes, best: pd.DataFrame) -> None:
         sure = row.wins >= SHARE * row.crops
         color = np.array(to_rgb(style.color))
         face = color if sure else 0.35 * color + 0.65
-        ax.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor="white", linewidth=0.8))
+        # Hatched: one of two methods of one colour.
+        hatch = None if style.filled else "////"
+        ax.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor="white", linewidth=0.6, hatch=hatch))
         dark = face @ [0.299, 0.587, 0.114] < 0.55
+        box = None if style.filled else {"facecolor": face, "edgecolor": "none", "pad": 0.6}
         ax.text(
             x + 0.5,
             y + 0.48,
             _short(row.best),
             ha="center",
             va="center",
-            fontsize=7 if row.best in DEGREES else 6,
+            fontsize=7,
             rotation=0 if row.best in DEGREES else 90,
             color="white" if dark else "black",
+            bbox=box,
         )
     ax.set_xlim(0, len(levels))
     ax.set_ylim(0, len(sizes))
@@ -107,7 +113,7 @@ def _scale(ax: Axes, levels: pd.Series) -> None:
     positive = levels[levels > 0]
     if positive.min() < 0.1:
         ax.set_xscale("symlog", linthresh=positive.min(), linscale=0.6)
-        ticks = [0, *positive.unique()[::2]]
+        ticks = [0, *np.sort(positive.unique())[1::2]]
         ax.set_xticks(ticks, [_level(tick) for tick in ticks])
     _finish(ax)
 
@@ -127,7 +133,9 @@ def draw(errors: pd.DataFrame, rounding: pd.DataFrame, best: pd.DataFrame, size:
     sizes = sorted(set(errors["kernel_size"]))
     size = size if size in sizes else sizes[0]
     fields = [field for field in FIELDS if field in set(errors["field"])]
-    curves_top = TOP + 2 * MAP + MAP_GAP + CURVES_TOP_GAP
+    kinds = [kind for kind in HEIGHTS if kind in set(best["family"])]
+    tops = np.cumsum([TOP, *(HEIGHTS[kind] + MAP_GAP for kind in kinds)])
+    curves_top = tops[-1] - MAP_GAP + CURVES_TOP_GAP
     rounding_top = curves_top + CURVES + ROUNDING_GAP
     height = rounding_top + CURVES + BOTTOM
     figure = plt.figure(figsize=(PAGE_WIDTH, height))
@@ -135,15 +143,16 @@ def draw(errors: pd.DataFrame, rounding: pd.DataFrame, best: pd.DataFrame, size:
     for column, field in enumerate(fields):
         left = LEFT + column * (WIDTH + BETWEEN)
         title, label = FIELDS[field]
-        for row, kind in enumerate(("mode", "degree")):
-            ax = place(figure, left, TOP + row * (MAP + MAP_GAP), WIDTH, MAP)
+        for row, kind in enumerate(kinds):
+            ax = place(figure, left, tops[row], WIDTH, HEIGHTS[kind])
             cells = best[(best["field"] == field) & (best["family"] == kind)]
             draw_map(ax, _mapped(cells))
             if row == 0:
                 ax.set_title(title, pad=4)
-                ax.tick_params(labelbottom=False)
-            else:
+            if kind == kinds[-1]:
                 ax.set_xlabel(label, labelpad=2)
+            else:
+                ax.tick_params(labelbottom=False)
             if column == 0:
                 ax.set_ylabel(f"Best {kind}\nk", labelpad=2)
         ax = place(figure, left + (0.12 if column else 0), curves_top, WIDTH - (0.12 if column else 0), CURVES)

@@ -104,7 +104,10 @@ def test_the_best_and_how_sure_it_is():
     assert found["ratio"] == pytest.approx(2 / (5 / 3))
     alone = best_of(errors[["b", "c"]])
     assert (alone["runner_up"], alone["ratio"], alone["wins"]) == ("b", 1.0, 0)
-    assert families(["zeros", "degree_0", "diff"]) == {"mode": ["zeros", "diff"], "degree": ["degree_0"]}
+    assert families(["zeros", "degree_0", "adaptive"]) == {
+        "mode": ["zeros", "adaptive"], "fixed mode": ["zeros"], "degree": ["degree_0"],
+    }  # fmt: skip
+    assert families(["adaptive"]) == {"mode": ["adaptive"]}
 
 
 # The program
@@ -118,7 +121,7 @@ def test_small_run_writes_its_tables(monkeypatch, tmp_path, capsys):
     )
     assert len(errors) == 5 * 2 * (len(METHODS) + 2)
     assert len(rounding) == len(errors) - 5 * 2
-    assert len(best) == 5 * 2 * 2
+    assert len(best) == 5 * 2 * 3
     cells = errors.pivot_table("l1_error", ["field", "level", "kernel_size"], "method")
     modes = best[best["family"] == "mode"].set_index(["field", "level", "kernel_size"])["l1_error"]
     np.testing.assert_allclose(modes, cells[list(METHODS)].min(axis=1).loc[modes.index])

@@ -41,7 +41,7 @@ def regimes_tables():
     keys = pd.concat([table(["field", "level", "kernel_size"], [name], of, [3, 5]) for name, of in levels.items()])
     errors = keys.merge(pd.DataFrame({"method": NAMES}), how="cross")
     errors["l1_error"] = errors["method"].map(SCALE)
-    best = keys.merge(pd.DataFrame({"family": ["mode", "degree"], "best": ["diff", "degree_1"]}), how="cross")
+    best = keys.merge(pd.DataFrame({"family": ["mode", "fixed mode", "degree"], "best": ["diff", "diff", "degree_1"]}), how="cross")
     return {
         "regimes": errors,
         "regimes_rounding": errors.assign(rounding=1e-7).drop(columns="l1_error"),
@@ -105,8 +105,8 @@ def test_what_is_compared_is_in_the_legends():
     }
     cells = [text.get_text() for ax in figures["regimes"].axes for text in ax.texts]
     assert set(cells) == {"Diff", "1"}
-    # Blurs beyond the map are left out of it: 3 + 2 + 3 levels, two sizes, two families.
-    assert len(cells) == (3 + 2 + 3) * 2 * 2
+    # Blurs beyond the map are left out of it: 3 + 2 + 3 levels, two sizes, three families.
+    assert len(cells) == (3 + 2 + 3) * 2 * 3
     plt.close("all")
 
 
