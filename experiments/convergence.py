@@ -55,7 +55,9 @@ def measure(settings: Settings, size: int, samples: int) -> list[dict[str, objec
     truth = F.conv2d(field, kernels)[0]
     analytical = torch.stack([crop(fields[name], width) for name in OPERATORS])
     cropped = crop(field, width)
-    draws = torch.rand(cropped.shape, generator=random_source("rounding", settings.seed, samples), dtype=torch.float64)
+    draws = torch.rand(
+        cropped.shape, generator=random_source("rounding", settings.seed, samples), dtype=torch.float64
+    )
     rounded = cropped * (1 + torch.finfo(torch.float64).eps * (draws - 0.5))
 
     # Made twice, so that random padding draws the same noise again.

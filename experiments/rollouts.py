@@ -120,12 +120,11 @@ def run(settings: Settings, console: Console) -> list[Path]:
         if rollout.blow_up is None:
             numbers |= {f"final_error_{i}": float(error) for i, error in enumerate(rollout.image[-1])}
         stability += [{**key, "quantity": q, "value": float(v)} for q, v in numbers.items() if v is not None]
-    folder = settings.output_dir / "tables"
-    tables = {folder / "rollouts.csv": pd.DataFrame(errors), folder / "rollouts_stability.csv": pd.DataFrame(stability)}
-    console.print(stability_table(tables[folder / "rollouts_stability.csv"]))
-    for path, table in tables.items():
-        write_table(path, table)
-    return list(tables)
+    console.print(stability_table(pd.DataFrame(stability)))
+    folder, tables = settings.output_dir / "tables", {"rollouts": errors, "rollouts_stability": stability}
+    for name, table in tables.items():
+        write_table(folder / f"{name}.csv", pd.DataFrame(table))
+    return [folder / f"{name}.csv" for name in tables]
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="rollouts")

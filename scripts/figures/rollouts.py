@@ -68,8 +68,9 @@ def draw(errors: pd.DataFrame, stability: pd.DataFrame) -> Figure:
         for column, (problem, size) in enumerate(columns):
             ax = place(figure, LEFT + column * (width + BETWEEN), top, width, HEIGHT)
             chosen = errors[(errors["problem"] == problem) & (errors["kernel_size"] == size)]
-            here = blow_ups[(blow_ups.index.get_level_values(0) == problem)
-                            & (blow_ups.index.get_level_values(1) == size)].droplevel([0, 1])
+            here = blow_ups[
+                (blow_ups.index.get_level_values(0) == problem) & (blow_ups.index.get_level_values(1) == size)
+            ].droplevel([0, 1])
             draw_errors(ax, chosen, here, names)
             ax.set_title(f"{PROBLEMS[problem]}, {size} × {size}", pad=6)
             if column == 0:

@@ -45,7 +45,9 @@ def test_operators_are_exact_on_polynomials(size):
     assert got[1].item() == pytest.approx(3 - 4)
     assert got[2].item() == pytest.approx(1 + 2)
     assert smoothing_kernel(size).sum().item() == pytest.approx(1)
-    assert gradient_kernel(size)[size // 2].tolist() == pytest.approx((-gradient_kernel(size)[size // 2]).tolist()[::-1])
+    assert gradient_kernel(size)[size // 2].tolist() == pytest.approx(
+        (-gradient_kernel(size)[size // 2]).tolist()[::-1]
+    )
 
 
 # Measuring

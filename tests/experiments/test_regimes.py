@@ -61,9 +61,7 @@ def test_fields_are_standardised_with_a_frame():
 
 def test_a_blur_is_of_terrain_that_is_really_there():
     # The blur of a part of the terrain is that of the whole: nothing is invented at the patch's edge.
-    narrow, wide = (
-        list(regime_fields(settings(*SMALL, f"terrain_blurs=[{blurs}]")))[2][2] for blurs in ("1", "1,3")
-    )
+    narrow, wide = (list(regime_fields(settings(*SMALL, f"terrain_blurs=[{blurs}]")))[2][2] for blurs in ("1", "1,3"))
     torch.testing.assert_close(narrow, wide)
 
 
@@ -75,9 +73,7 @@ def test_errors_are_those_of_the_filtering_experiment():
     _, _, images = list(regime_fields(chosen))[2]
     with torch.inference_mode():
         errors, rounding = regimes.measure(chosen, images, 3, "key")
-    kernels = torch.randn(
-        2, 3, 3, generator=regimes.random_source("kernels", chosen.seed, 3), dtype=torch.float64
-    )
+    kernels = torch.randn(2, 3, 3, generator=regimes.random_source("kernels", chosen.seed, 3), dtype=torch.float64)
     # Kernels of 5 need a frame of 2, which is the frame of the crop; those of 3 leave one pixel of it.
     expected = edge_errors(images[1, 1:-1, 1:-1], kernels, {"adaptive": METHODS["adaptive"]})["adaptive"]
     assert errors.loc[1, "adaptive"] == pytest.approx(expected, rel=1e-10)

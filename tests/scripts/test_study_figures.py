@@ -41,7 +41,8 @@ def regimes_tables():
     keys = pd.concat([table(["field", "level", "kernel_size"], [name], of, [3, 5]) for name, of in levels.items()])
     errors = keys.merge(pd.DataFrame({"method": NAMES}), how="cross")
     errors["l1_error"] = errors["method"].map(SCALE)
-    best = keys.merge(pd.DataFrame({"family": ["mode", "fixed mode", "degree"], "best": ["diff", "diff", "degree_1"]}), how="cross")
+    found = {"family": ["mode", "fixed mode", "degree"], "best": ["diff", "diff", "degree_1"]}
+    best = keys.merge(pd.DataFrame(found), how="cross")
     return {
         "regimes": errors,
         "regimes_rounding": errors.assign(rounding=1e-7).drop(columns="l1_error"),
