@@ -66,6 +66,20 @@ reproduce-adaptive: env ## The study of the adaptive boundary: tables, then its 
 	$(RUN) -m experiments.adaptive $(ARGS)
 	$(RUN) -m scripts.figures.adaptive $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
+# The studies of the operator: each its tables, then its figure.
+.PHONY: reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts
+reproduce-convergence: ## Order of convergence at the edge as the grid is refined
+reproduce-shells: ## Error by distance to the edge, edges and corners apart
+reproduce-regimes: ## Which mode and degree is best, by blur, noise, kernel size; and rounding
+reproduce-rollouts: ## Heat and advection-diffusion over 10,000 steps
+reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts: reproduce-%: env
+	$(RUN) -m experiments.$* $(ARGS)
+	$(RUN) -m scripts.figures.$* $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+
 figures: env ## Draw every figure again from results/tables
 	$(RUN) -m scripts.figures.filtering
 	$(RUN) -m scripts.figures.adaptive
+	$(RUN) -m scripts.figures.convergence
+	$(RUN) -m scripts.figures.shells
+	$(RUN) -m scripts.figures.regimes
+	$(RUN) -m scripts.figures.rollouts

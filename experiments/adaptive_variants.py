@@ -1,5 +1,6 @@
 """What the study of adaptive boundaries compares: the modes, polynomials of each degree, and variants of adaptive."""
 
+from collections.abc import Iterable
 from functools import partial
 
 import torch
@@ -15,13 +16,13 @@ def degree_name(degree: int) -> str:
     return f"degree_{degree}"
 
 
-def compared(kernel: int, generator: torch.Generator) -> dict[str, Method]:
-    """Return all modes that take a kernel, and the polynomials of degree 0 to k - 1."""
-    degrees = {
-        degree_name(degree): partial(conv2d, padding="same", padding_mode="diff", degree=degree)
-        for degree in range(kernel)
+def compared(kernel: int, generator: torch.Generator, degrees: Iterable[int] | None = None) -> dict[str, Method]:
+    """Return all modes that take a kernel, and the polynomials of some degrees, 0 to k - 1 unless they are given."""
+    chosen = range(kernel) if degrees is None else degrees
+    polynomials = {
+        degree_name(degree): partial(conv2d, padding="same", padding_mode="diff", degree=degree) for degree in chosen
     }
-    return {**seeded(generator), **degrees}
+    return {**seeded(generator), **polynomials}
 
 
 _OPTIONS: dict[str, dict[str, object]] = {

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.checks import integer, integers, names
 from experiments.fields import FIELDS
 from experiments.methods import METHODS
 
@@ -47,54 +48,24 @@ def read_settings(config: DictConfig) -> Settings:
 
     """
     values: Any = OmegaConf.to_container(config, resolve=True)
-    fields = _names("fields", values["fields"], list(FIELDS))
+    fields = names("fields", values["fields"], list(FIELDS))
     for name in fields:
         if name not in values["orders"]:
             raise ValueError(f"orders.{name} is missing, though fields names {name}")
-    sizes = _integers("kernel_sizes", values["kernel_sizes"])
+    sizes = integers("kernel_sizes", values["kernel_sizes"])
     if any(size % 2 == 0 or not 3 <= size <= LARGEST_KERNEL for size in sizes):
         raise ValueError(f"kernel_sizes must be odd and from 3 to {LARGEST_KERNEL}, got {sizes}")
     if values["dtype"] not in DTYPES:
         raise ValueError(f"dtype must be {' or '.join(DTYPES)}, got {values['dtype']!r}")
     path = values["navier_stokes_path"]
     return Settings(
-        orders={name: _integers(f"orders.{name}", values["orders"][name]) for name in fields},
-        size=_integer("size", values["size"], 2 * max(sizes) - 1),
+        orders={name: integers(f"orders.{name}", values["orders"][name]) for name in fields},
+        size=integer("size", values["size"], 2 * max(sizes) - 1),
         kernel_sizes=sizes,
-        methods=_names("methods", values["methods"], list(METHODS)),
-        num_kernels=_integer("num_kernels", values["num_kernels"], 1),
-        seed=_integer("seed", values["seed"], 0),
+        methods=names("methods", values["methods"], list(METHODS)),
+        num_kernels=integer("num_kernels", values["num_kernels"], 1),
+        seed=integer("seed", values["seed"], 0),
         dtype=DTYPES[values["dtype"]],
         navier_stokes_path=None if path is None else Path(str(path)).expanduser(),
         output_dir=Path(str(values["output_dir"])).expanduser(),
     )
-
-
-def _integer(key: str, value: object, least: int) -> int:
-    """Return an integer, or refuse what is not one or too small."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{key} must be an integer of at least {least}, got {value!r}")
-    return value
-
-
-def _integers(key: str, value: object) -> list[int]:
-    """Return a list of different integers above 0."""
-    return [_integer(f"each of {key}", item, 1) for item in _different(key, value)]
-
-
-def _names(key: str, value: object, allowed: list[str]) -> list[str]:
-    """Return a list of different names of a vocabulary."""
-    names = _different(key, value)
-    for name in names:
-        if name not in allowed:
-            raise ValueError(f"{key} must be of {', '.join(allowed)}; got {name!r}")
-    return names
-
-
-def _different(key: str, value: object) -> list[Any]:
-    """Return a list that holds something, and nothing twice."""
-    if not isinstance(value, list) or not value:
-        raise ValueError(f"{key} must be a list of at least one item, as in {key}=[...], got {value!r}")
-    if any(value.count(item) > 1 for item in value):
-        raise ValueError(f"{key} must not hold an item twice, got {value}")
-    return value

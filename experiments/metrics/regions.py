@@ -20,13 +20,14 @@ REGIONS: dict[str, tuple[int, ...]] = {
 }
 
 
-def atoms(height: int, width: int, device: torch.device | None = None) -> Tensor:
+def atoms(height: int, width: int, device: torch.device | None = None, frame: int = FRAME) -> Tensor:
     """The atom of each pixel.
 
     Args:
         height: pixels along the first axis.
         width: pixels along the second axis.
         device: where the result is to be.
+        frame: width of the frame in pixels; the interior is the atom ``2 * frame``.
 
     Returns:
         int64, (height, width).
@@ -41,20 +42,21 @@ def atoms(height: int, width: int, device: torch.device | None = None) -> Tensor
         return torch.minimum(positions, size - 1 - positions)
 
     h, w = distance(height)[:, None], distance(width)[None]
-    shell, corner = torch.minimum(h, w), (torch.maximum(h, w) < FRAME).long()
-    return torch.where(shell < FRAME, 2 * shell + corner, ATOMS - 1)
+    shell, corner = torch.minimum(h, w), (torch.maximum(h, w) < frame).long()
+    return torch.where(shell < frame, 2 * shell + corner, 2 * frame)
 
 
-def sum_by_atom(values: Tensor, index: Tensor) -> Tensor:
+def sum_by_atom(values: Tensor, index: Tensor, frame: int = FRAME) -> Tensor:
     """Sum the values of each atom over the last two axes.
 
     Args:
         values: (..., H, W).
-        index: `atoms(H, W)`.
+        index: `atoms(H, W, frame=frame)`.
+        frame: width of the frame in pixels.
 
     Returns:
-        float64, (..., ATOMS).
+        float64, (..., 2 * frame + 1), which is ATOMS unless a frame is given.
     """
     flat = values.flatten(-2).double()
-    total = flat.new_zeros(*flat.shape[:-1], ATOMS)
+    total = flat.new_zeros(*flat.shape[:-1], 2 * frame + 1)
     return total.index_add(-1, index.flatten(), flat)

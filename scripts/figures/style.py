@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from experiments.records import replacing
 
-__all__ = ["METHODS", "PAGE_WIDTH", "RC", "MethodStyle", "in_order", "place", "save"]
+__all__ = ["DEGREES", "METHODS", "PAGE_WIDTH", "RC", "STYLES", "MethodStyle", "family", "in_order", "place", "save"]
 
 # Inches, between the margins of a letter or A4 page. Font sizes below are as printed at this width.
 PAGE_WIDTH = 7.2
@@ -79,18 +79,32 @@ METHODS = {
     "diff_explicit": MethodStyle("Diff-EBH", "#000000", "--", "o", filled=False),
 }
 
+# Polynomials whatever the kernel's size, as the studies compare them: one colour map, dark to bright.
+DEGREES = {
+    f"degree_{degree}": MethodStyle(f"Degree {degree}", color, "-", marker)
+    for degree, (color, marker) in enumerate(
+        zip(("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#90D743", "#E0C316"), "^osDvpX", strict=True)
+    )
+}
+STYLES = METHODS | DEGREES
+
+
+def family(names: Iterable[str], of: dict[str, MethodStyle]) -> list[str]:
+    """Return those of the names that are modes (``METHODS``) or polynomials (``DEGREES``), in order."""
+    return [name for name in in_order(names) if name in of]
+
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Sort names of methods as in ``METHODS``.
+    """Sort names of methods as in ``STYLES``.
 
     Raises:
         ValueError: A method has no style yet.
 
     """
     names = set(names)
-    if unknown := sorted(names - METHODS.keys()):
+    if unknown := sorted(names - STYLES.keys()):
         raise ValueError(f"no label and colour for the method {unknown[0]!r}: add it to {__name__}.METHODS")
-    return [name for name in METHODS if name in names]
+    return [name for name in STYLES if name in names]
 
 
 def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:

@@ -1,0 +1,110 @@
+"""The study of convergence at the edge: `python -m experiments.convergence`, see configs/convergence.yaml."""
+
+import sys
+from pathlib import Path
+from time import monotonic
+
+import hydra
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from omegaconf import DictConfig
+from rich.console import Console
+from torch import Tensor
+
+from experiments.adaptive_variants import compared, degree_name
+from experiments.convergence_settings import Settings, read_settings
+from experiments.convergence_slopes import fit_slopes, slopes_table
+from experiments.data.runge import runge
+from experiments.edge_error import crop
+from experiments.edge_parts import part_errors
+from experiments.filtering import random_source
+from experiments.methods import Method
+from experiments.operators import OPERATORS, operator_kernels
+from experiments.paths import CONFIGS
+from experiments.progress import progress_bar
+from experiments.records import write_table
+
+__all__ = ["chosen_methods", "grid", "main", "measure", "run"]
+
+
+def chosen_methods(settings: Settings, size: int, samples: int) -> dict[str, Method]:
+    """Return the methods to compare, random padding with the noise that belongs to the grid."""
+    generator = random_source("noise", settings.seed, size, samples)
+    methods = compared(size, generator, settings.degrees)
+    return {name: methods[name] for name in (*settings.methods, *map(degree_name, settings.degrees))}
+
+
+def grid(samples: int, extra: int) -> Tensor:
+    """Return the middles of the cells of [0, 1], and of ``extra`` cells beyond each end."""
+    return (torch.arange(-extra, samples + extra, dtype=torch.float64) + 0.5) / samples
+
+
+def measure(settings: Settings, size: int, samples: int) -> list[dict[str, object]]:
+    """Measure every method and operator on one grid with one kernel size; one row each and part of the frame.
+
+    ``l1_error`` is against the same kernel on the field itself, also outside; ``l1_error_analytical`` against the
+    derivative that the kernel stands for. ``rounding`` is by how much the result changes when the samples are
+    rounded in another way.
+    """
+    width, axis = size // 2, grid(samples, size // 2)
+    fields = runge(axis, axis)
+    field = fields["smoothing"][None, None]
+    powers = torch.tensor([float(samples**order) for order in OPERATORS.values()], dtype=torch.float64)
+    kernels = operator_kernels(size) * powers.view(-1, 1, 1, 1)
+    truth = F.conv2d(field, kernels)[0]
+    analytical = torch.stack([crop(fields[name], width) for name in OPERATORS])
+    cropped = crop(field, width)
+    draws = torch.rand(
+        cropped.shape, generator=random_source("rounding", settings.seed, samples), dtype=torch.float64
+    )
+    rounded = cropped * (1 + torch.finfo(torch.float64).eps * (draws - 0.5))
+
+    # Made twice, so that random padding draws the same noise again.
+    once, again = (chosen_methods(settings, size, samples) for _ in range(2))
+    rows = []
+    for method in once:
+        output, other = once[method](cropped, kernels)[0], again[method](rounded, kernels)[0]
+        for index, operator in enumerate(OPERATORS):
+            pairs = {"l1_error": truth, "l1_error_analytical": analytical, "rounding": other}
+            found = {name: part_errors(output[index], image[index], width) for name, image in pairs.items()}
+            for part in found["l1_error"]:
+                key = {"operator": operator, "kernel_size": size, "method": method, "part": part, "samples": samples}
+                rows.append(key | {name: errors[part] for name, errors in found.items()})
+    return rows
+
+
+def run(settings: Settings, console: Console) -> list[Path]:
+    """Measure everything, then write the tables; return their paths."""
+    rows = []
+    with torch.inference_mode(), progress_bar(len(settings.kernel_sizes) * len(settings.samples), console) as advance:
+        for size in settings.kernel_sizes:
+            for samples in settings.samples:
+                rows += measure(settings, size, samples)
+                advance(f"{size} x {size}, {samples} samples")
+    errors = pd.DataFrame(rows)
+    slopes = fit_slopes(errors)
+    console.print(slopes_table(slopes))
+    folder = settings.output_dir / "tables"
+    tables = {folder / "convergence.csv": errors, folder / "convergence_slopes.csv": slopes}
+    for path, table in tables.items():
+        write_table(path, table)
+    return list(tables)
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="convergence")
+def main(config: DictConfig) -> None:
+    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    console, start = Console(), monotonic()
+    try:
+        settings = read_settings(config)
+        paths = run(settings, console)
+    except ValueError as error:
+        sys.exit(f"convergence: {error}")
+    for path in paths:
+        print(path)
+    print(f"Done in {monotonic() - start:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()

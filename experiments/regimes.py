@@ -1,0 +1,112 @@
+"""The regime map: `python -m experiments.regimes`, see configs/regimes.yaml."""
+
+import sys
+from pathlib import Path
+from time import monotonic
+
+import hydra
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from omegaconf import DictConfig
+from rich.console import Console
+from torch import Tensor
+
+from experiments.adaptive_variants import compared, degree_name
+from experiments.edge_error import crop, frame
+from experiments.filtering import random_source
+from experiments.methods import Method
+from experiments.paths import CONFIGS
+from experiments.progress import progress_bar
+from experiments.records import write_table
+from experiments.regimes_best import best_of, best_table, families
+from experiments.regimes_fields import regime_fields
+from experiments.regimes_settings import Settings, read_settings
+
+__all__ = ["chosen_methods", "frame_errors", "main", "measure", "run"]
+
+
+def chosen_methods(settings: Settings, *key: object) -> dict[str, Method]:
+    """Return the methods to compare, random padding with the noise that belongs to the key."""
+    methods = compared(3, random_source("noise", settings.seed, *key), settings.degrees)
+    return {name: methods[name] for name in (*settings.methods, *map(degree_name, settings.degrees))}
+
+
+def frame_errors(output: Tensor, truth: Tensor, width: int) -> Tensor:
+    """Average the absolute difference over kernels and the frame, image by image: (N, K, H, W) to (N,)."""
+    pairs = zip(frame(output, width), frame(truth, width), strict=True)
+    strips = [(a - b).abs().flatten(1) for a, b in pairs]
+    return torch.cat(strips, 1).mean(1)
+
+
+def measure(settings: Settings, images: Tensor, size: int, *key: object) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Measure every method on the crops of a field.
+
+    Args:
+        settings: Kernels, methods and seed.
+        images: Crops with a frame for the largest kernel, (N, H, W).
+        size: Of the kernels.
+        key: What the noise of random padding belongs to.
+
+    Returns:
+        The errors in float64: a row for each crop, a column for each method. And the mean difference between what
+        each method gives in float32 and in float64, but for random padding.
+
+    """
+    shape = settings.num_kernels, 1, size, size
+    kernels = torch.randn(shape, generator=random_source("kernels", settings.seed, size), dtype=torch.float64)
+    width = size // 2
+    # The same crop for every kernel size: a smaller kernel sees a narrower frame of the truth.
+    spare = max(settings.kernel_sizes) // 2 - width
+    images = (crop(images, spare) if spare else images)[:, None]
+    truth, cropped = F.conv2d(images, kernels), crop(images, width)
+    exact, single = (chosen_methods(settings, *key, size) for _ in range(2))
+    errors, rounding = {}, {}
+    for name in exact:
+        output = exact[name](cropped, kernels)
+        errors[name] = frame_errors(output, truth, width).numpy()
+        # Noise in float32 is other noise, whatever the generator: its rounding cannot be told from it.
+        if name != "random":
+            rounded = single[name](cropped.float(), kernels.float()).double()
+            rounding[name] = frame_errors(rounded, output, width).mean().item()
+    return pd.DataFrame(errors), rounding
+
+
+def run(settings: Settings, console: Console) -> list[Path]:
+    """Measure everything, then write the tables; return their paths."""
+    rows, rounded, best = [], [], []
+    total = len(settings.blurs) + len(settings.terrain_blurs) + len(settings.noise_levels)
+    with torch.inference_mode(), progress_bar(total, console) as advance:
+        for field, level, images in regime_fields(settings):
+            for size in settings.kernel_sizes:
+                errors, rounding = measure(settings, images, size, field, level)
+                key = {"field": field, "level": level, "kernel_size": size}
+                rows += [{**key, "method": method, "l1_error": error} for method, error in errors.mean().items()]
+                rounded += [{**key, "method": method, "rounding": error} for method, error in rounding.items()]
+                for family, names in families(errors).items():
+                    best.append({**key, "family": family, **best_of(errors[names])})
+            advance(f"{field} {level:g}")
+    folder = settings.output_dir / "tables"
+    tables = {"regimes": rows, "regimes_rounding": rounded, "regimes_best": best}
+    console.print(best_table(pd.DataFrame(best)))
+    for name, table in tables.items():
+        write_table(folder / f"{name}.csv", pd.DataFrame(table))
+    return [folder / f"{name}.csv" for name in tables]
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="regimes")
+def main(config: DictConfig) -> None:
+    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    console, start = Console(), monotonic()
+    try:
+        settings = read_settings(config)
+        paths = run(settings, console)
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"regimes: {error}")
+    for path in paths:
+        print(path)
+    print(f"Done in {monotonic() - start:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""The study of shells, the error by distance to the edge: `python -m experiments.shells`, see configs/shells.yaml."""
+
+import sys
+from pathlib import Path
+from time import monotonic
+
+import hydra
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from omegaconf import DictConfig
+from rich.console import Console
+
+from experiments.adaptive_variants import compared, degree_name
+from experiments.edge_error import crop
+from experiments.edge_parts import shell_errors
+from experiments.fields import Image, load_field
+from experiments.filtering import random_source
+from experiments.paths import CONFIGS
+from experiments.progress import progress_bar
+from experiments.records import write_table
+from experiments.shells_settings import Settings, read_settings
+
+__all__ = ["main", "measure", "run"]
+
+
+def measure(settings: Settings, name: str, image: Image) -> list[dict[str, object]]:
+    """Measure every method and kernel size on one image, in float64; one row each, part of the frame and shell.
+
+    Beyond the last shell, k // 2 - 1, no window leaves the image and every method is exact.
+    """
+    rows = []
+    for size in settings.kernel_sizes:
+        key = settings.seed, name, image.order, size
+        shape = settings.num_kernels, 1, size, size
+        kernels = torch.randn(shape, generator=random_source("kernels", *key), dtype=torch.float64)
+        methods = compared(size, random_source("noise", *key), settings.degrees)
+        samples, width = image.samples.double()[None, None], size // 2
+        truth, cropped = F.conv2d(samples, kernels), crop(samples, width)
+        for method in (*settings.methods, *map(degree_name, settings.degrees)):
+            errors = shell_errors(methods[method](cropped, kernels), truth, width)
+            for (part, shell), error in errors.items():
+                row = {"field": name, "order": image.order, "kernel_size": size, "method": method}
+                rows.append(row | {"part": part, "shell": shell, "l1_error": error})
+    return rows
+
+
+def run(settings: Settings, images: dict[str, list[Image]], console: Console) -> list[Path]:
+    """Measure everything, then write the table; return its path."""
+    rows = []
+    with torch.inference_mode(), progress_bar(sum(map(len, images.values())), console) as advance:
+        for name, of_field in images.items():
+            for image in of_field:
+                rows += measure(settings, name, image)
+                advance(f"{name} {image.order}")
+    path = settings.output_dir / "tables" / "shells.csv"
+    write_table(path, pd.DataFrame(rows))
+    return [path]
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="shells")
+def main(config: DictConfig) -> None:
+    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    console, start = Console(), monotonic()
+    try:
+        settings = read_settings(config)
+        images = {name: list(load_field(name, orders, settings.size)[1]) for name, orders in settings.orders.items()}
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"shells: {error}")
+    for path in run(settings, images, console):
+        print(path)
+    print(f"Done in {monotonic() - start:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()
