@@ -42,6 +42,8 @@ def assert_same(image, chunks, kernel, padding_mode, scheduler="synchronous", **
 CASES = {
     "1-D, chunks smaller than the kernel": ((23,), 1, (7,)),
     "1-D, even kernel": ((23,), (4,), (4,)),
+    # No halo at one side: the chunk at that edge is all there is for the mode.
+    "1-D, kernel of two": ((9,), 1, (2,)),
     "2-D": ((17, 20), (5, 7), (3, 5)),
     "2-D, uneven chunks": ((17, 20), ((1, 10, 2, 4), 1), (7, 5)),
     "2-D, even kernel": ((17, 20), 6, (2, 4)),
