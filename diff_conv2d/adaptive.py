@@ -34,6 +34,15 @@ class _Fit(NamedTuple):
     lines: int
 
 
+class Sizes(NamedTuple):
+    """Of one axis: p samples to predict from m, by a fit to `rows` samples at either end."""
+
+    p: int
+    m: int
+    rows: int
+    fit: _Fit
+
+
 # For axes of at least so many samples, besides the p to be predicted. Chosen on the images of docs/adaptive.md: the
 # first of them for filtering, the others to cost little in networks, whose images are small and many.
 _SIZES = {
@@ -121,31 +130,40 @@ class Adaptive(Extension):
         if input.is_complex():
             return torch.complex(self.extend(input.real, geometry), self.extend(input.imag, geometry))
         image = input if self.fit_gradient else input.detach()
-        weights = [self._weights(image, geometry, axis) for axis in range(len(geometry.dims))]
+        every = [self.sizes(image.shape[dim], geometry, axis) for axis, dim in enumerate(geometry.dims)]
+        weights = [s and self.weights(image, s, geometry, axis) for axis, s in enumerate(every)]
         result = continued(input, weights, geometry, constant=not self.fit_gradient)
         layout = channels_last_format(input)
         return result if layout is None else result.contiguous(memory_format=layout)
 
-    def _weights(self, image: Tensor, geometry: Geometry, axis: int) -> Tensor | None:
-        """The weights v of an axis, (N, C, p, m - 1), with size 1 where pooled; None to repeat the edge sample."""
-        step, dim = geometry.dilation[axis], geometry.dims[axis]
+    def sizes(self, length: int, geometry: Geometry, axis: int) -> Sizes | None:
+        """What is fitted along an axis of this length; None to repeat the edge sample."""
+        step = geometry.dilation[axis]
         p = -(-max(geometry.before[axis], geometry.after[axis]) // step)
-        fit = self._fit(image.shape[dim] // step, p, image.ndim == 3) if p else None
+        fit = self._fit(length // step, p, len(geometry.kernel) == 1) if p else None
         if fit is None or (fit.taps == 1 and not self.select):
             return None
-        n = fit.taps
         # Samples of a window: those of the fits, and of a polynomial of the kernel's degree if there are as many.
-        m = max(n, min(2 * p + 1, fit.reach - 1)) if self.select else n
+        m = max(fit.taps, min(2 * p + 1, fit.reach - 1)) if self.select else fit.taps
+        return Sizes(p, m, (fit.reach + p) * step, fit)
+
+    def weights(self, image: Tensor, sizes: Sizes, geometry: Geometry, axis: int) -> Tensor:
+        """The weights v of an axis, (N, C, p, m - 1), with size 1 where pooled.
+
+        Along the axis nothing is read but `sizes.rows` samples at either end: without those between, all is the same.
+        """
+        step, dim = geometry.dilation[axis], geometry.dims[axis]
+        p, m, rows, fit = sizes
+        n = fit.taps
         pooled = _POOLED[self.pool]
-        rows = (fit.reach + p) * step
         differences = edge_differences(image, dim, rows, fit.lines, step, working_dtype(image))
         dtype = self.fit_dtype or fitting_dtype(image)
         products = covariance(differences.to(dtype), p + m - 1, step)
         if pooled:
             products = products.sum(pooled, keepdim=True)
-        sizes = [size for size in ((n // 2, n) if n > 6 else (n,)) if size > 1]
+        counts = [count for count in ((n // 2, n) if n > 6 else (n,)) if count > 1]
         ridge = self.ridge or _RIDGES[dtype]
-        fits = [fitted(products, p, size, ridge) for size in sizes]
+        fits = [fitted(products, p, count, ridge) for count in counts]
         if not self.select:
             v = fits[-1]
         else:
@@ -156,7 +174,7 @@ class Adaptive(Extension):
                 polynomials.expand(*products.shape[:2], *polynomials.shape),
                 *(f.unsqueeze(2) for f in fits),
             ]
-            freedom = [0] * len(degrees) + [size - 1 for size in sizes]
+            freedom = [0] * len(degrees) + [count - 1 for count in counts]
             every = torch.cat(candidates, 2)
             v = blend(every, scores(differences, every.to(differences.dtype), freedom, step, pooled).to(dtype))
         known = v.isfinite().flatten(2).all(-1)[..., None, None]

@@ -19,7 +19,7 @@ mode             samples                            rule
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -67,10 +67,16 @@ class Zeros(AxisExtension):
     ) -> Tensor:
         """Let torch pad inside its convolution."""
         convolve = (F.conv1d, F.conv2d, F.conv3d)[len(geometry.kernel) - 1]
-        if geometry.before == geometry.after:
-            return convolve(input, weight, bias, geometry.stride, geometry.before, geometry.dilation, groups)
-        # Only padding='same' of an even kernel is uneven, and torch has a path of its own for it.
-        return convolve(input, weight, bias, geometry.stride, "same", geometry.dilation, groups)
+        # What one end has more than the other is added first, as torch does for padding='same' of an even kernel.
+        even = tuple(map(min, geometry.before, geometry.after))
+        if geometry.before != geometry.after:
+            excess = replace(
+                geometry,
+                before=tuple(b - e for b, e in zip(geometry.before, even, strict=True)),
+                after=tuple(a - e for a, e in zip(geometry.after, even, strict=True)),
+            )
+            input = _torch_pad(input, excess, "constant")
+        return convolve(input, weight, bias, geometry.stride, even, geometry.dilation, groups)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,156 @@
+"""The chunks of a dask array, each with a halo of samples from its neighbours, filtered task by task."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import torch
+
+from diff_conv2d.adaptive import Adaptive, Sizes
+from diff_conv2d.arguments import Geometry, widths_of_padding
+from diff_conv2d.boundary import Boundary
+from diff_conv2d.padding_modes import Circular, Diff, Extrapolate
+from diff_conv2d.prediction import continued
+from diff_conv2d.regions import valid_convolution
+
+__all__ = ["filtered"]
+
+
+def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
+    """Filter the last axes of a dask array."""
+    axes = kernel.ndim
+    leading, lengths = image.ndim - axes, image.shape[-axes:]
+    ones = (1,) * axes
+    geometry = Geometry(kernel.shape, ones, ones, *widths_of_padding("same", kernel.shape, ones, ones))
+    sizes: list[Sizes | None] = [None] * axes
+    if isinstance(mode, Adaptive):
+        sizes = [mode.sizes(length, geometry, axis) for axis, length in enumerate(lengths)]
+    else:
+        # On shapes alone: an image that is too small for its mode is rejected here rather than in a task.
+        shape, weight = (torch.empty(1, 1, *size, device="meta") for size in (lengths, kernel.shape))
+        mode.convolve(shape, weight, None, geometry, 1)
+    chunks = [
+        da.overlap.ensure_minimum_chunksize(
+            min(_reach(mode, geometry, axis, sizes[axis]), length), image.chunks[leading + axis]
+        )
+        for axis, length in enumerate(lengths)
+    ]
+    image = image.rechunk((*image.chunks[:leading], *chunks))
+    weights = [
+        _weights(image, mode, size, geometry, axis)
+        for axis, size in enumerate(sizes)
+        if size is not None and isinstance(mode, Adaptive)
+    ]
+    blocks = _wrapped(image, geometry) if isinstance(mode, Circular) else image
+    # A chunk without neighbours has no halo, and may be smaller than it.
+    depth = {
+        leading + axis: (geometry.before[axis], geometry.after[axis]) if len(chunks[axis]) > 1 else 0
+        for axis in range(axes)
+    }
+    return da.map_blocks(
+        _filter,
+        da.overlap.overlap(blocks, depth, boundary="none", allow_rechunk=False),
+        *weights,
+        kernel=kernel,
+        mode=mode,
+        geometry=geometry,
+        sizes=sizes,
+        chunks=image.chunks,
+        meta=np.empty((0,) * image.ndim, kernel.dtype),
+    )
+
+
+def _reach(mode: Boundary, geometry: Geometry, axis: int, sizes: Sizes | None) -> int:
+    """As many samples as a chunk needs to be a halo to its neighbours, and at the edge for the mode to act on it."""
+    if sizes is not None:
+        return max(sizes.m, geometry.after[axis])
+    if isinstance(mode, (Diff, Extrapolate)):
+        return max(mode.degrees(geometry)[axis] + 1, geometry.after[axis])
+    # 'reflect' looks at one sample more than it puts outside, the others at no more than that.
+    return geometry.after[axis] + 1
+
+
+def _wrapped(image: Any, geometry: Geometry) -> Any:
+    """The image between the samples of its opposite edges, which become part of the outermost chunks."""
+    chunks = list(image.chunks)
+    for dim, before, after in zip(geometry.dims, geometry.before, geometry.after, strict=True):
+        lines, size = (slice(None),) * (image.ndim + dim), image.shape[dim]
+        image = da.concatenate(
+            [image[(*lines, slice(size - before, None))], image, image[(*lines, slice(after))]], dim
+        )
+        widths = list(chunks[dim])
+        widths[0] += before
+        widths[-1] += after
+        chunks[dim] = tuple(widths)
+    return image.rechunk(tuple(chunks))
+
+
+def _weights(image: Any, mode: Adaptive, sizes: Sizes, geometry: Geometry, axis: int) -> Any:
+    """The weights v along an axis, from the bands at its ends: (leading axes, 1, ..., 1, p (m - 1))."""
+    dim, axes = geometry.dims[axis], len(geometry.dims)
+    leading = image.chunks[:-axes]
+    lines, length = (slice(None),) * (image.ndim + dim), image.shape[dim]
+    bands = image
+    if length > 2 * sizes.rows:
+        ends = slice(sizes.rows), slice(length - sizes.rows, None)
+        bands = da.concatenate([image[(*lines, end)] for end in ends], dim)
+    count = sizes.p * (sizes.m - 1)
+    return da.map_blocks(
+        _fit,
+        bands.rechunk((*leading, *bands.shape[-axes:])),
+        mode=mode,
+        sizes=sizes,
+        geometry=geometry,
+        axis=axis,
+        chunks=(*leading, *((1,),) * (axes - 1), (count,)),
+        meta=np.empty((0,) * image.ndim),
+    )
+
+
+def _fit(bands: Any, mode: Adaptive, sizes: Sizes, geometry: Geometry, axis: int) -> Any:
+    """One task of `_weights`."""
+    axes = len(geometry.dims)
+    v = mode.weights(_images(bands, axes), sizes, geometry, axis)
+    return v.to(torch.float64).numpy().reshape(*bands.shape[:-axes], *(1,) * (axes - 1), -1)
+
+
+def _filter(
+    block: Any,
+    *fitted: Any,
+    kernel: Any,
+    mode: Boundary,
+    geometry: Geometry,
+    sizes: list[Sizes | None],
+    block_info: Any,
+) -> Any:
+    """One task: a chunk and its halo, continued where it ends with the image."""
+    axes = kernel.ndim
+    place, counts = (block_info[0][name][-axes:] for name in ("chunk-location", "num-chunks"))
+    # 'circular' has its samples already.
+    outer = not isinstance(mode, Circular)
+    low = tuple(b if outer and i == 0 else 0 for b, i in zip(geometry.before, place, strict=True))
+    high = tuple(
+        a if outer and i == count - 1 else 0 for a, i, count in zip(geometry.after, place, counts, strict=True)
+    )
+    here = replace(geometry, before=low, after=high)
+    images, weight = _images(block, axes), torch.from_numpy(kernel)[None, None]
+    if isinstance(mode, Adaptive):
+        remaining = iter(fitted)
+        weights: list[torch.Tensor | None] = []
+        for axis, size in enumerate(sizes):
+            v = None if size is None else torch.from_numpy(next(remaining)).view(len(images), 1, size.p, size.m - 1)
+            weights.append(v if low[axis] or high[axis] else None)
+        output = valid_convolution(continued(images, weights, here, constant=True), weight, None, here, 1)
+    else:
+        output = mode.convolve(images, weight, None, here, 1)
+    return output.numpy().reshape(*block.shape[:-axes], *output.shape[2:])
+
+
+def _images(block: Any, axes: int) -> torch.Tensor:
+    """A block as images (N, 1, ...), without a copy where torch can share its memory."""
+    native = np.require(block, block.dtype.newbyteorder("="), ["C", "W"])
+    return torch.from_numpy(native).view(prod(block.shape[:-axes]), 1, *block.shape[-axes:])
