@@ -107,6 +107,20 @@ def _of_dtypes(**tensors: Tensor | None) -> str:
     return ", ".join(f"{name} is {t.dtype}" for name, t in tensors.items() if t is not None)
 
 
+def _reject_dimensions(axes: int, shape: Sequence[int], kernels: Sequence[int]) -> None:
+    """Say which of the two has not the dimensions that it must have."""
+    space = ("length", "height and width", "depth, height and width")[axes - 1]
+    if len(kernels) != axes + 2:
+        raise ValueError(
+            f"weight must have {axes + 2} dimensions (out channels, in channels / groups, kernel {space}), "
+            f"got shape {tuple(kernels)}"
+        )
+    raise ValueError(
+        f"input must have {axes + 2} dimensions (batch, channels, {space}), or {axes + 1} without the batch, "
+        f"got shape {tuple(shape)}"
+    )
+
+
 def check_tensors(axes: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
     """Reject an image, a kernel and a bias that do not belong together.
 
@@ -117,34 +131,27 @@ def check_tensors(axes: int, input: Tensor, weight: Tensor, bias: Tensor | None,
     for name, tensor in (("input", input), ("weight", weight)):
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name} must be a tensor, got {type(tensor).__name__}")
-    space = ("length", "height and width", "depth, height and width")[axes - 1]
-    if weight.ndim != axes + 2:
-        raise ValueError(
-            f"weight must have {axes + 2} dimensions (out channels, in channels / groups, kernel {space}), "
-            f"got shape {tuple(weight.shape)}"
-        )
-    if input.ndim not in (axes + 1, axes + 2):
-        raise ValueError(
-            f"input must have {axes + 2} dimensions (batch, channels, {space}), or {axes + 1} without the batch, "
-            f"got shape {tuple(input.shape)}"
-        )
+    shape, kernels = input.shape, weight.shape
+    if len(kernels) != axes + 2 or len(shape) not in (axes + 1, axes + 2):
+        _reject_dimensions(axes, shape, kernels)
     if not isinstance(groups, int) or isinstance(groups, bool):
         raise TypeError(f"groups must be an integer, got {groups!r}")
     if groups < 1:
         raise ValueError(f"groups must be at least 1, got {groups}")
-    channels, out_channels = input.shape[-axes - 1], weight.shape[0]
+    channels, (out_channels, group_channels, *kernel) = shape[-axes - 1], kernels
     if out_channels % groups:
         raise ValueError(f"groups must divide the {out_channels} output channels of weight, got {groups}")
-    if channels != weight.shape[1] * groups:
+    if channels != group_channels * groups:
         raise ValueError(
-            f"input must have {weight.shape[1] * groups} channels (weight has {weight.shape[1]} for each of "
+            f"input must have {group_channels * groups} channels (weight has {group_channels} for each of "
             f"{groups} groups), got {channels}"
         )
     if bias is not None and bias.shape != (out_channels,):
         raise ValueError(f"bias must have shape ({out_channels},), got {tuple(bias.shape)}")
-    if any(size < 1 for size in weight.shape[2:]):
+    if 0 in kernel:
         raise ValueError(f"weight must have a kernel of at least one sample, got shape {tuple(weight.shape)}")
-    same = input.dtype == weight.dtype and (bias is None or bias.dtype == weight.dtype)
+    dtype = weight.dtype
+    same = input.dtype == dtype and (bias is None or bias.dtype == dtype)
     if not same and not torch.is_autocast_enabled(input.device.type):
         raise TypeError(
             "input, weight and bias must have one dtype, got: " + _of_dtypes(input=input, weight=weight, bias=bias)

@@ -27,7 +27,9 @@ def convolve(
     """Convolve with arguments that have been parsed; the functions and the layers both end here."""
     axes = len(geometry.kernel)
     check_tensors(axes, input, weight, bias, groups)
-    _check_edge(mode.edge_weight_shape(tuple(weight.shape), geometry), weight, edge_weight, edge_bias)
+    shape = mode.edge_weight_shape(tuple(weight.shape), geometry)
+    if shape is not None or edge_weight is not None:
+        _check_edge(shape, weight, edge_weight, edge_bias)
     lengths = input.shape[-axes:]
     for axis, length in enumerate(lengths):
         if length < 1:

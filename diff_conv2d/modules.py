@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -51,8 +51,15 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     @property
     def geometry(self) -> Geometry:
         """From the attributes as they are now: libraries change stride, padding and dilation of a layer."""
-        kernel, stride, dilation = self.kernel_size, self.stride, self.dilation
-        return Geometry(kernel, stride, dilation, *widths_of_padding(self.padding, kernel, stride, dilation))
+        key = self.kernel_size, self.stride, self.dilation, self.padding
+        known = self.__dict__.get("_known_geometry")
+        if known is not None and known[0] == key:
+            return cast(Geometry, known[1])
+        kernel, stride, dilation, padding = key
+        geometry = Geometry(kernel, stride, dilation, *widths_of_padding(padding, kernel, stride, dilation))
+        if not torch.compiler.is_compiling():
+            self.__dict__["_known_geometry"] = key, geometry
+        return geometry
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return convolve(input, weight, bias, self.geometry, self.groups, self._mode, self.edge_weight, self.edge_bias)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar
 
 import torch
@@ -155,6 +156,12 @@ class Random(AxisExtension):
         return extension.extend_random(input, geometry.dims[axis], start, stop, self.generator)
 
 
+@lru_cache(maxsize=1024)
+def _axes(geometry: Geometry, degrees: tuple[int, ...]) -> tuple[Axis, ...]:
+    sizes = zip(geometry.dims, geometry.before, geometry.after, degrees, geometry.dilation, strict=True)
+    return tuple(Axis(*size) for size in sizes)
+
+
 @dataclass(frozen=True)
 class _Polynomial(AxisExtension):
     """Continued by the polynomial through the samples nearest each edge."""
@@ -178,13 +185,10 @@ class _Polynomial(AxisExtension):
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Extension`."""
-        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        if torch.compiler.is_compiling():
             # A compiler has its own ways to save copies, and sizes may be open to it.
             return super().extend(input, geometry)
-        sizes = zip(
-            geometry.dims, geometry.before, geometry.after, self.degrees(geometry), geometry.dilation, strict=True
-        )
-        return continue_polynomial(input, tuple(Axis(*size) for size in sizes))
+        return continue_polynomial(input, _axes(geometry, self.degrees(geometry)))
 
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """See `AxisExtension`."""

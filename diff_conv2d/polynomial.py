@@ -90,7 +90,118 @@ class _Folded(torch.autograd.Function):
         return _Folded.apply(tangents[0], ctx.axes)
 
 
-@lru_cache(maxsize=4096)
+def _continued(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
+    """One copy of the image, padded, whose frame is then overwritten axis by axis."""
+    result = _padded(input, axes)
+    half = input.dtype.itemsize < 4
+    for outside_index, parts, holds_first in _forward_plan(tuple(input.shape[-len(axes) :]), axes):
+        outside = result[outside_index]
+        (first_index, w), *others = parts
+        if holds_first and not half:
+            value = outside.mul_(w)
+        else:
+            # Half precision is computed in float32.
+            first = result[first_index]
+            value = (first.to(computing_dtype(first.dtype)) if half else first) * w
+        # Multiples and sums only: unlike matrix products, autocast and TF32 do not round them.
+        for index, w in others:
+            value.add_(result[index], alpha=w)
+        if value is not outside:
+            outside.copy_(value)
+    return result
+
+
+def _folded(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
+    """The transpose of `_continued`: gradients of samples outside go to those that they were made of."""
+    if not axes:
+        return grad.clone()
+    axis, inner_axes = axes[0], axes[1:]
+    if not axis.before and not axis.after:
+        return _folded(grad, inner_axes)
+    length = grad.shape[axis.dim] - axis.before - axis.after
+    image = _folded(grad.narrow(axis.dim, axis.before, length), inner_axes)
+    for outside_index, parts in _backward_plan(axis, length):
+        outside = grad[outside_index]
+        if inner_axes:
+            outside = _folded(outside, inner_axes)
+        for index, w in parts:
+            image[index].add_(outside, alpha=w)
+    return image
+
+
+def _padded(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
+    """The image with its edge samples repeated, which is the polynomial of degree 0."""
+    if input.is_floating_point() and input.ndim == len(axes) + 2:
+        return F.pad(input, [width for axis in reversed(axes) for width in axis[1:3]], "replicate")
+    # torch has no such padding of integers and complex numbers.
+    for axis in axes:
+        length = input.shape[axis.dim]
+        places = torch.arange(-axis.before, length + axis.after, device=input.device).clamp(0, length - 1)
+        input = input.index_select(axis.dim, places)
+    return input
+
+
+_Index = tuple[Any, ...]
+_Parts = tuple[tuple[_Index, int], ...]
+
+
+@lru_cache(maxsize=1024)
+def _forward_plan(sizes: tuple[int, ...], axes: tuple[Axis, ...]) -> list[tuple[_Index, _Parts, bool]]:
+    """What `_continued` writes: where, from where with which weights, and whether x(0) is there already."""
+    plan = []
+    for number, axis in enumerate(axes):
+        # What is complete after this axis: the whole of it and of earlier axes, of later ones the image.
+        later = [
+            slice(other.before, other.before + size) if other.before or other.after else slice(None)
+            for other, size in zip(axes[number + 1 :], sizes[number + 1 :], strict=True)
+        ]
+        length, first = sizes[number], number == 0 and axis.dilation == 1
+        for ends, s, row in _rows(axis, length):
+            if len(row) == 1 and first:
+                continue
+            parts = tuple(((..., _places(axis.before, length, ends, j), *later), w) for j, w in row)
+            plan.append(((..., _places(axis.before, length, ends, -s), *later), parts, first))
+    return plan
+
+
+@lru_cache(maxsize=1024)
+def _backward_plan(axis: Axis, length: int) -> list[tuple[_Index, _Parts]]:
+    """What `_folded` does for an axis: where it reads, and where it adds with which weights."""
+    rest = [slice(None)] * (-axis.dim - 1)
+    return [
+        (
+            (..., _places(axis.before, length, ends, -s), *rest),
+            tuple(((..., _places(0, length, ends, j), *rest), w) for j, w in row),
+        )
+        for ends, s, row in _rows(axis, length)
+    ]
+
+
+def _places(before: int, length: int, ends: str, index: int) -> slice:
+    """The sample at an index counted from the low edge, from the high edge, or both of them."""
+    low, high = before + index, before + length - 1 - index
+    return (
+        slice(low, high + 1, high - low)
+        if ends == "both"
+        else slice(low, low + 1)
+        if ends == "low"
+        else slice(high, high + 1)
+    )
+
+
+def _rows(axis: Axis, length: int) -> list[tuple[str, int, tuple[tuple[int, int], ...]]]:
+    """The samples outside: at which ends (both in one where that can be), at what distance, made of which samples."""
+    rows = []
+    for s in range(1, max(axis.before, axis.after) + 1):
+        row = _row(length, s, axis.degree, axis.dilation)
+        # A slice cannot have the step 0, or run backwards.
+        if s <= min(axis.before, axis.after) and 2 * row[-1][0] < length - 1:
+            rows.append(("both", s, row))
+            continue
+        rows += [(end, s, row) for end, width in (("low", axis.before), ("high", axis.after)) if s <= width]
+    return rows
+
+
 def _row(length: int, distance: int, degree: int, dilation: int) -> tuple[tuple[int, int], ...]:
     """Index, counted from the edge, and weight of the samples that make the one at a distance outside.
 
@@ -105,84 +216,3 @@ def _row(length: int, distance: int, degree: int, dilation: int) -> tuple[tuple[
     count = min(degree, (length - first - 1) // dilation) + 1
     weights = extrapolation_weights(count, steps)
     return tuple((first + j * dilation, w) for j, w in enumerate(weights))
-
-
-def _continued(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-    """One copy of the image, padded, whose frame is then overwritten axis by axis."""
-    result = _padded(input, axes)
-    for index, axis in enumerate(axes):
-        # What is complete after this axis: the whole of it and of earlier axes, of later ones the image.
-        region, length = result, input.shape[axis.dim]
-        for later in axes[index + 1 :]:
-            if later.before or later.after:
-                region = region.narrow(later.dim, later.before, input.shape[later.dim])
-        for ends, s, row in _rows(axis, length):
-            if len(row) == 1 and axis.dilation == 1 and not index:
-                continue
-            outside = _pair(region, axis, length, ends, -s)
-            if index or outside.dtype.itemsize < 4 or axis.dilation > 1:
-                # x(0) is there already along the first axis; half precision is computed in float32.
-                value = _pair(region, axis, length, ends, row[0][0])
-                value = value.to(computing_dtype(value.dtype)) * row[0][1]
-            else:
-                value = outside.mul_(row[0][1])
-            # Multiples and sums only: unlike matrix products, autocast and TF32 do not round them.
-            for j, w in row[1:]:
-                value.add_(_pair(region, axis, length, ends, j), alpha=w)
-            if value is not outside:
-                outside.copy_(value)
-    return result
-
-
-def _folded(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-    """The transpose of `_continued`: gradients of samples outside go to those that they were made of."""
-    if not axes:
-        return grad.clone()
-    axis, inner_axes = axes[0], axes[1:]
-    if not axis.before and not axis.after:
-        return _folded(grad, inner_axes)
-    length = grad.shape[axis.dim] - axis.before - axis.after
-    image = _folded(grad.narrow(axis.dim, axis.before, length), inner_axes)
-    inside = axis._replace(before=0, after=0)
-    for ends, s, row in _rows(axis, length):
-        outside = (
-            _folded(_pair(grad, axis, length, ends, -s), inner_axes)
-            if inner_axes
-            else _pair(grad, axis, length, ends, -s)
-        )
-        for j, w in row:
-            _pair(image, inside, length, ends, j).add_(outside, alpha=w)
-    return image
-
-
-def _padded(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-    """The image with its edge samples repeated, which is the polynomial of degree 0."""
-    if input.ndim == len(axes) + 2 and input.is_floating_point():
-        return F.pad(input, [width for axis in reversed(axes) for width in axis[1:3]], "replicate")
-    result = input
-    for axis in axes:
-        length = result.shape[axis.dim]
-        places = torch.arange(-axis.before, length + axis.after, device=input.device).clamp(0, length - 1)
-        result = result.index_select(axis.dim, places)
-    return result
-
-
-@lru_cache(maxsize=1024)
-def _rows(axis: Axis, length: int) -> list[tuple[str, int, tuple[tuple[int, int], ...]]]:
-    """The samples outside: at which ends, at what distance, made of which samples; both ends in one where possible."""
-    rows = []
-    for s in range(1, max(axis.before, axis.after) + 1):
-        row = _row(length, s, axis.degree, axis.dilation)
-        if s <= min(axis.before, axis.after) and 2 * row[-1][0] < length - 1:
-            rows.append(("both", s, row))
-            continue
-        rows += [(end, s, row) for end, width in (("low", axis.before), ("high", axis.after)) if s <= width]
-    return rows
-
-
-def _pair(image: Tensor, axis: Axis, length: int, ends: str, index: int) -> Tensor:
-    """The samples at an index counted from the low edge, from the high edge, or from both."""
-    low, high = axis.before + index, axis.before + length - 1 - index
-    if ends == "both":
-        return torch.ops.aten.slice.Tensor(image, axis.dim, low, high + 1, high - low)
-    return image.narrow(axis.dim, low if ends == "low" else high, 1)
