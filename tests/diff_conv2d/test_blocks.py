@@ -155,6 +155,40 @@ def test_large_images_are_filtered_in_blocks(mode, counted):
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "padding", "image"),
+    [
+        ((5, 7), (2, 3), LARGE),
+        ((4, 4), (2, 2), LARGE),
+        ((3, 5), (0, 2), LARGE),
+        ((3, 1), (1, 0), LARGE),
+        ((3, 3), (1, 1), LARGE[..., 1:]),
+        ((3, 3), (1, 1), LARGE.view(2, 1, 192, 400)),
+        ((7, 7), (3, 3), LARGE.view(1, 1, 2, -1)),
+    ],
+    ids=["5x7", "even", "columns only", "rows only", "no whole blocks", "batch", "two rows"],
+)
+def test_two_kernels_with_bias_on_a_large_image(kernel, padding, image, counted):
+    weight = torch.randn(2, 1, *kernel, generator=torch.Generator().manual_seed(2))
+    arguments = {"bias": torch.tensor([1.0, -2.0]), "padding": padding}
+    fast = diff_conv2d.conv2d(image, weight, **arguments)
+    assert len(counted) == 1
+    expected = diff_conv2d.conv2d(image, weight, **arguments, algorithm="direct")
+    torch.testing.assert_close(fast, expected, rtol=1e-4, atol=1e-5 * expected.abs().max().item())
+
+
+def test_vmap_and_forward_derivative_of_the_whole_call(counted):
+    stack, kernels = torch.stack([LARGE, LARGE.flip(-1)]), torch.stack([WEIGHT, 2 * WEIGHT])
+    expected = torch.stack([diff_conv2d.conv2d(i, k, padding=1) for i, k in zip(stack, kernels, strict=True)])
+    filtered = torch.vmap(lambda i, k: diff_conv2d.conv2d(i, k, padding=1))(stack, kernels)
+    torch.testing.assert_close(filtered, expected, rtol=1e-4, atol=1e-4)
+    filtered = torch.vmap(lambda k: diff_conv2d.conv2d(LARGE, k, padding=1))(kernels)
+    torch.testing.assert_close(filtered[0], expected[0], rtol=1e-4, atol=1e-4)
+    _, tangent = torch.func.jvp(lambda x: diff_conv2d.conv2d(x, WEIGHT, padding=1), (LARGE,), (LARGE.flip(-1),))
+    torch.testing.assert_close(tangent, expected[1] / 2, rtol=1e-4, atol=1e-4)
+    assert len(counted) == 5
+
+
 @pytest.mark.parametrize("mode", TORCHS_MODES)
 def test_torchs_modes_are_torchs_to_the_bit_unless_asked(mode, counted):
     layer = torch.nn.Conv2d(1, 1, 3, padding=1, padding_mode=mode)
