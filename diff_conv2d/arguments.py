@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-__all__ = ["Geometry", "check_tensors", "per_axis", "widths_of_padding"]
+__all__ = ["Algorithm", "Geometry", "check_algorithm", "check_tensors", "per_axis", "widths_of_padding"]
+
+Algorithm = Literal["auto", "direct", "fast"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Geometry:
 
     Output o of an axis sees the samples ``o * stride - before + j * dilation``, j = 0, ..., kernel - 1, of an
     image that is continued by `before` samples at its low end and `after` at its high end.
+    `algorithm` is how the sums are computed: 'direct' by torch's convolution, else as `blocks` decides.
     """
 
     kernel: tuple[int, ...]
@@ -27,6 +31,7 @@ class Geometry:
     dilation: tuple[int, ...]
     before: tuple[int, ...]
     after: tuple[int, ...]
+    algorithm: Algorithm = "auto"
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -46,6 +51,12 @@ class Geometry:
         """Number of outputs along an axis for an image of this length."""
         extended = length + self.before[axis] + self.after[axis]
         return (extended - self.span(axis)) // self.stride[axis] + 1
+
+
+def check_algorithm(value: Algorithm) -> None:
+    """Reject what is no algorithm."""
+    if value not in get_args(Algorithm):
+        raise ValueError(f"algorithm must be 'auto', 'direct' or 'fast', got {value!r}")
 
 
 def per_axis(name: str, value: int | Sequence[int], axes: int, minimum: int) -> tuple[int, ...]:

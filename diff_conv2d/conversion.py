@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from diff_conv2d.arguments import Algorithm, check_algorithm
 from diff_conv2d.modes import PaddingMode, boundary
 from diff_conv2d.modules import Conv1d, Conv2d, Conv3d
 
@@ -28,6 +29,7 @@ def convert(
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     verbose: bool = True,
+    algorithm: Algorithm = "auto",
     **options: Any,
 ) -> _Model:
     """Give every convolution of a network that pads another boundary mode, in place.
@@ -47,6 +49,7 @@ def convert(
         include: only layers whose name (as in `named_modules`) matches one of these patterns, such as 'layer1.*'.
         exclude: no layers whose name matches one of these patterns.
         verbose: print what was changed and what was not.
+        algorithm: how the sums are computed, see `conv2d`.
         options: further options of the mode.
 
     Returns:
@@ -68,6 +71,7 @@ def convert(
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     options = {"degree": degree, **options}
     mode = boundary(padding_mode, **options)
+    check_algorithm(algorithm)
     convolutions = {
         name: module for name, module in model.named_modules() if isinstance(module, nn.modules.conv._ConvNd)
     }
@@ -86,7 +90,7 @@ def convert(
         layer = convolutions[name]
         # A new class for the same object: whoever holds the layer or its Parameters goes on holding them.
         layer.__class__ = _layer_class(layer)  # type: ignore[assignment]
-        layer._set_mode(padding_mode, options)  # type: ignore[operator]
+        layer._set_mode(padding_mode, algorithm, options)  # type: ignore[operator]
     if verbose:
         given = [f"padding_mode={padding_mode!r}", *(f"{k}={v}" for k, v in options.items() if v is not None)]
         _say(f"{_count(chosen)} now {'has' if len(chosen) == 1 else 'have'} {', '.join(given)}", chosen)

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from diff_conv2d.arguments import Geometry, check_tensors, per_axis, widths_of_padding
+from diff_conv2d.arguments import Algorithm, Geometry, check_algorithm, check_tensors, per_axis, widths_of_padding
 from diff_conv2d.boundary import Boundary
-from diff_conv2d.modes import PaddingMode, boundary
+from diff_conv2d.modes import PaddingMode, algorithm_for, boundary
 
 __all__ = ["conv1d", "conv2d", "conv3d", "convolve"]
 
@@ -71,13 +71,15 @@ def _conv(
     mode: Boundary,
     edge_weight: Tensor | None,
     edge_bias: Tensor | None,
+    algorithm: Algorithm,
 ) -> Tensor:
+    check_algorithm(algorithm)
     check_tensors(axes, input, weight, bias, groups)
     strides = per_axis("stride", stride, axes, minimum=1)
     dilations = per_axis("dilation", dilation, axes, minimum=1)
     kernel = tuple(weight.shape[2:])
     before, after = widths_of_padding(padding, kernel, strides, dilations)
-    geometry = Geometry(kernel, strides, dilations, before, after)
+    geometry = Geometry(kernel, strides, dilations, before, after, algorithm_for(mode, algorithm))
     return convolve(input, weight, bias, geometry, groups, mode, edge_weight, edge_bias)
 
 
@@ -93,6 +95,7 @@ def conv1d(
     degree: int | Sequence[int] | None = None,
     edge_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
+    algorithm: Algorithm = "auto",
     **options: Any,
 ) -> Tensor:
     """Convolve lines, (N, C, L) or (C, L); otherwise as `conv2d`.
@@ -103,7 +106,7 @@ def conv1d(
         tensor([[2., 2., 2., 2.]])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias)
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm)
 
 
 def conv2d(
@@ -118,6 +121,7 @@ def conv2d(
     degree: int | Sequence[int] | None = None,
     edge_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
+    algorithm: Algorithm = "auto",
     **options: Any,
 ) -> Tensor:
     r"""Convolve images, with a boundary mode of choice.
@@ -146,6 +150,10 @@ def conv2d(
         edge_weight: for 'explicit' (k * k - 1 kernels, see `Explicit`) and 'diff_explicit' (one, of the shape of
             weight): the kernels of outputs whose window leaves the image.
         edge_bias: their biases; none if None.
+        algorithm: 'direct' leaves the sums to torch's convolution. With 'auto' a large image that is filtered with
+            one or a few kernels on a CPU is read in blocks, which is several times faster (see `blocks`) and the
+            same to rounding. In 'zeros', 'reflect', 'replicate' and 'circular', which equal torch's to the bit,
+            'auto' is 'direct', and 'fast' allows the blocks.
         options: further options of the mode, such as `generator` of 'random'.
 
     Returns:
@@ -165,7 +173,7 @@ def conv2d(
                 [6., 6., 6., 6.]])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias)
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm)
 
 
 def conv3d(
@@ -180,6 +188,7 @@ def conv3d(
     degree: int | Sequence[int] | None = None,
     edge_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
+    algorithm: Algorithm = "auto",
     **options: Any,
 ) -> Tensor:
     """Convolve volumes, (N, C, D, H, W) or (C, D, H, W); otherwise as `conv2d`.
@@ -189,4 +198,4 @@ def conv3d(
         tensor([27.])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(3, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias)
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm)

@@ -8,10 +8,11 @@ from typing import Any, Literal, get_args
 from diff_conv2d import edge_kernels
 from diff_conv2d import padding_modes as modes
 from diff_conv2d.adaptive import Adaptive
+from diff_conv2d.arguments import Algorithm
 from diff_conv2d.boundary import Boundary
 from diff_conv2d.linear_prediction import LinearPrediction
 
-__all__ = ["MODES", "PaddingMode", "boundary"]
+__all__ = ["MODES", "PaddingMode", "algorithm_for", "boundary"]
 
 PaddingMode = Literal[
     "zeros",
@@ -46,6 +47,13 @@ MODES: dict[str, type[Boundary]] = {
 }
 if set(MODES) != set(get_args(PaddingMode)):
     raise ImportError("PaddingMode and MODES differ")
+
+_TORCHS = (modes.Zeros, modes.Reflect, modes.Replicate, modes.Circular)
+
+
+def algorithm_for(mode: Boundary, algorithm: Algorithm) -> Algorithm:
+    """What 'auto' means for a mode: torch's own four keep torch's results to the bit."""
+    return "direct" if algorithm == "auto" and isinstance(mode, _TORCHS) else algorithm
 
 
 def boundary(padding_mode: str, **options: Any) -> Boundary:

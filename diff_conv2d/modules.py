@@ -8,10 +8,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from diff_conv2d.arguments import Geometry, per_axis, widths_of_padding
+from diff_conv2d.arguments import Algorithm, Geometry, check_algorithm, per_axis, widths_of_padding
 from diff_conv2d.boundary import Boundary
 from diff_conv2d.convolution import convolve
-from diff_conv2d.modes import PaddingMode, boundary
+from diff_conv2d.modes import PaddingMode, algorithm_for, boundary
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d"]
 
@@ -27,11 +27,15 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     """
 
     _mode: Boundary
+    algorithm: Algorithm = "auto"
     edge_weight: nn.Parameter | None
     edge_bias: nn.Parameter | None
 
-    def _set_mode(self, name: str, options: Mapping[str, Any]) -> None:
+    def _set_mode(self, name: str, algorithm: Algorithm, options: Mapping[str, Any]) -> None:
         """Take up a boundary mode; new edge kernels start as copies of the kernel."""
+        check_algorithm(algorithm)
+        self.algorithm = algorithm
+        self.__dict__.pop("_known_geometry", None)
         self._mode = boundary(name, **options)
         self._mode.check(len(self.kernel_size))
         self.padding_mode = name  # type: ignore[assignment]  # torch knows four names
@@ -51,12 +55,13 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     @property
     def geometry(self) -> Geometry:
         """From the attributes as they are now: libraries change stride, padding and dilation of a layer."""
-        key = self.kernel_size, self.stride, self.dilation, self.padding
+        key = self.kernel_size, self.stride, self.dilation, self.padding, self.algorithm
         known = self.__dict__.get("_known_geometry")
         if known is not None and known[0] == key:
             return cast(Geometry, known[1])
-        kernel, stride, dilation, padding = key
-        geometry = Geometry(kernel, stride, dilation, *widths_of_padding(padding, kernel, stride, dilation))
+        kernel, stride, dilation, padding, algorithm = key
+        before, after = widths_of_padding(padding, kernel, stride, dilation)
+        geometry = Geometry(kernel, stride, dilation, before, after, algorithm_for(self._mode, algorithm))
         if not torch.compiler.is_compiling():
             self.__dict__["_known_geometry"] = key, geometry
         return geometry
@@ -75,6 +80,8 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     def extra_repr(self) -> str:
         """torch's, and the options of the mode that were given."""
         options = [f"{name}={value}" for name, value in vars(self._mode).items() if value is not None]
+        if self.algorithm != "auto":
+            options.append(f"algorithm={self.algorithm}")
         torchs: str = super().extra_repr()  # type: ignore[no-untyped-call]
         return ", ".join([torchs, *options])
 
@@ -126,11 +133,12 @@ class Conv1d(_BoundaryConv, nn.Conv1d):
         device: torch.device | str | int | None = None,
         dtype: torch.dtype | None = None,
         degree: _Size | None = None,
+        algorithm: Algorithm = "auto",
         **options: Any,
     ) -> None:
         sizes = _parse_sizes(1, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
         super().__init__(in_channels, out_channels, **sizes, groups=groups, bias=bias, device=device, dtype=dtype)
-        self._set_mode(padding_mode, {"degree": degree, **options})
+        self._set_mode(padding_mode, algorithm, {"degree": degree, **options})
 
 
 class Conv2d(_BoundaryConv, nn.Conv2d):
@@ -149,6 +157,7 @@ class Conv2d(_BoundaryConv, nn.Conv2d):
         device: as in torch.
         dtype: as in torch.
         degree: degree of the polynomial for 'diff' (default k - 1) and 'extrapolate' (default k // 2).
+        algorithm: how the sums are computed, see `conv2d`.
         options: further options of the mode.
 
     Shapes:
@@ -180,11 +189,12 @@ class Conv2d(_BoundaryConv, nn.Conv2d):
         device: torch.device | str | int | None = None,
         dtype: torch.dtype | None = None,
         degree: _Size | None = None,
+        algorithm: Algorithm = "auto",
         **options: Any,
     ) -> None:
         sizes = _parse_sizes(2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
         super().__init__(in_channels, out_channels, **sizes, groups=groups, bias=bias, device=device, dtype=dtype)
-        self._set_mode(padding_mode, {"degree": degree, **options})
+        self._set_mode(padding_mode, algorithm, {"degree": degree, **options})
 
 
 class Conv3d(_BoundaryConv, nn.Conv3d):
@@ -204,8 +214,9 @@ class Conv3d(_BoundaryConv, nn.Conv3d):
         device: torch.device | str | int | None = None,
         dtype: torch.dtype | None = None,
         degree: _Size | None = None,
+        algorithm: Algorithm = "auto",
         **options: Any,
     ) -> None:
         sizes = _parse_sizes(3, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
         super().__init__(in_channels, out_channels, **sizes, groups=groups, bias=bias, device=device, dtype=dtype)
-        self._set_mode(padding_mode, {"degree": degree, **options})
+        self._set_mode(padding_mode, algorithm, {"degree": degree, **options})

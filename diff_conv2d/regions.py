@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
+from diff_conv2d.blocks import convolve_in_blocks, faster_in_blocks
 
 __all__ = ["Run", "assemble", "cut_by_displacement", "cut_by_validity", "valid_convolution"]
 
@@ -32,6 +33,8 @@ class Run(NamedTuple):
 
 def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int) -> Tensor:
     """torch's convolution of an image that is complete already: no padding."""
+    if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
+        return convolve_in_blocks(input, weight, bias, groups)
     convolve = (F.conv1d, F.conv2d, F.conv3d)[len(geometry.kernel) - 1]
     return convolve(input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
 
