@@ -61,6 +61,32 @@ reproduce-filtering: env ## The paper's filtering experiment: tables, then its f
 	$(RUN) -m experiments.filtering $(ARGS)
 	$(RUN) -m scripts.figures.filtering $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
+# The sweeps of training runs: `make reproduce-segmentation SEEDS=0 METHODS=zeros,diff`. Each trains what is not done
+# yet, then makes its tables and its figure.
+SCALE ?= embedded
+SEEDS ?= 0,1,2,3,4
+METHODS ?=
+JOBS ?=
+SWEEP = scale=$(SCALE) 'seeds=[$(SEEDS)]' $(if $(METHODS),'only=[$(METHODS)]') $(if $(JOBS),jobs=$(JOBS))
+COLLECT = --scale $(SCALE) --seeds $(SEEDS) $(if $(METHODS),--methods $(METHODS))
+define reproduce
+	$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP) $(ARGS)
+	$(RUN) -m scripts.collect $(1) $(COLLECT)
+	$(RUN) -m scripts.figures.$(1)
+endef
+.PHONY: reproduce-classification reproduce-segmentation reproduce-super-resolution reproduce-normalization
+reproduce-classification: env ## The paper's classification, every mode: runs, tables, figure
+	$(call reproduce,classification)
+
+reproduce-segmentation: env ## The paper's segmentation, every mode: runs, tables, figure
+	$(call reproduce,segmentation)
+
+reproduce-super-resolution: env ## The paper's super-resolution, every mode: runs, tables, figure
+	$(call reproduce,super_resolution)
+
+reproduce-normalization: env ## BatchNorm against none in the UNet of super-resolution: runs, tables, figure
+	$(call reproduce,normalization)
+
 .PHONY: reproduce-adaptive
 reproduce-adaptive: env ## The study of the adaptive boundary: tables, then its figure
 	$(RUN) -m experiments.adaptive $(ARGS)
