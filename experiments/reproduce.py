@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from time import monotonic
 
 import hydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -30,6 +31,7 @@ def run(config: DictConfig, console: Console) -> list[str]:
 
     Raises:
         ValueError: the settings do not fit.
+        HydraException: a setting does not fit.
         BrokenProcessPool: a process died.
     """
     cells = sweep_cells(config)
@@ -39,7 +41,7 @@ def run(config: DictConfig, console: Console) -> list[str]:
     # The seconds of runs that are done tell how long the others will take, until there is something better.
     waiting, seconds = [], {}
     for cell in cells:
-        folder = cell_folder(composed(cell.overrides))
+        folder = cell_folder(composed(cell))
         if folder.record.exists():
             record = json.loads(folder.record.read_text())
             seconds.setdefault((cell.variant, cell.method), []).append(record["fit_seconds"])
@@ -59,9 +61,10 @@ def run(config: DictConfig, console: Console) -> list[str]:
         else:
             failures.append(reason)
         result = f"{took:.0f} s" if reason is None else "FAILED"
-        left = told(seconds_left(waiting, seconds | measured, jobs))
         line = f"[{done}/{len(cells)}] {config.sweep} {cell.name}: {result}; {told(monotonic() - start)} gone"
-        console.print(f"{line}, about {left} left", highlight=False, soft_wrap=True, markup=False)
+        if waiting:
+            line += f", about {told(seconds_left(waiting, seconds | measured, jobs))} left"
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     return failures
 
 
@@ -107,7 +110,7 @@ def main(config: DictConfig) -> None:
     again = "the same command goes on"
     try:
         failures = run(config, Console())
-    except ValueError as error:
+    except (ValueError, HydraException) as error:
         sys.exit(f"reproduce: {error}")
     except BrokenProcessPool:
         sys.exit(f"reproduce: a process died, perhaps for lack of memory; {again}, with fewer at a time: jobs=1")

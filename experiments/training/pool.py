@@ -65,10 +65,6 @@ def _start(parent: int) -> None:
 def _run(cell: Cell, threads: int | None) -> tuple[str | None, float]:
     """Run a cell in this process."""
     start = time.monotonic()
-    own = () if threads is None else (f"threads={threads}",)
-    try:
-        reason = run_cell(composed((*own, *cell.overrides)), Console(quiet=True, force_terminal=False))
-    except Exception as error:
-        # The settings do not compose, or the folder cannot be written.
-        reason = f"{cell.name}: {type(error).__name__}: {error}"
-    return reason, time.monotonic() - start
+    config = composed(cell)
+    config.threads = config.threads or threads
+    return run_cell(config, Console(quiet=True, force_terminal=False)), time.monotonic() - start
