@@ -20,9 +20,10 @@ export OMP_WAIT_POLICY := passive
 
 .PHONY: help env
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-26s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo '  ARGS="..." is passed on to the program; VENV=/path uses an environment that exists already.'
+	@echo '  SEEDS=0,1 METHODS=zeros,diff,halo JOBS=2 SCALE=paper choose the training runs of an experiment.'
 
 ifdef OWN_VENV
 env: $(STAMP) ## Make the environment .venv from exp_requirements.txt (nothing to do when current)
@@ -61,6 +62,46 @@ reproduce-filtering: env ## The paper's filtering experiment: tables, then its f
 	$(RUN) -m experiments.filtering $(ARGS)
 	$(RUN) -m scripts.figures.filtering $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
+# The sweeps of training runs: `make reproduce-segmentation SEEDS=0 METHODS=zeros,diff`. Each trains what is not done
+# yet, then makes its tables and its figure.
+SCALE ?= embedded
+SEEDS ?= 0,1,2,3,4
+METHODS ?=
+JOBS ?=
+SWEEP = scale=$(SCALE) 'seeds=[$(SEEDS)]' $(if $(METHODS),'only=[$(METHODS)]') $(if $(JOBS),jobs=$(JOBS))
+COLLECT = --scale $(SCALE) --seeds $(SEEDS) $(if $(METHODS),--methods $(METHODS))
+define reproduce
+	$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP) $(ARGS)
+	$(RUN) -m scripts.collect $(1) $(COLLECT)
+	$(RUN) -m scripts.figures.$(1) --scale $(SCALE)
+endef
+.PHONY: reproduce-classification reproduce-segmentation reproduce-super-resolution reproduce-normalization
+reproduce-classification: env ## The paper's classification, every mode: runs, tables, figure
+	$(call reproduce,classification)
+
+reproduce-segmentation: env ## The paper's segmentation, every mode: runs, tables, figure
+	$(call reproduce,segmentation)
+
+reproduce-super-resolution: env ## The paper's super-resolution, every mode: runs, tables, figure
+	$(call reproduce,super_resolution)
+
+reproduce-normalization: env ## BatchNorm against none in the UNet of super-resolution: runs, tables, figure
+	$(call reproduce,normalization)
+
+.PHONY: reproduce-seams
+reproduce-seams: env ## What tiling does to the networks of super-resolution, which must be trained: table, figure
+	$(RUN) -m experiments.seams $(SWEEP) $(ARGS)
+	$(RUN) -m scripts.figures.seams $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+
+# In this order: seams needs the networks of super-resolution.
+.PHONY: reproduce
+REPRODUCED = filtering adaptive convergence shells regimes rollouts classification segmentation super-resolution
+ifneq ($(SCALE),paper)
+REPRODUCED += normalization seams
+endif
+.NOTPARALLEL:
+reproduce: $(addprefix reproduce-,$(REPRODUCED)) ## Everything: every table and figure (SEEDS=0 METHODS=zeros,diff: a part)
+
 .PHONY: reproduce-adaptive
 reproduce-adaptive: env ## The study of the adaptive boundary: tables, then its figure
 	$(RUN) -m experiments.adaptive $(ARGS)
@@ -83,3 +124,8 @@ figures: env ## Draw every figure again from results/tables
 	$(RUN) -m scripts.figures.shells
 	$(RUN) -m scripts.figures.regimes
 	$(RUN) -m scripts.figures.rollouts
+	$(RUN) -m scripts.figures.classification
+	$(RUN) -m scripts.figures.segmentation
+	$(RUN) -m scripts.figures.super_resolution
+	$(RUN) -m scripts.figures.normalization
+	$(RUN) -m scripts.figures.seams

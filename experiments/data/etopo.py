@@ -105,7 +105,7 @@ def etopo(
         flips = augment and split == "train"
         parts[split] = BlurredPatches(fields, corners, side, halo, normalisation, flips, least_scale)
     wide = size + 2 * halo
-    return Splits("super_resolution", **parts, in_channels=1, image_size=(wide, wide))
+    return Splits("super_resolution", **parts, in_channels=1, image_size=(wide, wide), halo=halo)
 
 
 class TileFields:

@@ -84,7 +84,7 @@ def globe(
             fields, corners, size, halo, normalisation, augment=augment and split == "train"
         )
     wide = size + 2 * halo
-    return Splits("super_resolution", **parts, in_channels=1, image_size=(wide, wide))
+    return Splits("super_resolution", **parts, in_channels=1, image_size=(wide, wide), halo=halo)
 
 
 def _corners(columns: list[tuple[int, int]], size: int, radius: int, stride: int) -> np.ndarray:

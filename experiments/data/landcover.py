@@ -46,6 +46,7 @@ def landcover(
     validation_tiles: int = 400,
     test_tiles: int = 600,
     max_water: float = 0.8,
+    halo: int = 0,
     augment: bool = True,
 ) -> Splits:
     """Tiles of the Blue Marble with the land cover class of every pixel, for segmentation.
@@ -65,6 +66,8 @@ def landcover(
         validation_tiles: How many to validate on.
         test_tiles: How many to test on.
         max_water: Largest share of water in a tile, 0 to 1.
+        halo: Pixels of true context around each image, 0 to half a tile, so that contexts of different splits do
+            not meet (across the date line they do). Tiles, targets and normalisation are those without it.
         augment: Whether training tiles are flipped at random, east to west and north to south.
 
     Returns:
@@ -83,14 +86,16 @@ def landcover(
     """
     _check_share("max_water", max_water)
     counts = _check_counts(tile, train_tiles, validation_tiles, test_tiles)
+    _check_halo(halo, tile)
     image, labels = load_maps()
     chosen = {}
     for split, (corners, shares) in _candidates(labels, tile).items():
         eligible = np.flatnonzero(shares[:, CLASSES.index("water")] <= max_water)
         chosen[split] = corners[_draw([eligible], counts[split], split)]
     targets = {split: _cut(labels, corners, tile) for split, corners in chosen.items()}
-    parts = _tiles(image, chosen, targets, tile, augment)
-    return Splits("segmentation", **parts, in_channels=3, image_size=(tile, tile), classes=CLASSES)
+    parts = _tiles(image, chosen, targets, tile, halo, augment)
+    wide = tile + 2 * halo
+    return Splits("segmentation", **parts, in_channels=3, image_size=(wide, wide), classes=CLASSES, halo=halo)
 
 
 def landcover_scenes(
@@ -99,6 +104,7 @@ def landcover_scenes(
     validation_tiles: int = 400,
     test_tiles: int = 600,
     dominance: float = 0.6,
+    halo: int = 0,
     augment: bool = True,
 ) -> Splits:
     """Tiles of the Blue Marble with the one class that covers most of them, for classification.
@@ -113,6 +119,8 @@ def landcover_scenes(
         validation_tiles: How many to validate on.
         test_tiles: How many to test on.
         dominance: Least share of a tile's pixels that its class covers, above 0.5 and up to 1.
+        halo: Pixels of true context around each image, 0 to half a tile, so that contexts of different splits do
+            not meet (across the date line they do). Tiles, targets and normalisation are those without it.
         augment: Whether training tiles are flipped at random, east to west and north to south.
 
     Returns:
@@ -133,6 +141,7 @@ def landcover_scenes(
     if dominance <= 0.5:
         raise ValueError(f"dominance must be above 0.5, or two classes could dominate one tile, got {dominance}")
     counts = _check_counts(tile, train_tiles, validation_tiles, test_tiles)
+    _check_halo(halo, tile)
     image, labels = load_maps()
     chosen, targets = {}, {}
     for split, (corners, shares) in _candidates(labels, tile).items():
@@ -142,8 +151,9 @@ def landcover_scenes(
         chosen[split] = corners[drawn]
         scene_shares = shares[drawn][:, [CLASSES.index(name) for name in SCENES]]
         targets[split] = torch.from_numpy(scene_shares.argmax(axis=1))
-    parts = _tiles(image, chosen, targets, tile, augment)
-    return Splits("classification", **parts, in_channels=3, image_size=(tile, tile), classes=SCENES)
+    parts = _tiles(image, chosen, targets, tile, halo, augment)
+    wide = tile + 2 * halo
+    return Splits("classification", **parts, in_channels=3, image_size=(wide, wide), classes=SCENES, halo=halo)
 
 
 def load_maps() -> tuple[np.ndarray, np.ndarray]:
@@ -216,17 +226,28 @@ def _draw(groups: list[np.ndarray], count: int, split: str) -> np.ndarray:
     return indices[np.argsort(turns, kind="stable")][:count]
 
 
-def _cut(pixels: np.ndarray, corners: np.ndarray, tile: int) -> torch.Tensor:
-    """Cut tiles, (N, tile, tile, ...), from a map."""
-    return torch.from_numpy(np.stack([pixels[top : top + tile, left : left + tile] for top, left in corners]))
+def _cut(pixels: np.ndarray, corners: np.ndarray, tile: int, halo: int = 0) -> torch.Tensor:
+    """Cut tiles with their halo, (N, tile + 2 halo, tile + 2 halo, ...), from a map."""
+    wide = tile + 2 * halo
+    windows = []
+    for top, left in corners - halo:
+        # East of the map's last column lies its first: the Earth is round.
+        columns = np.arange(left, left + wide) % pixels.shape[1]
+        windows.append(pixels[top : top + wide, columns])
+    return torch.from_numpy(np.stack(windows))
 
 
 def _tiles(
-    image: np.ndarray, chosen: dict[str, np.ndarray], targets: dict[str, torch.Tensor], tile: int, augment: bool
+    image: np.ndarray,
+    chosen: dict[str, np.ndarray],
+    targets: dict[str, torch.Tensor],
+    tile: int,
+    halo: int,
+    augment: bool,
 ) -> dict[str, Tiles]:
-    """Cut the images and make the three data sets, normalised by the training tiles."""
-    images = {s: _cut(image, corners, tile).permute(0, 3, 1, 2).contiguous() for s, corners in chosen.items()}
-    mean, std = channel_moments(images["train"])
+    """Cut the images and make the three data sets, normalised by the training tiles without their halo."""
+    images = {s: _cut(image, corners, tile, halo).permute(0, 3, 1, 2).contiguous() for s, corners in chosen.items()}
+    mean, std = channel_moments(images["train"][..., halo : halo + tile, halo : halo + tile])
     flips = {split: (-2, -1) if augment and split == "train" else () for split in SPLITS}
     return {split: Tiles(images[split], targets[split], mean, std, flips[split]) for split in SPLITS}
 
@@ -244,6 +265,16 @@ def _check_counts(tile: int, train: int, validation: int, test: int) -> dict[str
         if count < 1:
             raise ValueError(f"{split}_tiles must be at least 1, got {count}")
     return counts
+
+
+def _check_halo(halo: int, tile: int) -> None:
+    """Refuse what is not a width of context that the map and the gaps between splits have room for."""
+    if isinstance(halo, bool) or not isinstance(halo, int):
+        raise TypeError(f"halo must be an integer, got {halo!r}")
+    # Beyond the northernmost tiles there are 18 degrees of map, beyond the southernmost more.
+    widest = min(tile // 2, (90 - NORTH) * PIXELS_PER_DEGREE)
+    if not 0 <= halo <= widest:
+        raise ValueError(f"halo must be within 0 and {widest} for tiles of {tile}, got {halo}")
 
 
 def _check_share(name: str, share: float) -> None:

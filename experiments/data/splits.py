@@ -20,6 +20,8 @@ class Splits:
     - segmentation: the index of a class at each pixel, int64, :math:`(H, W)`;
     - super_resolution: the clear image, float32, :math:`(1, H, W)`.
 
+    With a halo, an image has that many rows and columns more on each side than the target it is for.
+
     Args:
         task: One of ``TASKS``.
         train: Items that a network learns from; the only part that may be augmented.
@@ -28,6 +30,8 @@ class Splits:
         in_channels: Channels :math:`C` of an image.
         image_size: Rows and columns of an image, the halo included where there is one.
         classes: Names of the classes, in the order of their indices; empty for super-resolution.
+        halo: Pixels of true context that an image has on each side beyond its target; a network's output is cut
+            by as much.
         ignore_index: Target of pixels that neither loss nor metrics count, or ``None``.
 
     Raises:
@@ -50,6 +54,7 @@ class Splits:
     image_size: tuple[int, int]
     classes: tuple[str, ...] = ()
     ignore_index: int | None = None
+    halo: int = 0
 
     def __post_init__(self):
         if self.task not in TASKS:

@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
-__all__ = ["ATOMS", "FRAME", "REGIONS", "atoms", "sum_by_atom"]
+__all__ = ["ATOMS", "CROPS", "FRAME", "REGIONS", "atoms", "sum_by_atom"]
 
 # Width of the frame in pixels, as in the paper's super-resolution experiment.
 FRAME = 8
+# Pixels cut off each side in the control that crops the output; at most the frame's width.
+CROPS = (1, 2, 4, 8)
 # Every pixel belongs to one atom, and every region is a union of atoms: shell s has the atom 2 s (one edge near) and
 # 2 s + 1 (a corner: two edges within the frame's width); the last atom is the interior.
 ATOMS = 2 * FRAME + 1
@@ -17,6 +19,8 @@ REGIONS: dict[str, tuple[int, ...]] = {
     "edges": tuple(range(0, ATOMS - 1, 2)),
     "corners": tuple(range(1, ATOMS - 1, 2)),
     **{f"shell_{shell}": (2 * shell, 2 * shell + 1) for shell in range(FRAME)},
+    # What is left of an output that is cropped by some pixels on every side: the cheap competitor of any method.
+    **{f"crop{width}": tuple(range(2 * width, ATOMS)) for width in CROPS},
 }
 
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from experiments.metrics.dense import RegionConfusion
+from experiments.models.halo import crop
 from experiments.tasks.task import Batch, Task, side_by_side
 
 __all__ = ["Segmentation"]
@@ -47,4 +48,4 @@ class Segmentation(Task):
         images, classes = batch
         with torch.no_grad():
             predicted = self(images).argmax(1)
-        return side_by_side(images, predicted[:, None], classes[:, None])
+        return side_by_side(crop(images, self.halo), predicted[:, None], classes[:, None])

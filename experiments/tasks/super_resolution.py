@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from experiments.metrics.dense import RegionError
+from experiments.models.halo import crop
 from experiments.tasks.task import Batch, Task, side_by_side
 
 __all__ = ["SuperResolution"]
@@ -39,4 +40,4 @@ class SuperResolution(Task):
         """Blurred images, predictions and targets."""
         images, targets = batch
         with torch.no_grad():
-            return side_by_side(images, self(images), targets)
+            return side_by_side(crop(images, self.halo), self(images), targets)

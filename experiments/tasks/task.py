@@ -7,6 +7,8 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from experiments.models.halo import crop
+
 __all__ = ["Batch", "Task", "TrainingDivergedError"]
 
 Batch = tuple[Tensor, Tensor]
@@ -24,6 +26,8 @@ class Task(L.LightningModule):
         optimizer: makes an optimizer of parameters.
         scheduler: makes a learning-rate schedule of an optimizer, stepped after each epoch; None for none.
         padding_mode: the network's boundary mode, for messages.
+        halo: pixels of true context on each side of the images, which the network's output is cut by; 0 where the
+            network does so itself.
     """
 
     def __init__(
@@ -32,15 +36,17 @@ class Task(L.LightningModule):
         optimizer: Callable[..., torch.optim.Optimizer],
         scheduler: Callable[..., Any] | None,
         padding_mode: str,
+        halo: int = 0,
     ) -> None:
         super().__init__()
         self.network = network
-        self.padding_mode = padding_mode
+        self.padding_mode, self.halo = padding_mode, halo
         self._optimizer, self._scheduler = optimizer, scheduler
 
     def forward(self, images: Tensor) -> Any:
-        """The network's output."""
-        return self.network(images)
+        """The network's output, without the halo."""
+        output = self.network(images)
+        return crop(output, self.halo) if self.halo else output
 
     def loss(self, batch: Batch) -> Tensor:
         """The loss of a batch."""

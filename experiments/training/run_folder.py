@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.records import replacing
 
-__all__ = ["RunFolder", "RunInUseError", "data_name", "is_first_process", "run_name"]
+__all__ = ["RunFolder", "RunInUseError", "data_name", "is_first_process", "method_name", "run_name"]
 
 # What decides a result, and so the folder. Anything else (logger, progress, output) may change between attempts.
 DECISIVE = ("data", "model", "padding", "optimizer", "scheduler", "trainer", "batch_size")
@@ -32,6 +32,13 @@ def is_first_process() -> bool:
 def data_name(config: DictConfig) -> str:
     """The name of the data set: that of the function that makes it."""
     return config.data._target_.rpartition(".")[2]
+
+
+def method_name(config: DictConfig) -> str:
+    """The name of the method in tables: the boundary mode; `halo` for zero padding beyond a halo of true context."""
+    if not config.data.get("halo"):
+        return str(config.padding.mode)
+    return "halo" if config.padding.mode == "zeros" else f"{config.padding.mode}+halo"
 
 
 def run_name(config: DictConfig) -> Path:

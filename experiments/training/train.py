@@ -25,7 +25,7 @@ from experiments.training.callbacks import EpochSeed, History, Pictures, Waiting
 from experiments.training.checkpoints import checkpoint_callback, newest_checkpoint
 from experiments.training.loaders import Loaders
 from experiments.training.loggers import TolerantWandb
-from experiments.training.run_folder import RunFolder, data_name, is_first_process
+from experiments.training.run_folder import RunFolder, data_name, is_first_process, method_name
 
 __all__ = ["build_task", "train"]
 
@@ -42,8 +42,9 @@ def build_task(config: DictConfig, data: Splits) -> Task:
     if data.task == "classification":
         return Classification(*arguments)
     if data.task == "segmentation":
-        return Segmentation(*arguments, num_classes=len(data.classes), ignore_index=data.ignore_index)
-    return SuperResolution(*arguments)
+        classes = {"num_classes": len(data.classes), "ignore_index": data.ignore_index}
+        return Segmentation(*arguments, halo=data.halo, **classes)
+    return SuperResolution(*arguments, halo=data.halo)
 
 
 def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, Any]:
@@ -96,8 +97,10 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
         "run": str(folder.path.name),
         "data": data_name(config),
         "model": config.model.name,
-        "method": config.padding.mode,
+        "options": OmegaConf.to_container(config.model.options, resolve=True),
+        "method": method_name(config),
         "padding": OmegaConf.to_container(config.padding, resolve=True),
+        "halo": data.halo,
         "seed": config.seed,
         "experiment": config.experiment_name,
         "epochs": trainer.max_epochs,

@@ -212,3 +212,44 @@ def test_resampling_takes_the_label_at_the_centre():
     labels = np.arange(6).reshape(2, 3)
     assert np.array_equal(resample(labels, (2, 3)), labels)
     assert np.array_equal(resample(labels, (4, 6)), labels.repeat(2, axis=0).repeat(2, axis=1))
+
+
+@pytest.mark.parametrize("make", [landcover, landcover_scenes])
+def test_halo_adds_true_context_and_changes_nothing_else(maps, make):
+    counts = {"train_tiles": 300, "validation_tiles": 60, "test_tiles": 60, "augment": False}
+    plain, wide = make(**counts), make(**counts, halo=32)
+    assert (plain.halo, wide.halo, wide.image_size) == (0, 32, (128, 128))
+    for split in SPLITS:
+        near, far = getattr(plain, split), getattr(wide, split)
+        assert torch.equal(far.images[..., 32:-32, 32:-32], near.images)
+        assert torch.equal(far.targets, near.targets)
+        assert torch.equal(far.mean, near.mean)
+        assert torch.equal(far.std, near.std)
+    # The context is what lies there on the map, beyond its last column what lies in its first.
+    globe = torch.from_numpy(np.concatenate([maps[0], maps[0][:, :64]], axis=1))
+    for image in wide.train.images[:3]:
+        row = image[:, 0].T
+        starts = (globe[:, : 5400 - 64] == row[0]).all(-1)
+        found = [(t, left) for t, left in starts.nonzero().tolist() if torch.equal(globe[t, left : left + 128], row)]
+        assert any(torch.equal(globe[t : t + 128, left : left + 128].permute(2, 0, 1), image) for t, left in found)
+
+
+def test_the_context_goes_on_across_the_date_line():
+    pixels = np.arange(60 * 100).reshape(60, 100) % 251
+    tile = module._cut(pixels.astype(np.uint8), np.array([[20, 0], [20, 84]]), 16, halo=8)
+    assert np.array_equal(tile[0][:, 8:], pixels[12:44, :24])
+    assert np.array_equal(tile[0][:, :8], pixels[12:44, 92:])
+    assert np.array_equal(tile[1][:, 24:], pixels[12:44, :8])
+
+
+@pytest.mark.parametrize(
+    ("halo", "error", "message"),
+    [
+        (33, ValueError, "halo must be within 0 and 32 for tiles of 64, got 33"),
+        (-1, ValueError, "halo must be within 0 and 32"),
+        (True, TypeError, "halo must be an integer, got True"),
+    ],
+)
+def test_a_halo_that_there_is_no_room_for_is_refused(halo, error, message):
+    with pytest.raises(error, match=message):
+        landcover(halo=halo)

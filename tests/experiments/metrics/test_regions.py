@@ -4,7 +4,7 @@ from torch import nn
 
 from experiments.metrics.consistency import shift_consistency
 from experiments.metrics.dense import RegionConfusion, RegionError
-from experiments.metrics.regions import ATOMS, FRAME, REGIONS, atoms, sum_by_atom
+from experiments.metrics.regions import ATOMS, CROPS, FRAME, REGIONS, atoms, sum_by_atom
 
 
 def mask(region, height, width):
@@ -91,3 +91,16 @@ def test_shift_consistency():
 
     # The dot lies in the rows 2 to 9 and 0 to 7, but not in 4 to 11; every crop has its column.
     assert shift_consistency(Brightness(), images).tolist() == [1.0, 0.75]
+
+
+def test_crops_leave_the_pixels_that_far_from_the_edge():
+    for width in CROPS:
+        left = torch.zeros(20, 24, dtype=torch.bool)
+        left[width:-width, width:-width] = True
+        assert torch.equal(mask(f"crop{width}", 20, 24), left)
+    # Their mean IoU is that of the cropped prediction.
+    prediction, target = torch.randint(0, 3, (2, 2, 20, 24))
+    whole, cropped = RegionConfusion(num_classes=3), RegionConfusion(num_classes=3)
+    whole.update(prediction, target)
+    cropped.update(prediction[:, 4:-4, 4:-4].contiguous(), target[:, 4:-4, 4:-4].contiguous())
+    assert whole.compute()["mean_iou"]["crop4"] == pytest.approx(cropped.compute()["mean_iou"]["whole"], rel=1e-12)

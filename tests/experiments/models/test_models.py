@@ -8,9 +8,9 @@ from diff_conv2d import MODES
 from experiments.models.build import build_model
 from experiments.models.unet import UNet, UNetClassifier
 
-DENSE = SimpleNamespace(task="segmentation", in_channels=3, classes=("a", "b", "c"), image_size=(32, 32))
-BLUR = SimpleNamespace(task="super_resolution", in_channels=1, classes=(), image_size=(32, 32))
-SCENES = SimpleNamespace(task="classification", in_channels=3, classes=("a", "b"), image_size=(32, 32))
+DENSE = SimpleNamespace(task="segmentation", in_channels=3, classes=("a", "b", "c"), image_size=(32, 32), halo=0)
+BLUR = SimpleNamespace(task="super_resolution", in_channels=1, classes=(), image_size=(32, 32), halo=0)
+SCENES = SimpleNamespace(task="classification", in_channels=3, classes=("a", "b"), image_size=(32, 32), halo=0)
 SMALL = {"depth": 2, "width": 4}
 
 
@@ -50,7 +50,7 @@ def test_equal_seeds_give_equal_weights_for_every_mode(mode):
 
 
 def test_torchvisions_network_takes_the_datas_channels_and_classes():
-    data = SimpleNamespace(task="classification", in_channels=1, classes=("a",) * 5, image_size=(32, 32))
+    data = SimpleNamespace(task="classification", in_channels=1, classes=("a",) * 5, image_size=(32, 32), halo=0)
     network = build_model("resnet18", {}, {"mode": "linear_prediction", "neighbourhood": [1, 1]}, data)
     assert network(torch.rand(2, 1, 32, 32)).shape == (2, 5)
     assert network.conv1._mode.neighbourhood == (1, 1)

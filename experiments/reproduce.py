@@ -1,0 +1,127 @@
+"""All runs of one of the paper's experiments: `python -m experiments.reproduce sweep=segmentation jobs=2`."""
+
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+from time import monotonic
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from rich.console import Console
+
+from experiments.paths import CONFIGS
+from experiments.training.cell import cell_folder
+from experiments.training.cells import Cell, composed, sweep_cells
+from experiments.training.pool import default_jobs, run_cells
+
+__all__ = ["main", "run", "seconds_left", "told"]
+
+
+def run(config: DictConfig, console: Console) -> list[str]:
+    """Run the cells that are not done.
+
+    Args:
+        config: as in configs/reproduce.yaml.
+        console: where to say how far it is.
+
+    Returns:
+        Why cells failed, a sentence each.
+
+    Raises:
+        ValueError: the settings do not fit.
+        HydraException: a setting does not fit.
+        BrokenProcessPool: a process died.
+    """
+    cells = sweep_cells(config)
+    jobs = config.jobs or (1 if config.scale == "paper" else default_jobs())
+    if not isinstance(jobs, int) or jobs < 1:
+        raise ValueError(f"jobs must be a whole number from 1 on, got {jobs!r}")
+    # The seconds of runs that are done tell how long the others will take, until there is something better.
+    waiting, seconds = [], {}
+    for cell in cells:
+        folder = cell_folder(composed(cell))
+        if folder.record.exists():
+            record = json.loads(folder.record.read_text())
+            seconds.setdefault((cell.variant, cell.method), []).append(record["fit_seconds"])
+        else:
+            waiting.append(cell)
+    done = len(cells) - len(waiting)
+    title = f"{config.sweep}: {len(cells)} runs, {done} done"
+    console.print(f"{title}, {min(jobs, len(waiting))} at a time" if waiting else title, highlight=False)
+    if not waiting:
+        return []
+    failures, start, measured = [], monotonic(), {}
+    for cell, reason, took in run_cells(waiting, min(jobs, len(waiting))):
+        waiting.remove(cell)
+        done += 1
+        if reason is None:
+            measured.setdefault((cell.variant, cell.method), []).append(took)
+        else:
+            failures.append(reason)
+        result = f"{took:.0f} s" if reason is None else "FAILED"
+        line = f"[{done}/{len(cells)}] {config.sweep} {cell.name}: {result}; {told(monotonic() - start)} gone"
+        if waiting:
+            line += f", about {told(seconds_left(waiting, seconds | measured, jobs))} left"
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+    return failures
+
+
+def seconds_left(waiting: Sequence[Cell], seconds: dict[tuple[str, str], list[float]], jobs: int) -> float:
+    """Estimate how long cells will take together.
+
+    A cell takes the mean of those of its method and variant; where there are none, the mean over methods. The longest
+    cell is the least.
+
+    Args:
+        waiting: cells that have not ended.
+        seconds: of cells that have, by variant and method.
+        jobs: cells at a time.
+
+    Example:
+        >>> cells = [Cell("", method, 1, ()) for method in ("zeros", "diff", "halo")]
+        >>> seconds_left(cells, {("", "zeros"): [10.0], ("", "diff"): [20.0, 40.0]}, jobs=2)
+        30.0
+    """
+    means = {key: sum(values) / len(values) for key, values in seconds.items()}
+    if not means or not waiting:
+        return 0.0
+    typical = sum(means.values()) / len(means)
+    expected = [means.get((cell.variant, cell.method), typical) for cell in waiting]
+    return max(sum(expected) / jobs, *expected) if len(expected) > 1 else expected[0]
+
+
+def told(seconds: float) -> str:
+    """A time in words.
+
+    Example:
+        >>> told(42), told(600), told(9000)
+        ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="reproduce")
+def main(config: DictConfig) -> None:
+    """Run the sweep; say at the end what failed."""
+    again = "the same command goes on"
+    try:
+        failures = run(config, Console())
+    except (ValueError, HydraException) as error:
+        sys.exit(f"reproduce: {error}")
+    except BrokenProcessPool:
+        sys.exit(f"reproduce: a process died, perhaps for lack of memory; {again}, with fewer at a time: jobs=1")
+    except KeyboardInterrupt:
+        print(f"reproduce: stopped; {again}", file=sys.stderr)
+        sys.exit(130)
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    if failures:
+        sys.exit(f"reproduce: {len(failures)} of the runs failed; {again} with them")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Seams: `python -m experiments.seams only=[zeros,diff]`, see configs/seams.yaml."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pandas as pd
+import torch
+from hydra.errors import HydraException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from experiments.data.splits import Splits
+from experiments.models.halo import crop
+from experiments.paths import CONFIGS, REPOSITORY
+from experiments.progress import progress_bar
+from experiments.records import write_arrays, write_table
+from experiments.tiling import MEASURES, measure_tiling, overlapping_tiles, stitched
+from experiments.training.cell import cell_folder
+from experiments.training.cells import Cell, composed, sweep_cells
+from experiments.training.checkpoints import newest_checkpoint
+from experiments.training.run_folder import data_name
+from experiments.training.train import build_task
+
+__all__ = ["large_images", "main", "measure", "run", "trained_network"]
+
+
+def large_images(settings: DictConfig, run_config: DictConfig) -> Splits:
+    """The large test images of the data a network was trained on, from its held-out regions, with true context."""
+    return instantiate(
+        run_config.data,
+        size=settings.tile * settings.tiles,
+        halo=settings.context,
+        train_patches=1,
+        augment=False,
+    )
+
+
+def trained_network(cell: Cell, settings: DictConfig) -> torch.nn.Module:
+    """The network of a finished run.
+
+    Raises:
+        FileNotFoundError: it has not been trained; the message says what trains it.
+    """
+    config = composed(cell)
+    folder = cell_folder(config)
+    checkpoint = newest_checkpoint(folder.checkpoints) if folder.record.exists() else None
+    if checkpoint is None:
+        raise FileNotFoundError(
+            f"no trained network of {cell.name} in {folder.path}; the runs are not part of the repository: "
+            f"`make reproduce-super-resolution METHODS={cell.method} SEEDS={cell.seed}` trains it"
+        )
+    # Only what its shapes depend on matters here: channels.
+    data = large_images(settings, config)
+    task = build_task(config, data)
+    task.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+    return task.network.eval()
+
+
+@torch.no_grad()
+def measure(
+    network: torch.nn.Module, data: Splits, settings: DictConfig, halo: int, device: torch.device
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Run a network on the whole test images and on their tiles.
+
+    All tiles of an image share its normalisation, so that what differs at a seam is the boundary handling alone.
+
+    Args:
+        network: the network.
+        data: from `large_images`.
+        settings: as in configs/seams.yaml.
+        halo: pixels of true context that the network takes with each tile.
+        device: where to run.
+
+    Returns:
+        For each measure the root of the mean square at each distance, over all images; and for the picture the whole
+        result, the tiled one and the truth.
+    """
+    network.to(device)
+    sums: dict[str, torch.Tensor] = {}
+    shown: dict[str, torch.Tensor] = {}
+    for number in range(len(data.test)):  # type: ignore[arg-type]
+        image, clear = (part.to(device) for part in data.test[number])
+        # Random padding draws noise: the same for every network.
+        torch.manual_seed(number)
+        whole = crop(network(image[None]), settings.context)[0, 0]
+        tiles = overlapping_tiles(network, image, settings.context, settings.tile, halo)
+        for name, value in measure_tiling(tiles, whole, clear[0]).items():
+            sums[name] = sums.get(name, 0) + value.cpu() / len(data.test)  # type: ignore[arg-type]
+        if number == settings.picture:
+            shown = {"whole": whole.cpu(), "tiled": stitched(tiles[::2, ::2]).cpu(), "clear": clear[0].cpu()}
+    return {name: value.sqrt() for name, value in sums.items()}, shown
+
+
+def run(settings: DictConfig, console: Console) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Measure every network.
+
+    Returns:
+        The table, and the arrays of the picture: `clear`, and `difference/METHOD`, the tiled result less the whole one.
+
+    Raises:
+        FileNotFoundError: a network has not been trained.
+        ValueError: the settings do not fit.
+    """
+    cells = sweep_cells(settings)
+    # Whatever is missing is told before anything is measured.
+    networks = {cell: trained_network(cell, settings) for cell in cells}
+    auto = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(auto if settings.device == "auto" else settings.device)
+    data = large_images(settings, composed(cells[0]))
+    images = len(data.test)  # type: ignore[arg-type]
+    if not 0 <= settings.picture < images:
+        raise ValueError(f"picture must be within 0 and {images - 1}, got {settings.picture}")
+    rows: list[dict[str, Any]] = []
+    arrays: dict[str, Any] = {}
+    with progress_bar(len(cells), console) as advance:
+        for cell in cells:
+            config = composed(cell)
+            values, shown = measure(networks.pop(cell), data, settings, config.data.halo, device)
+            place = {"data": data_name(config), "model": config.model.name, "method": cell.method, "seed": cell.seed}
+            rows += [
+                place
+                | {"measure": measure_name, "distance": distance, "value": values[measure_name][distance].item()}
+                for measure_name in MEASURES
+                for distance in settings.distances
+                if distance < len(values[measure_name])
+            ]
+            if cell.seed == cells[0].seed and cell.method in settings.pictures:
+                arrays["clear"] = shown["clear"].half().numpy()
+                arrays[f"difference/{cell.method}"] = (shown["tiled"] - shown["whole"]).half().numpy()
+            advance(cell.name)
+    return pd.DataFrame(rows), arrays
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="seams")
+def main(settings: DictConfig) -> None:
+    """Measure, and write the table and the arrays of the picture."""
+    tables = REPOSITORY / Path(settings.output_dir) / "tables"
+    OmegaConf.resolve(settings)
+    try:
+        table, arrays = run(settings, Console())
+        write_table(tables / "seams.csv", table)
+        write_arrays(tables / "seams_pictures.npz", arrays)
+    except (ValueError, OSError, HydraException) as error:
+        sys.exit(f"seams: {error}")
+    for name in ("seams.csv", "seams_pictures.npz"):
+        print(tables / name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from experiments.models.build import build_model
+from experiments.models.halo import CropFeatures, crop
+from experiments.tasks.segmentation import Segmentation
+from experiments.tasks.super_resolution import SuperResolution
+
+
+def scenes(halo, size=64):
+    wide = size + 2 * halo
+    return SimpleNamespace(
+        task="classification", in_channels=3, classes=("a", "b"), image_size=(wide, wide), halo=halo
+    )
+
+
+def resnet(data, **padding):
+    torch.manual_seed(0)
+    return build_model("resnet18", {}, {"mode": "zeros", **padding}, data).eval()
+
+
+def test_a_classifier_pools_the_features_of_the_centre_alone():
+    image = torch.rand(2, 3, 128, 128)
+    plain, network = resnet(scenes(0)), resnet(scenes(32))
+    assert plain.state_dict().keys() == network.state_dict().keys()
+    features = nn.Sequential(*list(plain.children())[:-2])(image)
+    assert features.shape[-2:] == (4, 4)
+    torch.testing.assert_close(network(image), plain.fc(features[..., 1:3, 1:3].mean((-2, -1))))
+    # A crop shifted by two pixels, as for the consistency of the answer, has the same features left.
+    assert network(image[..., 2:-2, 2:-2]).shape == (2, 2)
+
+
+def test_the_grid_of_features_is_that_of_the_image_without_its_halo():
+    """What one feature of the centre sees most of lies where it lies without a halo: 32 pixels further on."""
+    plain, network = (nn.Sequential(*list(resnet(scenes(halo)).children())[:5]) for halo in (0, 32))
+    image = torch.rand(1, 3, 128, 128)
+    near, far = plain(image[..., 32:-32, 32:-32]), network(image)
+    # Stride 4, and 21 pixels or fewer around each are seen so far: inside, both agree.
+    torch.testing.assert_close(far[..., 8 + 6 : -8 - 6, 8 + 6 : -8 - 6], near[..., 6:-6, 6:-6])
+
+
+def test_a_halo_that_is_no_whole_number_of_features_is_refused():
+    with pytest.raises(ValueError, match=r"a halo of 24 pixels is 0.857143 .* multiple of 32"):
+        CropFeatures(24, (112, 112))(torch.rand(1, 2, 4, 4))
+
+
+@pytest.mark.parametrize("name", ["unet_classifier", "vit_b_16"])
+def test_a_network_without_a_last_pooling_is_refused(name):
+    with pytest.raises(ValueError, match=r"data\.halo=32 needs a network whose features are pooled"):
+        build_model(name, {}, {"mode": "zeros"}, scenes(32))
+
+
+@pytest.mark.parametrize("task", ["segmentation", "super_resolution"])
+def test_loss_and_metrics_see_the_centre_alone(task):
+    halo, images = 8, torch.rand(2, 3, 36, 36)
+    other = images.clone()
+    other[..., :halo, :] = other[..., :, -halo:] = 7.0
+    arguments = nn.Identity(), None, None, "zeros"
+    if task == "segmentation":
+        trained, targets = Segmentation(*arguments, num_classes=3, halo=halo), torch.randint(0, 3, (2, 20, 20))
+    else:
+        trained, targets = SuperResolution(*arguments, halo=halo), torch.rand(2, 3, 20, 20)
+    values = []
+    for seen in (images, other):
+        trained.measure((seen, targets))
+        values.append((trained.loss((seen, targets)), trained.results()))
+    assert values[0] == values[1]
+    assert trained.picture((images, targets)).shape == (2, 3, 20, 60)
+    if task == "super_resolution":
+        torch.testing.assert_close(values[0][0], (crop(images, halo) - targets).square().mean())
+        assert values[0][1]["mse"]["whole"] == pytest.approx(values[0][0].item(), rel=1e-5)

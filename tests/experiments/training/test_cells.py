@@ -1,0 +1,89 @@
+"""The sweeps of configs/reproduce.yaml: every cell composes, and is what its name says."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from diff_conv2d import MODES
+from experiments.paths import CONFIGS
+from experiments.reproduce import seconds_left
+from experiments.training.cells import Cell, composed, sweep_cells
+from experiments.training.run_folder import method_name, run_name
+
+SWEEPS = {
+    "classification": ("landcover_scenes", "paper_classification"),
+    "segmentation": ("landcover", "paper_segmentation"),
+    "super_resolution": ("globe", "paper_super_resolution"),
+    "normalization": ("globe",),
+}
+
+
+def settings(*overrides):
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose("reproduce", list(overrides))
+
+
+def test_the_methods_are_the_modes_and_the_control():
+    assert set(settings("sweep=segmentation").methods) == {*MODES, "halo"}
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_every_cell_composes_to_what_its_name_says(sweep):
+    config = settings(f"sweep={sweep}", "seeds=[3]")
+    assert set(config.sweeps) == set(SWEEPS)
+    for scale, experiment in zip(config.sweeps[sweep], SWEEPS[sweep], strict=True):
+        cells = sweep_cells(settings(f"sweep={sweep}", "seeds=[3]", f"scale={scale}"))
+        cells = cells if scale == "embedded" else [cells[0], cells[-1]]
+        runs = [composed(cell) for cell in cells]
+        assert len({run_name(run) for run in runs}) == len(cells)
+        for cell, run in zip(cells, runs, strict=True):
+            assert (method_name(run), run.seed, run.experiment_name) == (cell.method, 3, experiment)
+            assert run.data.get("halo", 0) == (32 if cell.method == "halo" else 0)
+            assert run.model.options.get("batch_norm", True) == (cell.variant != "unet_no_norm")
+    assert len(sweep_cells(settings(f"sweep={sweep}"))) == 5 * (8 if sweep == "normalization" else 14)
+
+
+def test_runs_of_one_setting_are_shared_by_sweeps():
+    """BatchNorm against none needs no second run of the network with it."""
+    folders = [
+        {run_name(composed(cell)) for cell in sweep_cells(settings(f"sweep={sweep}", "seeds=[0]"))}
+        for sweep in ("super_resolution", "normalization")
+    ]
+    assert len(folders[0] & folders[1]) == 4
+
+
+def test_seed_after_seed_and_methods_in_the_order_of_the_configuration():
+    cells = sweep_cells(
+        settings("sweep=segmentation", "seeds=[1,0]", "only=[halo,diff,zeros]", "settings=['threads=1']")
+    )
+    assert [(cell.seed, cell.method) for cell in cells] == [
+        (1, "zeros"), (1, "diff"), (1, "halo"), (0, "zeros"), (0, "diff"), (0, "halo")
+    ]  # fmt: skip
+    assert cells[0].name == "zeros seed 1"
+    assert composed(cells[0]).threads == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["sweep=detection"], "sweep must be one of classification, .*; got 'detection'"),
+        (["sweep=normalization", "scale=paper"], "scale must be one of embedded for normalization; got 'paper'"),
+        (["sweep=segmentation", "only=[zero]"], "methods of segmentation .* are zeros, .*; got 'zero'"),
+        (["sweep=segmentation", "scale=paper", "only=[halo]"], "got 'halo'"),
+        (["sweep=segmentation", "only=[]"], "at least one method"),
+        (["sweep=segmentation", "seeds=[]"], "seeds must be"),
+        (["sweep=segmentation", "seeds=[0,0]"], "seeds must be"),
+        (["sweep=segmentation", "seeds=[a]"], "seeds must be"),
+    ],
+)
+def test_what_there_is_not_is_refused(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        sweep_cells(settings(*overrides))
+
+
+def test_the_time_left():
+    waiting = [Cell("", method, 1, ()) for method in ("zeros", "zeros", "halo")]
+    seconds = {("", "zeros"): [10.0, 20.0], ("", "halo"): [100.0]}
+    assert seconds_left(waiting, seconds, jobs=1) == 130
+    # Two at a time, but the control alone takes longer than half of it.
+    assert seconds_left(waiting, seconds, jobs=2) == 100
+    assert seconds_left([], seconds, jobs=2) == 0
