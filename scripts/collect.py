@@ -42,7 +42,9 @@ def collect(
         ValueError: a run is missing or twice there, runs differ in their settings, or a value is not finite.
     """
     if REFERENCE not in methods:
-        raise ValueError(f"methods must hold {REFERENCE}, with which the others are compared; got {', '.join(methods)}")
+        raise ValueError(
+            f"methods must hold {REFERENCE}, with which the others are compared; got {', '.join(methods)}"
+        )
     sweep = SWEEPS[name]
     cells = cells_of(name, sweep, read_runs(runs_dir, [sweep.config]), methods, seeds, where)
     path = tables / f"{name}_runs.csv"
@@ -65,7 +67,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("experiment", help="classification, segmentation, super_resolution or normalization")
-    parser.add_argument("--scale", choices=SCALES, default=SCALES[0], help="the data and settings (default: %(default)s)")
+    parser.add_argument(
+        "--scale", choices=SCALES, default=SCALES[0], help="the data and settings (default: %(default)s)"
+    )
     parser.add_argument("--seeds", default="0,1,2,3,4", help="seeds that must be there (default: %(default)s)")
     parser.add_argument("--methods", help="methods that must be there (default: every mode, and halo)")
     parser.add_argument(

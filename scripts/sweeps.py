@@ -41,26 +41,33 @@ class Sweep:
         metrics: those that figures and findings show, the first one first.
         halo: pixels of the true context in the control, 0 when the data set has none.
         models: name of each model in the tables, with the settings that tell it from the others.
+        only: methods, where not every mode is compared.
     """
 
     config: str
     metrics: tuple[str, ...]
     halo: int = 0
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Every mode, and the control where there is one."""
-        return (*MODES, HALO) if self.halo else tuple(MODES)
+        """What is compared: every mode, and the control where there is one."""
+        return self.only or ((*MODES, HALO) if self.halo else tuple(MODES))
 
 
 _NORM = "model.options.batch_norm"
 
 SWEEPS = {
-    "classification": Sweep("landcover_scenes", ("accuracy", "shift_consistency")),
-    "segmentation": Sweep("landcover", ("mean_iou", "accuracy")),
+    "classification": Sweep("landcover_scenes", ("accuracy", "shift_consistency"), halo=32),
+    "segmentation": Sweep("landcover", ("mean_iou", "accuracy"), halo=32),
     "super_resolution": Sweep("globe", ("mse",), halo=32, models={"unet": {_NORM: True}}),
-    "normalization": Sweep("globe", ("mse",), halo=32, models={"unet": {_NORM: True}, "unet_no_norm": {_NORM: False}}),
+    "normalization": Sweep(
+        "globe",
+        ("mse",),
+        models={"unet": {_NORM: True}, "unet_no_norm": {_NORM: False}},
+        only=("zeros", "replicate", "diff", "adaptive"),
+    ),
     "paper_classification": Sweep("paper_classification", ("accuracy",)),
     "paper_segmentation": Sweep("paper_segmentation", ("mean_iou", "accuracy")),
     "paper_super_resolution": Sweep("paper_super_resolution", ("mse",), halo=32),

@@ -77,6 +77,8 @@ METHODS = {
     "linear_prediction": MethodStyle("LinPred", "#CC79A7", "--", "p", filled=False),
     "explicit": MethodStyle("EBH", "#009E73", "-.", "*"),
     "diff_explicit": MethodStyle("Diff-EBH", "#000000", "--", "o", filled=False),
+    # The control: true data beyond the edge instead of a boundary mode.
+    "halo": MethodStyle("True context", "#8C510A", "-.", "H"),
 }
 
 # Polynomials whatever the kernel's size, as the studies compare them: one colour map, dark to bright.

@@ -25,7 +25,7 @@ def test_every_resample_counts(n):
 
 
 def test_five_known_values():
-    """0.095 % of 3125 are 3 resamples: the least is 5 times the least value, the next 5 have the second least once."""
+    """0.095 % of 3125 are 3 resamples: one has the least value 5 times, 5 have it 4 times."""
     assert bootstrap_interval(np.array([1.0, 2.0, 4.0, 8.0, 16.0])) == (6 / 5, 72 / 5)
 
 

@@ -210,7 +210,7 @@ def test_a_slip_is_told_in_one_sentence(arguments, message, places, monkeypatch)
 
 
 def test_an_unknown_experiment(places, monkeypatch):
-    with pytest.raises(SystemExit, match="experiment must be one of classification, .* at scale paper; got 'normal"):
+    with pytest.raises(SystemExit, match=r"experiment must be one of classification, .* at scale paper; got 'normal"):
         run(monkeypatch, *places, "--scale", "paper", experiment="normalization", cells=())
 
 
@@ -220,7 +220,14 @@ def rows(values):
 
 
 def test_differences_are_between_runs_of_one_seed_in_any_order():
-    values = {("zeros", 0): 1.0, ("zeros", 1): 5.0, ("zeros", 2): 9.0, ("diff", 2): 8.5, ("diff", 0): 0.9, ("diff", 1): 4.0}
+    values = {
+        ("zeros", 0): 1.0,
+        ("zeros", 1): 5.0,
+        ("zeros", 2): 9.0,
+        ("diff", 2): 8.5,
+        ("diff", 0): 0.9,
+        ("diff", 1): 4.0,
+    }
     table = summarise(rows(values)).set_index("method")
     expected = bootstrap_interval(np.array([-0.5, -0.1, -1.0]))
     assert table.loc["diff", "difference"] == pytest.approx(-1.6 / 3)
