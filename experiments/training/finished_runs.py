@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.training.run_folder import DECISIVE, RunFolder
 
-__all__ = ["HALO", "Run", "flat_settings", "read_runs"]
+__all__ = ["HALO", "Run", "flat_settings", "flatten", "read_runs"]
 
 # The control with the true context: zero padding, too far outside to matter.
 HALO = "halo"
@@ -60,16 +60,21 @@ def flat_settings(config: DictConfig) -> dict[str, Any]:
         {'padding.mode': 'diff', 'padding.degree': 2}
     """
     nested = OmegaConf.to_container(OmegaConf.masked_copy(config, list(DECISIVE)), resolve=False)
+    return flatten(nested)
+
+
+def flatten(nested: Any, prefix: str = "") -> dict[str, Any]:
+    """The values of nested mappings by their dotted names.
+
+    Example:
+        >>> flatten({"model": {"name": "unet", "options": {"depth": 3}}})
+        {'model.name': 'unet', 'model.options.depth': 3}
+    """
+    if not isinstance(nested, dict) or (prefix and not nested):
+        return {prefix: nested}
     flat: dict[str, Any] = {}
-
-    def walk(prefix: str, value: Any) -> None:
-        if isinstance(value, dict) and value:
-            for key, inner in value.items():
-                walk(f"{prefix}.{key}" if prefix else str(key), inner)
-        else:
-            flat[prefix] = value
-
-    walk("", nested)
+    for key, value in nested.items():
+        flat |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
     return flat
 
 
