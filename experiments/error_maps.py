@@ -1,7 +1,7 @@
 """Error maps of trained networks: `python -m experiments.error_maps`, see configs/error_maps.yaml.
 
-Neighbouring patches of the test region are restored one by one, as in the paper's figure 3, and put together. A second
-derivative of the error shows what happens at their seams.
+Neighbouring patches of the test region are restored one by one, as in the paper's figure 3, and put together. A
+second derivative of the error shows what happens at their seams.
 """
 
 import sys
@@ -136,9 +136,9 @@ def error_maps(config: DictConfig) -> dict[str, np.ndarray]:
 
     Returns:
         `map` and where the block is in it, `box` (top, left, height, width as shares); `input`, `target` and
-        `prediction` (zeros) of the block, float16; `error/METHOD`, the filtered error in steps of `level`, at most 127
-        of them, int8; `rms/METHOD`, its root mean square where the filter sees two patches and elsewhere; `patch`, the
-        size of a patch; `seed`.
+        `prediction` (zeros) of the block, float16; `error/METHOD`, the filtered error in steps of `level`, at most
+        127 of them, int8; `rms/METHOD`, its root mean square where the filter sees two patches and elsewhere;
+        `patch`, the size of a patch; `seed`.
 
     Raises:
         ValueError: runs are missing, or not those of a super-resolution.

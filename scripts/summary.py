@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from scripts.bootstrap import bootstrap_interval
-from scripts.sweeps import REFERENCE
+from scripts.sweeps import METRICS, REFERENCE
 
-__all__ = ["CELL", "RATIO", "RUN_COLUMNS", "SUMMARY_COLUMNS", "summarise"]
+__all__ = ["CELL", "INTERVALS", "RATIO", "RUN_COLUMNS", "SUMMARY_COLUMNS", "differences", "summarise"]
 
 RUN_COLUMNS = ["data", "model", "method", "seed", "metric", "region", "value"]
 CELL = ["data", "model", "method", "metric", "region"]
@@ -61,6 +61,24 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
             row["difference_low"], row["difference_high"] = bootstrap_interval(differences)
         rows.append(row)
     return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
+
+
+def differences(table: pd.DataFrame, metric: str, region: str) -> pd.DataFrame:
+    """The paired difference of each method to zeros, as it is shown to people.
+
+    Args:
+        table: of one model, as `summarise` makes it.
+        metric: of `scripts.sweeps.METRICS`. A share is given in points of 100, an error in % of that of zeros.
+        region: of the table.
+
+    Returns:
+        `centre, low, high` by method, without zeros; empty when there is no such metric or region.
+    """
+    chosen = table[(table["metric"] == metric) & (table["region"] == region)].set_index("method")
+    factor = 100.0 if METRICS[metric].higher_is_better else 100.0 / chosen["mean"].get(REFERENCE, np.nan)
+    columns = ["difference", "difference_low", "difference_high"]
+    shown = chosen.drop(index=REFERENCE, errors="ignore")[columns]
+    return shown.set_axis(["centre", "low", "high"], axis=1) * factor
 
 
 def _with_ratio(runs: pd.DataFrame) -> pd.DataFrame:

@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scripts.figures import program
-from scripts.figures.forest import Panel, absolute, differences, draw_forest, forest_height
+from scripts.figures.forest import Panel, absolute, draw_forest, forest_height
 from scripts.figures.style import PAGE_WIDTH
+from scripts.summary import differences
 from scripts.sweeps import METRICS
 
 __all__ = ["draw", "main"]

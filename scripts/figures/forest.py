@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scripts.figures.style import METHODS, in_order, place
-from scripts.sweeps import METRICS, REFERENCE
 
 __all__ = [
     "FAR",
@@ -19,14 +18,13 @@ __all__ = [
     "Panel",
     "absolute",
     "absolute_title",
-    "differences",
     "differences_title",
     "draw_forest",
     "forest_height",
 ]
 
 # Inches: a row, the names of the methods, the space between panels.
-ROW, NAMES, GAP = 0.142, 0.72, 0.14
+ROW, NAMES, GAP = 0.142, 0.72, 0.2
 # The marker of each model, where there are several.
 SHAPES = ("o", "s")
 # A value that is this many times as far out as three quarters of all ends is written, not drawn to scale.
@@ -59,14 +57,6 @@ def absolute(table: pd.DataFrame, metric: str, region: str, factor: float = 1.0)
     """The mean of each method with its interval; empty when there is no such region."""
     chosen = table[(table["metric"] == metric) & (table["region"] == region)].set_index("method")
     return chosen[["mean", "low", "high"]].set_axis(["centre", "low", "high"], axis=1) * factor
-
-
-def differences(table: pd.DataFrame, metric: str, region: str) -> pd.DataFrame:
-    """The difference of each method to zeros: of an error in % of that of zeros, of a share in points of 100."""
-    chosen = table[(table["metric"] == metric) & (table["region"] == region)].set_index("method")
-    factor = 100.0 if METRICS[metric].higher_is_better else 100.0 / chosen["mean"].get(REFERENCE, np.nan)
-    columns = ["difference", "difference_low", "difference_high"]
-    return chosen.drop(index=REFERENCE)[columns].set_axis(["centre", "low", "high"], axis=1) * factor
 
 
 def absolute_title(table: pd.DataFrame, name: str) -> str:

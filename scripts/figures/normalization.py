@@ -10,14 +10,13 @@ from scripts.figures.forest import (
     Panel,
     absolute,
     absolute_title,
-    differences,
     differences_title,
     draw_forest,
     forest_height,
 )
 from scripts.figures.distance import draw_shells, errors_by_region
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
-from scripts.summary import RATIO
+from scripts.summary import RATIO, differences
 
 __all__ = ["draw", "main"]
 
