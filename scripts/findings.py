@@ -56,10 +56,10 @@ def findings(tables: Path) -> str:
         cells = (column.get(method, "") for column in columns.values())
         lines.append(f"| `{method}` | " + " | ".join(cells) + " |")
     reading = (
-        f"Difference to `zeros` with the same seed: {_counted(seeds)} (`scripts/bootstrap.py`). Accuracy and\n"
-        "IoU are in points (more is better), errors in % of that of `zeros` (less is better). Bold: better than `zeros`.\n"
-        "*Not resolved*: the interval holds 0, or there is only one seed. `halo` is not a mode but the control that is\n"
-        "given the true context."
+        f"Difference to `zeros` with the same seed: {_counted(seeds)} (`scripts/bootstrap.py`).\n"
+        "Accuracy and IoU are in points (more is better), errors in % of that of `zeros` (less is better). Bold:\n"
+        "better than `zeros`. *Not resolved*: the interval holds 0, or there is only one seed. `halo` is no mode but\n"
+        "the control that is given the true context."
     )
     return "\n".join([reading, "", *lines])
 

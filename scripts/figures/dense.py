@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from scripts.figures.distance import draw_crops, draw_shells, errors_by_region
 from scripts.figures.forest import (
     Panel,
     absolute,
@@ -12,7 +13,6 @@ from scripts.figures.forest import (
     draw_forest,
     forest_height,
 )
-from scripts.figures.distance import draw_crops, draw_shells, errors_by_region
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
 from scripts.summary import RATIO, differences
 from scripts.sweeps import METRICS

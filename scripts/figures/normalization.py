@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scripts.figures import program
+from scripts.figures.distance import draw_shells, errors_by_region
 from scripts.figures.forest import (
     SHAPES,
     Panel,
@@ -14,7 +15,6 @@ from scripts.figures.forest import (
     draw_forest,
     forest_height,
 )
-from scripts.figures.distance import draw_shells, errors_by_region
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
 from scripts.summary import RATIO, differences
 
