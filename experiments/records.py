@@ -1,7 +1,7 @@
 """Tables and arrays on disk: a file is either complete or what it was before."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
+def write_table(path: Path, table: pd.DataFrame, may_be_empty: Collection[str] = ()) -> None:
     """Write a table as CSV, in one move.
 
     Numbers keep seven digits: float32 has no more, and a rerun that differs in rounding then shows no change.
@@ -43,13 +43,14 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     Args:
         path: The file to make or replace.
         table: Rows, in the order in which they are to be kept; the index is not written.
+        may_be_empty: Columns in which a cell may be empty (NaN), because there is nothing to say there.
 
     Raises:
-        ValueError: A cell is empty or not finite, which means that a measurement has failed.
+        ValueError: Another cell is empty, or one is infinite, which means that a measurement has failed.
 
     """
     # inf is no missing value to pandas.
-    missing = table.isna() | table.isin([np.inf, -np.inf])
+    missing = table.isna() & ~table.columns.isin(list(may_be_empty)) | table.isin([np.inf, -np.inf])
     if missing.to_numpy().any():
         row, column = np.argwhere(missing.to_numpy())[0]
         raise ValueError(f"{path.name}: no finite {table.columns[column]} for {table.iloc[row].to_dict()}")

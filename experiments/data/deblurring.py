@@ -144,11 +144,21 @@ class BlurredPatches(Dataset[tuple[Tensor, Tensor]]):
         blurred, clear = self.fields.window(number, top - halo, left - halo, wide, wide)
         inside = np.s_[halo : halo + self.size, halo : halo + self.size]
         patch, clear = blurred[inside], clear[inside]
+        centre, scale = self.affine(patch, clear)
+        pair = ((blurred - centre) / scale)[None], ((clear - centre) / scale)[None]
+        return flip_together(*pair) if self.augment else pair  # type: ignore[return-value]
+
+    def affine(self, patch: Tensor, clear: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is subtracted from a patch, and what it is divided by then.
+
+        Args:
+            patch: The blurred patch without its halo, in the unit of the fields, :math:`(H, W)`.
+            clear: The clear one.
+
+        """
         if self.normalisation == "input":
             centre, scale = patch.mean(), patch.std(correction=0)
         else:
             least, most = clear.aminmax()
             centre, scale = (most + least) / 2, (most - least) / 2
-        scale = scale.clamp_min(self.least_scale)
-        pair = ((blurred - centre) / scale)[None], ((clear - centre) / scale)[None]
-        return flip_together(*pair) if self.augment else pair  # type: ignore[return-value]
+        return centre, scale.clamp_min(self.least_scale)

@@ -1,0 +1,241 @@
+"""Error maps of trained networks: `python -m experiments.error_maps`, see configs/error_maps.yaml.
+
+Neighbouring patches of the test region are restored one by one, as in the paper's figure 3, and put together. A
+second derivative of the error shows what happens at their seams.
+"""
+
+import sys
+from pathlib import Path
+
+import hydra
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from experiments.data.deblurring import BlurredPatches, InMemoryFields
+from experiments.data.splits import Splits
+from experiments.paths import CONFIGS, REPOSITORY
+from experiments.records import write_arrays
+from experiments.second_derivative import RADIUS, second_derivative
+from experiments.training.checkpoints import newest_checkpoint
+from experiments.training.finished_runs import HALO, Run, flatten, read_runs
+from experiments.training.train import build_task
+
+__all__ = ["chosen_block", "chosen_runs", "error_maps", "main", "near_seams", "restored"]
+
+# Rows and columns of the map in the figure, at most.
+MAP_SIZE = 400
+# Steps of an error from none to the most that is shown: what this share of zero padding's errors is below.
+LEVELS, SHOWN = 127, 0.999
+# Patches at a time.
+BATCH = 16
+
+
+def chosen_runs(config: DictConfig) -> dict[str, Run]:
+    """Find one finished run for each method.
+
+    Raises:
+        ValueError: there are none or several of a method.
+    """
+    where = flatten(OmegaConf.to_container(config.where or OmegaConf.create(), resolve=True))
+    found: dict[str, Run] = {}
+    for run in read_runs(REPOSITORY.joinpath(config.runs_dir), [config.experiment]):
+        fits = run.record and run.seed == config.seed
+        if not fits or any(run.settings.get(key) != value for key, value in where.items()):
+            continue
+        if run.method in found:
+            both = f"{found[run.method].folder.path} and {run.folder.path}"
+            raise ValueError(
+                f"several runs of {run.method} with seed {config.seed}: {both}; tell them apart by where"
+            )
+        found[run.method] = run
+    methods = list(found) if config.methods is None else list(config.methods)
+    missing = [method for method in dict.fromkeys(["zeros", *methods]) if method not in found]
+    if missing:
+        settings = f"seed={config.seed} " + " ".join(f"{k}={str(v).lower()}" for k, v in where.items())
+        names = {HALO: "zeros data.halo=32"}
+        raise ValueError(
+            f"no finished run of {missing[0]} with seed {config.seed} for {config.experiment}; "
+            f"`python train.py experiment={config.experiment} padding={names.get(missing[0], missing[0])} "
+            f"{settings.strip()}` makes it"
+        )
+    return {method: found[method] for method in methods}
+
+
+def chosen_block(patches: BlurredPatches, block: int, corner: list[int] | None) -> np.ndarray:
+    """Choose patches side by side.
+
+    Args:
+        patches: of the test.
+        block: patches along each side.
+        corner: map, row and column of the first; None takes the complete block whose flattest patch has the
+            largest standard deviation.
+
+    Returns:
+        Map, row and column of each patch, row by row, (block * block, 3).
+
+    Raises:
+        ValueError: the test has no such block.
+    """
+    offsets = [(0, i * patches.size, j * patches.size) for i in range(block) for j in range(block)]
+    if corner is not None:
+        return np.array(corner) + np.array(offsets)
+    there = set(map(tuple, patches.corners.tolist()))
+    blocks = [np.array(first) + np.array(offsets) for first in sorted(there)]
+    whole = [corners for corners in blocks if there.issuperset(map(tuple, corners.tolist()))]
+    if not whole:
+        raise ValueError(f"the test has no {block} x {block} patches side by side; take a smaller block, or a corner")
+
+    def least_relief(corners: np.ndarray) -> float:
+        windows = (patches.fields.window(*corner, patches.size, patches.size)[1] for corner in corners.tolist())
+        return min(window.std().item() for window in windows)
+
+    # A plain shows nothing.
+    return max(whole, key=least_relief)
+
+
+def restored(run: Run, data: Splits, corners: np.ndarray) -> np.ndarray:
+    """Restore patches by a run's network, in the unit of the fields.
+
+    Args:
+        run: finished.
+        data: of its own settings, with its halo.
+        corners: map, row and column of each patch, (N, 3).
+
+    Returns:
+        float64, (N, size, size).
+
+    Raises:
+        ValueError: the run has no checkpoint that can be read.
+    """
+    path = newest_checkpoint(run.folder.checkpoints)
+    if path is None:
+        raise ValueError(f"{run.folder.path} has no checkpoint; remove its record.json and run it again")
+    # Some modes need the data's size only; the weights come from the checkpoint.
+    task = build_task(run.config, data)
+    task.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+    task.eval()
+    # Random padding draws noise.
+    torch.manual_seed(run.seed)
+    test = data.test
+    patches = BlurredPatches(test.fields, corners, test.size, test.halo, test.normalisation, False, test.least_scale)
+    images = torch.stack([patches[index][0] for index in range(len(patches))])
+    with torch.no_grad():
+        outputs = torch.cat([_centre(task(batch), test.size) for batch in images.split(BATCH)])
+    pictures = []
+    for output, corner in zip(outputs[:, 0].double(), corners.tolist(), strict=True):
+        centre, scale = patches.affine(*test.fields.window(*corner, test.size, test.size))
+        pictures.append((output * scale + centre).numpy())
+    return np.stack(pictures)
+
+
+def error_maps(config: DictConfig) -> dict[str, np.ndarray]:
+    """Make the arrays of the figure.
+
+    Returns:
+        `map` and where the block is in it, `box` (top, left, height, width as shares); `input`, `target` and
+        `prediction` (zeros) of the block, float16; `error/METHOD`, the filtered error in steps of `level`, at most
+        127 of them, int8; `rms/METHOD`, its root mean square where the filter sees two patches and elsewhere;
+        `patch`, the size of a patch; `seed`.
+
+    Raises:
+        ValueError: runs are missing, or not those of a super-resolution.
+        FileNotFoundError: data is missing.
+    """
+    runs = chosen_runs(config)
+    arrays: dict[str, np.ndarray] = {}
+    errors: dict[str, np.ndarray] = {}
+    loaded: dict[str, Splits] = {}
+    corners = None
+    for method, run in runs.items():
+        # Runs share their data, but for the halo.
+        key = OmegaConf.to_yaml(run.config.data)
+        if key not in loaded:
+            loaded[key] = instantiate(run.config.data)
+        data, test = loaded[key], loaded[key].test
+        if not isinstance(test, BlurredPatches):
+            raise ValueError(f"experiment must be a super-resolution; {config.experiment} is {data.task}")
+        if corners is None:
+            corners = chosen_block(test, config.block, config.corner)
+            first, side = corners[0].tolist(), config.block * test.size
+            blurred, clear = (window.double().numpy() for window in test.fields.window(*first, side, side))
+            arrays |= {"input": blurred, "target": clear, "patch": np.array(test.size), "seed": np.array(config.seed)}
+            arrays |= _map(test, first, side)
+        together = _stitched(restored(run, data, corners), config.block)
+        if method == "zeros":
+            arrays["prediction"] = together
+        errors[method] = second_derivative(together - clear)
+    # Half precision, or 127 levels of an error, are finer than any screen or print shows.
+    arrays = {key: a.astype(np.float16) if a.ndim == 2 else a for key, a in arrays.items()}
+    level = np.quantile(np.abs(errors["zeros"]), SHOWN) / LEVELS
+    at_seams = near_seams(config.block, int(arrays["patch"]))
+    for method, error in errors.items():
+        arrays[f"error/{method}"] = np.rint(error / level).clip(-LEVELS, LEVELS).astype(np.int8)
+        arrays[f"rms/{method}"] = np.array([np.sqrt(np.mean(error[m] ** 2)) for m in (at_seams, ~at_seams)])
+    return arrays | {"level": np.array(level)}
+
+
+def near_seams(block: int, size: int) -> np.ndarray:
+    """Where the filter sees more than one patch, of the filtered picture.
+
+    Args:
+        block: patches along each side.
+        size: pixels of a patch along each side.
+
+    Returns:
+        bool, (block * size - 4, block * size - 4).
+
+    Example:
+        >>> near_seams(2, 5)[0].astype(int).tolist()
+        [0, 1, 1, 1, 1, 0]
+    """
+    # Pixel i is filtered from i to i + 2 RADIUS of the whole picture.
+    first = np.arange(block * size - 2 * RADIUS)
+    crosses = first // size != (first + 2 * RADIUS) // size
+    return crosses[:, None] | crosses[None]
+
+
+def _centre(images: Tensor, size: int) -> Tensor:
+    """Cut a halo off, where the network has not done so."""
+    margin = (images.shape[-1] - size) // 2
+    return images[..., margin : margin + size, margin : margin + size]
+
+
+def _stitched(patches: np.ndarray, block: int) -> np.ndarray:
+    """Put patches together, row by row."""
+    return np.block([list(patches[row * block : (row + 1) * block]) for row in range(block)])
+
+
+def _map(test: BlurredPatches, first: list[int], side: int) -> dict[str, np.ndarray]:
+    """The map around the block, coarser, and where the block is in it."""
+    number, top, left = first
+    if isinstance(test.fields, InMemoryFields):
+        whole, origin = test.fields.clear, (0, 0)
+    else:
+        # Of a tile in a file, what training patches may come from.
+        from experiments.data.etopo import MARGIN, TILE_SIZE
+
+        inner = TILE_SIZE - 2 * MARGIN
+        whole, origin = test.fields.window(number, MARGIN, MARGIN, inner, inner)[1], (MARGIN, MARGIN)
+    height, width = whole.shape
+    step = -(-max(height, width) // MAP_SIZE)
+    box = (top - origin[0]) / height, (left - origin[1]) / width, side / height, side / width
+    return {"map": whole[::step, ::step].double().numpy(), "box": np.array(box)}
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="error_maps")
+def main(config: DictConfig) -> None:
+    """Write the arrays; what is wrong is told in one sentence."""
+    try:
+        arrays = error_maps(config)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error_maps: {error}")
+    path = Path(config.output_dir) / "tables" / f"{config.name}.npz"
+    write_arrays(path, arrays)
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Runs into tables: `python -m scripts.collect segmentation`, see --help.
+
+It reads the records below results/runs/train, and writes two tables: EXPERIMENT_runs.csv, a row per run, metric and
+region, and from that file EXPERIMENT.csv, a row per method, metric and region, with means over seeds, 95 % intervals
+and paired differences to zero padding. A run that is missing is an error that names the command to run.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from experiments.paths import REPOSITORY
+from experiments.records import write_table
+from experiments.training.finished_runs import read_runs
+from scripts.cells import cells_of, rows_of
+from scripts.figures.tables import TABLES, read_table
+from scripts.summary import INTERVALS, RUN_COLUMNS, summarise
+from scripts.sweeps import REFERENCE, SCALES, SWEEPS, full_name
+
+__all__ = ["collect", "main", "recompute"]
+
+RUNS = REPOSITORY / "results" / "runs" / "train"
+
+
+def collect(
+    name: str, runs_dir: Path, tables: Path, methods: list[str], seeds: list[int], where: dict[str, object]
+) -> list[Path]:
+    """Write both tables of an experiment and return their paths.
+
+    Args:
+        name: of `scripts.sweeps.SWEEPS`.
+        runs_dir: folder of the runs.
+        tables: folder to write.
+        methods: that must be there, zeros among them.
+        seeds: that must be there for each of them.
+        where: settings that tell the runs that are meant from others of the same experiment.
+
+    Raises:
+        ValueError: a run is missing or twice there, runs differ in their settings, or a value is not finite.
+    """
+    if REFERENCE not in methods:
+        raise ValueError(
+            f"methods must hold {REFERENCE}, with which the others are compared; got {', '.join(methods)}"
+        )
+    sweep = SWEEPS[name]
+    cells = cells_of(name, sweep, read_runs(runs_dir, [sweep.config]), methods, seeds, where)
+    path = tables / f"{name}_runs.csv"
+    write_table(path, pd.DataFrame(rows_of(cells), columns=RUN_COLUMNS))
+    return [path, recompute(name, tables)]
+
+
+def recompute(name: str, tables: Path) -> Path:
+    """Write the table of means from the table of runs *as it is on disk*, so that it is the same every time."""
+    command = f"python -m scripts.collect {name}"
+    runs = read_table(tables / f"{name}_runs.csv", RUN_COLUMNS, command)
+    path = tables / f"{name}.csv"
+    write_table(path, summarise(runs), may_be_empty=INTERVALS)
+    return path
+
+
+def main() -> None:
+    """Collect, or only recompute; what is wrong is told in one sentence."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("experiment", help="classification, segmentation, super_resolution or normalization")
+    parser.add_argument(
+        "--scale", choices=SCALES, default=SCALES[0], help="the data and settings (default: %(default)s)"
+    )
+    parser.add_argument("--seeds", default="0,1,2,3,4", help="seeds that must be there (default: %(default)s)")
+    parser.add_argument("--methods", help="methods that must be there (default: every mode, and halo)")
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="SETTING=VALUE",
+        help="take only runs with this setting, such as trainer.max_epochs=5; may be repeated",
+    )
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of runs (default: %(default)s)")
+    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to write (default: %(default)s)")
+    parser.add_argument(
+        "--from-runs-csv", action="store_true", help="read no runs: EXPERIMENT.csv again from EXPERIMENT_runs.csv"
+    )
+    arguments = parser.parse_args()
+    try:
+        name = full_name(arguments.experiment, arguments.scale)
+        if arguments.from_runs_csv:
+            paths = [recompute(name, arguments.tables)]
+        else:
+            methods = arguments.methods.split(",") if arguments.methods else list(SWEEPS[name].methods)
+            seeds = [_seed(seed) for seed in arguments.seeds.split(",")]
+            where = dict(_setting(text) for text in arguments.where)
+            paths = collect(name, arguments.runs, arguments.tables, methods, seeds, where)
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"scripts.collect: {error}")
+    for path in paths:
+        print(path)
+
+
+def _seed(text: str) -> int:
+    if not text.strip().isdigit():
+        raise ValueError(f"seeds must be whole numbers from 0 on with commas between; got {text!r}")
+    return int(text)
+
+
+def _setting(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"where must be SETTING=VALUE; got {text!r}")
+    return name, yaml.safe_load(value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Classification: `python -m scripts.figures.classification`."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from scripts.figures import program
+from scripts.figures.forest import Panel, absolute, draw_forest, forest_height
+from scripts.figures.style import PAGE_WIDTH
+from scripts.summary import differences
+from scripts.sweeps import METRICS
+
+__all__ = ["draw", "main"]
+
+# Inches.
+TOP, MARGIN, RIGHT, BOTTOM = 0.25, 0.05, 0.14, 0.4
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw accuracy and, where it was measured, shift consistency: level and difference to zero padding."""
+    panels, seeds = [], int(table["seeds"].max())
+    level = "one seed" if seeds == 1 else f"mean of {seeds} seeds, 95 %"
+    for metric in [metric for metric in ("accuracy", "shift_consistency") if metric in set(table["metric"])]:
+        name = METRICS[metric].label
+        panels.append(Panel(f"{name} (%)", [absolute(table, metric, "whole", 100.0)], level))
+        difference = differences(table, metric, "whole")
+        panels.append(Panel("Paired with zero padding", [difference], "points, better →", zero=True))
+    height = TOP + forest_height(panels) + BOTTOM
+    figure = plt.figure(figsize=(PAGE_WIDTH, height))
+    draw_forest(figure, panels, TOP, MARGIN, PAGE_WIDTH - MARGIN - RIGHT)
+    return figure
+
+
+def main() -> None:
+    """Write the figure."""
+    program.run("classification", draw)
+
+
+if __name__ == "__main__":
+    main()

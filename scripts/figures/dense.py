@@ -1,0 +1,98 @@
+"""The figure of a dense task: methods compared by region, by distance to the edge, and with the cropping control."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from scripts.figures.distance import draw_crops, draw_shells, errors_by_region
+from scripts.figures.forest import (
+    Panel,
+    absolute,
+    absolute_title,
+    differences_title,
+    draw_forest,
+    forest_height,
+)
+from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
+from scripts.summary import RATIO, differences
+from scripts.sweeps import METRICS
+
+__all__ = ["draw"]
+
+# Inches.
+TOP, TITLE, BELOW, MARGIN, LINES_HEIGHT, BOTTOM = 0.46, 0.36, 0.42, 0.05, 1.75, 0.4
+RIGHT, LINES_TITLE = 0.14, 0.22
+LINES_LEFT, LINES_GAP = 0.5, 0.62
+
+REGIONS = {"whole": "Whole", "frame": "Frame of 8 px", "edges": "Edges", "corners": "Corners", "interior": "Interior"}
+
+
+def draw(table: pd.DataFrame, metric: str, line_metric: str) -> Figure:
+    """Draw the whole figure from the table, whatever methods it holds.
+
+    Args:
+        table: of one model, as `scripts.collect` writes it.
+        metric: what the rows compare.
+        line_metric: whose error the lines show.
+    """
+    better = METRICS[metric].higher_is_better
+    name, factor = METRICS[metric].label, 100.0 if better else 1.0
+    unit = f"{name} (%)" if better else name
+    shown = (
+        {"whole": "Whole", "frame": "Frame of 8 px", "interior": "Interior"}
+        if better
+        else {"frame": "Frame of 8 px", "interior": "Interior", RATIO: "Frame / interior"}
+    )
+    levels = [
+        Panel(
+            title,
+            [absolute(table, metric, region, 1.0 if region == RATIO else factor)],
+            "Ratio" if region == RATIO else unit,
+        )
+        for region, title in shown.items()
+    ]
+    label = "points, better →" if better else "%, ← better"
+    paired = [
+        Panel(title, [differences(table, metric, region)], label, zero=True) for region, title in REGIONS.items()
+    ]
+    tops = [TOP + TITLE]
+    tops.append(tops[0] + forest_height(levels) + BELOW + TITLE)
+    tops.append(tops[1] + forest_height(paired) + BELOW + LINES_TITLE)
+    height = tops[2] + LINES_HEIGHT + BOTTOM
+    figure = plt.figure(figsize=(PAGE_WIDTH, height))
+    width = PAGE_WIDTH - MARGIN - RIGHT
+    draw_forest(figure, levels, tops[0], MARGIN, width)
+    draw_forest(figure, paired, tops[1], MARGIN, width)
+
+    errors = errors_by_region(table, line_metric)
+    of_pixels = METRICS[line_metric].higher_is_better
+    what = "Wrong pixels (%)" if of_pixels else METRICS[line_metric].label
+    each = (width - LINES_LEFT - 2 * LINES_GAP) / 3
+    axes = [
+        place(figure, MARGIN + LINES_LEFT + i * (each + LINES_GAP), tops[2], each, LINES_HEIGHT) for i in range(3)
+    ]
+    draw_shells(axes[0], errors, what)
+    draw_shells(axes[1], errors, "% of zero padding's", relative=True)
+    draw_crops(axes[2], errors, what)
+
+    what = what.removesuffix(" (%)")
+    titles = [
+        (MARGIN, tops[0] - 0.2, f"(a) {absolute_title(table, name)}"),
+        (MARGIN, tops[1] - 0.2, f"(b) {differences_title(table, name)}"),
+        (MARGIN, tops[2], f"(c) {what} by distance"),
+        (MARGIN + each + LINES_GAP, tops[2], "(d) Relative to zero padding"),
+        (MARGIN + 2 * (each + LINES_GAP), tops[2], "(e) With the output cropped"),
+    ]
+    for x, y, title in titles:
+        figure.text(x / PAGE_WIDTH, 1 - (y - 0.06) / height, title, va="bottom", fontweight="bold")
+    figure.legend(
+        handles=[plt.Line2D([], [], **METHODS[method].line) for method in in_order(errors)],
+        loc="upper center",
+        bbox_to_anchor=(0.5, 1 - 0.02 / height),
+        ncols=7,
+        frameon=False,
+        handlelength=2.2,
+        columnspacing=1.3,
+        handletextpad=0.4,
+    )
+    return figure

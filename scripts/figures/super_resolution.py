@@ -1,0 +1,22 @@
+"""Super-resolution, the removal of a blur: `python -m scripts.figures.super_resolution`."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from scripts.figures import dense, program
+
+__all__ = ["draw", "main"]
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw the figure: mean squared error by method and region."""
+    return dense.draw(table, "mse", "mse")
+
+
+def main() -> None:
+    """Write the figure."""
+    program.run("super_resolution", draw)
+
+
+if __name__ == "__main__":
+    main()

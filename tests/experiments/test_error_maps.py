@@ -1,0 +1,110 @@
+"""Error maps from runs of a small data set, with checkpoints of networks that were never trained."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from run_records import flat_results, write_run
+
+from experiments import error_maps
+from experiments.data.deblurring import BlurredPatches, InMemoryFields
+from experiments.error_maps import chosen_block, restored
+from experiments.second_derivative import second_derivative
+from experiments.training.finished_runs import read_runs
+from experiments.training.train import build_task
+
+SMALL = {"model.options.depth": 1, "model.options.width": 2, "data.size": 16, "data.train_patches": 4}
+
+
+@cache
+def splits(text):
+    return instantiate(OmegaConf.create(text))
+
+
+@pytest.fixture(autouse=True)
+def _data_once(monkeypatch):
+    """The terrain is blurred for each data set that is made; here they are few."""
+    monkeypatch.setattr(error_maps, "instantiate", lambda config: splits(OmegaConf.to_yaml(config)))
+
+
+def write_network(runs, method, seed=0):
+    """A finished run; its last layer gives 0, so that the restored patch is the mean of the blurred one."""
+    folder = write_run(runs, "globe", method, seed, flat_results("globe", 1.0), SMALL)
+    (run,) = [run for run in read_runs(runs, ["globe"]) if run.method == method]
+    task = build_task(run.config, error_maps.instantiate(run.config.data))
+    state = {key: torch.zeros_like(v) if v.is_floating_point() else v for key, v in task.state_dict().items()}
+    folder.checkpoints.mkdir()
+    torch.save({"state_dict": state}, folder.checkpoints / "0000.ckpt")
+    return run
+
+
+def configuration(runs, **changes):
+    base = {"experiment": "globe", "seed": 0, "where": None, "methods": None, "block": 2, "corner": None}
+    return OmegaConf.create({**base, "runs_dir": str(runs), **changes})
+
+
+def test_arrays_of_a_network_whose_answer_is_known(tmp_path):
+    for method in ("zeros", "diff"):
+        write_network(tmp_path, method)
+    arrays = error_maps.error_maps(configuration(tmp_path))
+    blurred, clear = arrays["input"].astype(float), arrays["target"].astype(float)
+    assert clear.shape == (32, 32)
+    means = blurred.reshape(2, 16, 2, 16).mean((1, 3))
+    expected = np.kron(means, np.ones((16, 16)))
+    # Half precision has 3 or 4 digits.
+    np.testing.assert_allclose(arrays["prediction"].astype(float), expected, rtol=2e-3)
+    # What is left of the true picture is the error; in half precision it is good to some metres.
+    error = second_derivative(expected - clear)
+    shown = arrays["error/diff"] * float(arrays["level"])
+    np.testing.assert_array_equal(arrays["error/diff"], arrays["error/zeros"])
+    assert np.corrcoef(error.ravel(), shown.ravel())[0, 1] > 0.99
+    at_seams = error_maps.near_seams(2, 16)
+    measured = [np.sqrt(np.mean(error[mask] ** 2)) for mask in (at_seams, ~at_seams)]
+    np.testing.assert_allclose(arrays["rms/zeros"], measured, rtol=0.05)
+    top, left, height, width = arrays["box"]
+    rows, columns = arrays["map"].shape
+    assert 0 <= top <= 1 - height
+    assert 0 <= left <= 1 - width
+    assert max(rows, columns) <= error_maps.MAP_SIZE
+
+
+def test_the_block_is_complete_and_has_no_plain_in_it():
+    rough = np.random.default_rng(0).normal(size=(60, 90))
+    rough[10:30, 10:40] *= 0.01
+    fields = InMemoryFields(rough, sigma=1.0)
+    corners = np.array([(0, r, c) for r in (10, 20, 30, 40) for c in (10, 20, 30, 50, 60) if (r, c) != (40, 60)])
+    chosen = chosen_block(BlurredPatches(fields, corners, 10), 2, None)
+    assert {tuple(corner) for corner in chosen.tolist()} <= {tuple(corner) for corner in corners.tolist()}
+    stds = [fields.clear[r : r + 10, c : c + 10].std().item() for _, r, c in chosen.tolist()]
+    assert min(stds) > 0.5
+    with pytest.raises(ValueError, match="no 4 x 4 patches side by side"):
+        chosen_block(BlurredPatches(fields, corners, 10), 4, None)
+    given = chosen_block(BlurredPatches(fields, corners, 10), 2, [0, 5, 6])
+    assert given.tolist() == [[0, 5, 6], [0, 5, 16], [0, 15, 6], [0, 15, 16]]
+
+
+def test_missing_runs_and_checkpoints_are_told_in_one_sentence(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"no finished run of zeros .* `python train\.py experiment=globe padding=zeros"
+    ):
+        error_maps.error_maps(configuration(tmp_path))
+    run = write_network(tmp_path, "zeros")
+    with pytest.raises(ValueError, match=r"padding=zeros data\.halo=32 seed=0` makes it"):
+        error_maps.error_maps(configuration(tmp_path, methods=["halo"]))
+    (run.folder.checkpoints / "0000.ckpt").unlink()
+    with pytest.raises(ValueError, match="has no checkpoint"):
+        restored(run, error_maps.instantiate(run.config.data), np.zeros((1, 3), int))
+
+
+def test_two_runs_of_one_method_are_told_apart(tmp_path):
+    for batch_norm in (True, False):
+        settings = {"model.options.batch_norm": batch_norm}
+        write_run(tmp_path, "globe", "zeros", 0, flat_results("globe", 1.0), settings)
+    with pytest.raises(ValueError, match="several runs of zeros with seed 0"):
+        error_maps.chosen_runs(configuration(tmp_path))
+    where = {"model": {"options": {"batch_norm": False}}}
+    chosen = error_maps.chosen_runs(configuration(tmp_path, where=where))
+    assert chosen["zeros"].settings["model.options.batch_norm"] is False

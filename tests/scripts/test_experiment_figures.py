@@ -1,0 +1,154 @@
+import sys
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+from PIL import Image
+from run_records import flat_results
+
+from experiments.error_maps import near_seams
+from experiments.records import write_arrays, write_table
+from scripts.figures import classification, error_maps, normalization, segmentation, style, super_resolution
+from scripts.summary import INTERVALS, RUN_COLUMNS, summarise
+from scripts.sweeps import SWEEPS
+
+FIGURES = {
+    "classification": classification,
+    "segmentation": segmentation,
+    "super_resolution": super_resolution,
+    "normalization": normalization,
+}
+
+
+def table_of(name, seeds=(0, 1, 2), methods=None, far=()):
+    """A table of every method, as collected; `far` methods have ten times the error."""
+    sweep, rows = SWEEPS[name], []
+    for model in list(sweep.models) or ["network"]:
+        for index, method in enumerate(methods or sweep.methods):
+            for seed in seeds:
+                level = (0.05 + 0.001 * index + 0.002 * ((seed * 7 + index) % 3)) * (10 if method in far else 1)
+                results = flat_results(sweep.config, level)
+                for metric, regions in results.items():
+                    rows += [("d", model, method, seed, metric, region, v) for region, v in regions.items()]
+    return summarise(pd.DataFrame(rows, columns=RUN_COLUMNS))
+
+
+def drawn(name, **options):
+    with mpl.rc_context(style.RC):
+        figure = FIGURES[name].draw(table_of(name, **options))
+        figure.canvas.draw()
+    return figure
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_method_is_a_row_and_no_letter_leaves_the_page(name):
+    figure = drawn(name)
+    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert rows == [style.METHODS[method].label for method in style.in_order(SWEEPS[name].methods)]
+    page = figure.bbox
+    # Labels of ticks beyond the limits have a place, but are not drawn.
+    hidden = {
+        tick.label1
+        for ax in figure.axes
+        for axis in (ax.xaxis, ax.yaxis)
+        for tick in axis.get_major_ticks()
+        if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
+    }
+    for text in figure.findobj(Text):
+        if text.get_visible() and text.get_text().strip() and text not in hidden:
+            box = text.get_window_extent()
+            assert page.x0 <= box.x0, text
+            assert box.x1 <= page.x1, text
+            assert box.y1 <= page.y1, text
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_one_seed_and_three_methods_are_drawn_without_intervals(name):
+    figure = drawn(name, seeds=(0,), methods=("zeros", "replicate", "diff"))
+    assert any("one seed" in text for text in texts(figure))
+    assert not any("95 %" in text for text in texts(figure))
+    plt.close(figure)
+
+
+def test_a_marker_is_filled_when_its_interval_does_not_hold_zero():
+    table = table_of("super_resolution")
+    figure = drawn("super_resolution")
+    frame = table[(table["metric"] == "mse") & (table["region"] == "frame")].set_index("method")
+    frame = frame.drop(index="zeros")
+    resolved = (frame["difference_low"] > 0) | (frame["difference_high"] < 0)
+    assert resolved.any()
+    assert not resolved.all()
+    # After three panels of levels, those of whole and frame.
+    markers = [line for line in figure.axes[4].lines if line.get_marker() == "o"]
+    filled = [line.get_markerfacecolor() != "white" for line in markers]
+    centres = [line.get_xdata()[0] for line in markers]
+    expected = (
+        100 * frame["difference"] / table.set_index(["metric", "region", "method"])["mean"]["mse", "frame", "zeros"]
+    )
+    assert centres == pytest.approx(expected.tolist())
+    assert filled == resolved.tolist()
+    plt.close(figure)
+
+
+def test_what_is_far_out_does_not_flatten_the_others():
+    figure = drawn("super_resolution", far=("circular",))
+    assert "beyond: Circ" in texts(figure)
+    assert figure.axes[4].get_xlim()[1] < 100
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_program_writes_its_files_and_tells_what_is_missing(name, tmp_path, monkeypatch, capsys):
+    write_table(tmp_path / f"{name}.csv", table_of(name, methods=("zeros", "diff")), may_be_empty=INTERVALS)
+    run(monkeypatch, FIGURES[name], tmp_path, tmp_path / "one")
+    paths = [tmp_path / "one" / f"{name}.{kind}" for kind in ("pdf", "png")]
+    assert capsys.readouterr().out.splitlines() == [str(path) for path in paths]
+    with Image.open(tmp_path / "one" / f"{name}.png") as image:
+        assert image.width == pytest.approx(style.PAGE_WIDTH * 200, abs=1)
+    with pytest.raises(SystemExit, match=rf"no table .*{name}\.csv; `python -m scripts\.collect {name}` makes it"):
+        run(monkeypatch, FIGURES[name], tmp_path / "nowhere", tmp_path)
+
+
+def run(monkeypatch, module, tables, output):
+    monkeypatch.setattr(sys, "argv", ["figure", "--tables", str(tables), "--output", str(output)])
+    with mpl.rc_context():
+        module.main()
+    plt.close("all")
+
+
+def error_arrays(methods):
+    noise = np.random.default_rng(0)
+    arrays = {key: noise.normal(size=(24, 24)).astype(np.float16) for key in ("input", "target", "prediction")}
+    arrays |= {"map": noise.normal(size=(20, 30)), "box": np.array([0.1, 0.1, 0.2, 0.2])}
+    arrays |= {"patch": np.array(8), "seed": np.array(0), "level": np.array(0.5)}
+    for index, method in enumerate(methods):
+        arrays[f"error/{method}"] = noise.integers(-127, 128, size=(20, 20), dtype=np.int8)
+        arrays[f"rms/{method}"] = np.array([10.0 + index, 5.0])
+    return arrays
+
+
+def test_error_maps_have_a_ticked_map_and_numbers_for_each_method(tmp_path, monkeypatch):
+    methods = style.METHODS
+    with mpl.rc_context(style.RC):
+        figure = error_maps.draw(error_arrays(methods))
+    assert [f"{10 + index} / 5" in texts(figure) for index in range(len(methods))] == [True] * len(methods)
+    assert {style.METHODS[m].label for m in methods} <= set(texts(figure))
+    maps = [ax for ax in figure.axes if ax.get_title() == "Diff"]
+    # Seams lie between the pixels 5 and 6, 13 and 14: 8 and 16, less the 2 that the filter has cut.
+    assert maps[0].get_xticks().tolist() == [5.5, 13.5]
+    assert near_seams(3, 8)[0].nonzero()[0].tolist() == [4, 5, 6, 7, 12, 13, 14, 15]
+    plt.close(figure)
+
+    write_arrays(tmp_path / "error_maps.npz", error_arrays(("zeros", "diff")))
+    run(monkeypatch, error_maps, tmp_path, tmp_path)
+    assert (tmp_path / "error_maps.png").exists()
+    with pytest.raises(SystemExit, match=r"`python -m experiments\.error_maps` makes it"):
+        run(monkeypatch, error_maps, tmp_path / "nowhere", tmp_path)
