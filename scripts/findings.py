@@ -58,8 +58,8 @@ def findings(tables: Path) -> str:
     reading = (
         f"Difference to `zeros` with the same seed: {_counted(seeds)} (`scripts/bootstrap.py`).\n"
         "Accuracy and IoU are in points (more is better), errors in % of that of `zeros` (less is better). Bold:\n"
-        "better than `zeros`. *Not resolved*: the interval holds 0, or there is only one seed. `halo` is no mode but\n"
-        "the control that is given the true context."
+        "better than `zeros`. *Not resolved*: the interval holds 0, or there is only one seed. `halo` is no mode:\n"
+        "it is the control that is given the true context."
     )
     return "\n".join([reading, "", *lines])
 
