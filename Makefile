@@ -93,9 +93,20 @@ reproduce-seams: env ## What tiling does to the networks of super-resolution, wh
 	$(RUN) -m experiments.seams $(SWEEP) $(ARGS)
 	$(RUN) -m scripts.figures.seams $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
-# In this order: seams needs the networks of super-resolution.
+COMMA := ,
+PAPER = $(filter paper,$(SCALE))
+.PHONY: reproduce-error-maps findings
+reproduce-error-maps: env ## The paper's figure 3, from networks of super-resolution, which must be trained
+	$(RUN) -m experiments.error_maps seed=$(firstword $(subst $(COMMA), ,$(SEEDS))) $(if $(METHODS),'methods=[$(METHODS)]') \
+		$(if $(PAPER),experiment=paper_super_resolution name=paper_error_maps) $(ARGS)
+	$(RUN) -m scripts.figures.error_maps $(if $(PAPER),--name paper_error_maps)
+
+findings: env ## Put the findings of the training experiments, from results/tables, into the README
+	$(RUN) -m scripts.findings --update
+
+# In this order: error maps and seams need the networks of super-resolution.
 .PHONY: reproduce
-REPRODUCED = filtering adaptive convergence shells regimes rollouts classification segmentation super-resolution
+REPRODUCED = filtering adaptive convergence shells regimes rollouts classification segmentation super-resolution error-maps
 ifneq ($(SCALE),paper)
 REPRODUCED += normalization seams
 endif
@@ -127,5 +138,6 @@ figures: env ## Draw every figure again from results/tables
 	$(RUN) -m scripts.figures.classification
 	$(RUN) -m scripts.figures.segmentation
 	$(RUN) -m scripts.figures.super_resolution
+	$(RUN) -m scripts.figures.error_maps
 	$(RUN) -m scripts.figures.normalization
 	$(RUN) -m scripts.figures.seams

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.training.run_folder import DECISIVE, RunFolder
+from experiments.training.run_folder import DECISIVE, RunFolder, method_name
 
 __all__ = ["HALO", "Run", "flat_settings", "flatten", "read_runs"]
 
@@ -36,10 +36,7 @@ class Run:
     @property
     def method(self) -> str:
         """Its boundary mode, `halo` for zeros with the true context around the input, `MODE+halo` for others."""
-        mode = str(self.config.padding.mode)
-        if not self.config.data.get("halo"):
-            return mode
-        return HALO if mode == "zeros" else f"{mode}+{HALO}"
+        return method_name(self.config)
 
     @property
     def seed(self) -> int:
