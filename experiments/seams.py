@@ -98,7 +98,7 @@ def run(settings: DictConfig, console: Console) -> tuple[pd.DataFrame, dict[str,
     """Measure every network.
 
     Returns:
-        The table, and the arrays of the picture: `clear`, and `difference/METHOD`, the tiled less the whole result.
+        The table, and the arrays of the picture: `clear`, and `difference/METHOD`, tiled result less whole one.
 
     Raises:
         FileNotFoundError: a network has not been trained.

@@ -20,26 +20,28 @@ COMMAND = "python -m experiments.seams"
 COLUMNS = ["method", "seed", "measure", "distance", "value"]
 
 # Inches.
-MARGIN, TITLE, GAP, ACROSS, BAR = 0.05, 0.2, 0.06, 4, 0.5
-LINES_HEIGHT, LINES_LEFT, LINES_GAP, BELOW, BOTTOM, LEGEND = 1.9, 0.42, 0.42, 0.3, 0.38, 0.5
+MARGIN, TITLE, GAP, ACROSS, BAR = 0.05, 0.18, 0.06, 4, 0.5
+SIDE = (PAGE_WIDTH - 2 * MARGIN - BAR - (ACROSS - 1) * GAP) / ACROSS
+LINES_HEIGHT, LINES_LEFT, LINES_GAP, BELOW, BOTTOM, CAPTION = 1.9, 0.5, 0.46, 0.34, 0.38, 0.2
+COLUMNS_OF_LEGEND, LEGEND_ROW = 7, 0.17
 PANELS = {
-    "to_whole": "Tile minus whole image (RMS)",
-    "overlap": "Tile minus overlapping tile (RMS)",
-    "error": "Tile minus truth (RMS)",
+    "to_whole": "(b) Tile minus whole image",
+    "overlap": "(c) Tile minus overlapping tile",
+    "error": "(d) Tile minus truth",
 }
+CAPTION_OF_MAPS = "(a) Tiled minus whole result on one test image, in standard deviations of the image, as below"
 
 
-def draw_maps(figure: Figure, arrays: dict[str, np.ndarray], top: float) -> float:
-    """Draw the truth and, for each method, where the tiled result differs from the whole one; return the height."""
+def draw_maps(figure: Figure, arrays: dict[str, np.ndarray], top: float) -> None:
+    """Draw the truth and, for each method, where the tiled result differs from the whole one."""
     differences = {name.partition("/")[2]: array for name, array in arrays.items() if "/" in name}
     methods = in_order(differences)
     # Some pixels at corners are far out; the rest would be pale.
     limit = max(float(np.quantile(np.abs(differences[m].astype(np.float32)), 0.99)) for m in methods)
-    side = (PAGE_WIDTH - 2 * MARGIN - BAR - (ACROSS - 1) * GAP) / ACROSS
     shown = None
     for number, name in enumerate(["clear", *methods]):
         row, column = divmod(number, ACROSS)
-        ax = place(figure, MARGIN + column * (side + GAP), top + TITLE + row * (side + TITLE + GAP), side, side)
+        ax = place(figure, MARGIN + column * (SIDE + GAP), top + TITLE + row * (SIDE + TITLE + GAP), SIDE, SIDE)
         if name == "clear":
             ax.imshow(arrays["clear"].astype(np.float32), cmap="gray", interpolation="nearest")
             ax.set_title("Truth", pad=2)
@@ -48,24 +50,23 @@ def draw_maps(figure: Figure, arrays: dict[str, np.ndarray], top: float) -> floa
             shown = ax.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
             ax.set_title(f"{METHODS[name].label}: RMS {np.sqrt((picture**2).mean()):.3f}", pad=2)
         ax.set_axis_off()
-    height = (number // ACROSS + 1) * (side + TITLE + GAP)
-    bar = place(figure, PAGE_WIDTH - BAR + 0.02, top + TITLE, 0.09, side)
+    bar = place(figure, PAGE_WIDTH - BAR + 0.02, top + TITLE, 0.09, SIDE)
     figure.colorbar(shown, cax=bar)
     bar.tick_params(pad=1, length=2)
-    return height
 
 
-def draw_distance(ax: Axes, table: pd.DataFrame) -> None:
+def draw_distance(ax: Axes, table: pd.DataFrame, log: bool) -> None:
     """Draw one measure by distance, a line for each method: the mean over seeds, and from least to largest a band."""
     by_seed = table.groupby(["method", "distance"])["value"].agg(["mean", "min", "max"])
     for method in reversed(in_order(table["method"])):
         values = by_seed.loc[method]
         ax.plot(values.index, values["mean"], **METHODS[method].line)
         ax.fill_between(values.index, values["min"], values["max"], color=METHODS[method].color, alpha=0.12, lw=0)
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=10))
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    if log:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=10))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
     ax.tick_params(pad=2, length=2.5)
     ax.tick_params(which="minor", length=1.5)
     ax.grid(axis="y", linewidth=0.3, color="#DDDDDD")
@@ -83,20 +84,31 @@ def draw(table: pd.DataFrame, arrays: dict[str, np.ndarray]) -> Figure:
     if missing := [measure for measure in PANELS if measure not in set(table["measure"])]:
         raise ValueError(f"the table has no {missing[0]}; `{COMMAND}` makes it again")
     pictures = sum("/" in name for name in arrays) + 1
-    side = (PAGE_WIDTH - 2 * MARGIN - BAR - (ACROSS - 1) * GAP) / ACROSS
-    maps_height = -(-pictures // ACROSS) * (side + TITLE + GAP)
-    height = LEGEND + maps_height + BELOW + LINES_HEIGHT + BOTTOM
+    maps_height = -(-pictures // ACROSS) * (SIDE + TITLE + GAP)
+    methods = in_order(table["method"])
+    maps_top = -(-len(methods) // COLUMNS_OF_LEGEND) * LEGEND_ROW + 0.08 + CAPTION
+    height = maps_top + maps_height + BELOW + LINES_HEIGHT + BOTTOM
     figure = plt.figure(figsize=(PAGE_WIDTH, height))
-    draw_maps(figure, arrays, LEGEND)
+    figure.text(MARGIN / PAGE_WIDTH, 1 - (maps_top - 0.04) / height, CAPTION_OF_MAPS, va="bottom", fontweight="bold")
+    draw_maps(figure, arrays, maps_top)
     width = (PAGE_WIDTH - LINES_LEFT - MARGIN - (len(PANELS) - 1) * LINES_GAP) / len(PANELS)
     for number, (measure, title) in enumerate(PANELS.items()):
         left = LINES_LEFT + number * (width + LINES_GAP)
-        ax = place(figure, left, LEGEND + maps_height + BELOW, width, LINES_HEIGHT)
-        draw_distance(ax, table[table["measure"] == measure])
-        ax.set_title(title, pad=3)
-    handles = [plt.Line2D([], [], **METHODS[method].line) for method in in_order(table["method"])]
+        ax = place(figure, left, maps_top + maps_height + BELOW, width, LINES_HEIGHT)
+        draw_distance(ax, table[table["measure"] == measure], log=measure != "error")
+        ax.set_title(title, pad=3, fontweight="bold")
+        if number == 0:
+            ax.set_ylabel("Root mean square", labelpad=2)
+    handles = [plt.Line2D([], [], **METHODS[method].line) for method in methods]
     place_of_legend = {"loc": "upper center", "bbox_to_anchor": (0.5, 1 - 0.02 / height)}
-    figure.legend(handles=handles, ncols=7, frameon=False, handlelength=2.2, columnspacing=1.2, **place_of_legend)
+    figure.legend(
+        handles=handles,
+        ncols=COLUMNS_OF_LEGEND,
+        frameon=False,
+        handlelength=2.2,
+        columnspacing=1.2,
+        **place_of_legend,
+    )
     return figure
 
 
