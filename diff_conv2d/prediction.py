@@ -68,9 +68,7 @@ class _Folded(torch.autograd.Function):
 
     @staticmethod
     def forward(grad: Tensor, geometry: Geometry, *weights: Tensor | None) -> Tensor:
-        for axis in reversed(range(len(weights))):
-            grad = _fold_axis(grad, weights[axis], geometry, axis)
-        return grad
+        return _folded(grad, list(weights), geometry, 0)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -88,28 +86,32 @@ class _Folded(torch.autograd.Function):
         return _Folded.apply(tangents[0], ctx.geometry, *ctx.saved_tensors)
 
 
-def _fold_axis(grad: Tensor, v: Tensor | None, geometry: Geometry, axis: int) -> Tensor:
-    """Gradients of the samples beyond an axis, added to those of the samples they were predicted from."""
-    dim, step = geometry.dims[axis], geometry.dilation[axis]
+def _folded(grad: Tensor, weights: list[Tensor | None], geometry: Geometry, axis: int) -> Tensor:
+    """Gradients of the samples beyond an axis and those after it, added to those of what they were predicted from."""
+    if axis == len(weights):
+        return grad.clone()
+    v, dim, step = weights[axis], geometry.dims[axis], geometry.dilation[axis]
     before, after = geometry.before[axis], geometry.after[axis]
     size = grad.shape[dim] - before - after
+    image = _folded(grad.narrow(dim, before, size), weights, geometry, axis + 1)
     if v is None:
-        return grad
+        return image
     near = (v.shape[3] + 1) * step
-    outer = [grad.narrow(dim, 0, before), grad.narrow(dim, before + size, after)]
     v = v.to(working_dtype(grad))
     # Weights of the samples: w(0) = 1 - v(1), w(j) = v(j) - v(j + 1).
     zero = torch.zeros_like(v[..., :1])
     w = torch.cat([zero + 1, v], -1) - torch.cat([v, zero], -1)
     # To whole lattices: p * step samples beyond either end.
     full = v.shape[2] * step
-    low = _transposed(_padded(outer[0], dim, full - before, 0), w.flip(-2), dim, step)
-    high = _transposed(_padded(outer[1], dim, 0, full - after), w.flip(-1), dim, step)
-    inside = grad.narrow(dim, before, size)
-    if size >= 2 * near:
-        first, middle, last = torch.split(inside, [near, size - 2 * near, near], dim)
-        return torch.cat([first + low, middle, last + high], dim)
-    return inside + _padded(low, dim, 0, size - near) + _padded(high, dim, size - near, 0)
+    if before:
+        outside = _folded(grad.narrow(dim, 0, before), weights, geometry, axis + 1)
+        low = _transposed(_padded(outside, dim, full - before, 0), w.flip(-2), dim, step)
+        image.narrow(dim, 0, near).add_(low)
+    if after:
+        outside = _folded(grad.narrow(dim, before + size, after), weights, geometry, axis + 1)
+        high = _transposed(_padded(outside, dim, 0, full - after), w.flip(-1), dim, step)
+        image.narrow(dim, size - near, near).add_(high)
+    return image
 
 
 def _padded(x: Tensor, dim: int, before: int, after: int) -> Tensor:
@@ -157,7 +159,8 @@ def _joined(x: Tensor, weights: list[Tensor | None], geometry: Geometry) -> Tens
 def _filled(x: Tensor, weights: list[Tensor | None], geometry: Geometry) -> Tensor:
     """The same where no gradient is asked for: one copy of the image, into whose frame the rest is written."""
     ends = zip(reversed(geometry.before), reversed(geometry.after), strict=True)
-    result = F.pad(x, [width for pair in ends for width in pair])
+    # What is put there does not matter; this kind of padding writes everything once, zeros come before the copy.
+    result = F.pad(x, [width for pair in ends for width in pair], "replicate")
     grown = x
     for axis, v in enumerate(weights):
         dim, start, size = geometry.dims[axis], geometry.before[axis], x.shape[geometry.dims[axis]]
@@ -192,17 +195,13 @@ def _beyond(first: Tensor, last: Tensor, v: Tensor | None, geometry: Geometry, a
 
 def _outside(edge: Tensor, v: Tensor, dim: int, step: int, nearest: int) -> Tensor:
     """p * step samples beyond m * step samples, those of one lattice from themselves; `nearest` is where x(0) is."""
-    samples = edge.to(v.dtype)
-    length = samples.shape[dim]
-    differences = samples.narrow(dim, step, length - step) - samples.narrow(dim, 0, length - step)
-    first = samples.narrow(dim, nearest, step)
-    if dim == -1 and step == 1 and edge.ndim > 3:
-        # The same as below without its change of order, which is a copy.
-        matrix = v.reshape(*v.shape[:2], *(1,) * (edge.ndim - 4), *v.shape[2:])
-        return (first + differences @ matrix.mT).to(edge.dtype)
-    lines = differences.movedim(dim, 2)
-    product = v @ _lattices(lines, v.shape[3], step)
+    # The lines side by side: read once, whatever the axis, and then in the order of the memory.
+    samples = edge.to(v.dtype).movedim(dim, 2).contiguous()
+    length = samples.shape[2]
+    differences = samples.narrow(2, step, length - step) - samples.narrow(2, 0, length - step)
+    first = samples.narrow(2, nearest, step)
+    product = v @ _lattices(differences, v.shape[3], step)
     # (N, C, p, step, ...): all lattices at distance 1, then at distance 2, ...
-    product = product.reshape(*lines.shape[:2], v.shape[2], step, *lines.shape[3:])
-    values = first.movedim(dim, 2).unsqueeze(2) + product
-    return values.reshape(*lines.shape[:2], v.shape[2] * step, *lines.shape[3:]).movedim(2, dim).to(edge.dtype)
+    product = product.reshape(*samples.shape[:2], v.shape[2], step, *samples.shape[3:])
+    values = first.unsqueeze(2) + product
+    return values.reshape(*samples.shape[:2], v.shape[2] * step, *samples.shape[3:]).movedim(2, dim).to(edge.dtype)

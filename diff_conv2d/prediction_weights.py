@@ -189,7 +189,8 @@ def scores(
     independent = independent_lines(residuals[:, :, fixed:], pooled)
     seen = torch.tensor([f * step / positions for f in freedom[fixed:]], dtype=independent.dtype)
     factor = F.pad(1 + seen.to(residuals.device).unsqueeze(-1) / independent, (0, 0, fixed, 0), value=1.0)
-    residuals = residuals.abs().flatten(-2)
+    # In place where nobody wants a gradient: fresh memory costs more than the absolute values.
+    residuals = (residuals.abs() if residuals.requires_grad else residuals.abs_()).flatten(-2)
     total, largest, windows = residuals.sum(-1), residuals.amax((-2, -1)), positions * lines
     if pooled:
         total, largest = total.sum(pooled, keepdim=True), largest.amax(pooled, keepdim=True)

@@ -19,6 +19,12 @@ PROBLEMS = {
 }
 
 
+def _weights(image, geometry, axis):
+    mode = Adaptive()
+    sizes = mode.sizes(image.shape[geometry.dims[axis]], geometry, axis)
+    return None if sizes is None else mode.weights(image, sizes, geometry, axis)
+
+
 @pytest.fixture(params=[(name, ends) for name in PROBLEMS for ends in ("both", "uneven", "high")], ids="-".join)
 def problem(request):
     """An image, its weights and a geometry."""
@@ -28,7 +34,7 @@ def problem(request):
     before, after = {"both": (width, width), "uneven": (width, width - 1), "high": (0, width)}[ends]
     geometry = Geometry((kernel,) * axes, (1,) * axes, (step,) * axes, (before,) * axes, (after,) * axes)
     image = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    return image, [Adaptive()._weights(image, geometry, axis) for axis in range(axes)], geometry
+    return image, [_weights(image, geometry, axis) for axis in range(axes)], geometry
 
 
 def test_the_quick_way_is_the_plain_way(problem):
