@@ -108,7 +108,7 @@ findings: env ## Put the findings of the training experiments, from results/tabl
 .PHONY: reproduce
 REPRODUCED = filtering adaptive convergence shells regimes rollouts classification segmentation super-resolution error-maps
 ifneq ($(SCALE),paper)
-REPRODUCED += normalization seams
+REPRODUCED += normalization seams walltime
 endif
 .NOTPARALLEL:
 reproduce: $(addprefix reproduce-,$(REPRODUCED)) ## Everything: every table and figure (SEEDS=0 METHODS=zeros,diff: a part)
@@ -128,16 +128,21 @@ reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts: rep
 	$(RUN) -m experiments.$* $(ARGS)
 	$(RUN) -m scripts.figures.$* $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
-figures: env ## Draw every figure again from results/tables
-	$(RUN) -m scripts.figures.filtering
-	$(RUN) -m scripts.figures.adaptive
-	$(RUN) -m scripts.figures.convergence
-	$(RUN) -m scripts.figures.shells
-	$(RUN) -m scripts.figures.regimes
-	$(RUN) -m scripts.figures.rollouts
-	$(RUN) -m scripts.figures.classification
-	$(RUN) -m scripts.figures.segmentation
-	$(RUN) -m scripts.figures.super_resolution
-	$(RUN) -m scripts.figures.error_maps
-	$(RUN) -m scripts.figures.normalization
-	$(RUN) -m scripts.figures.seams
+.PHONY: benchmark reproduce-walltime
+benchmark: env ## What each boundary mode costs, beside torch, SciPy and OpenCV: table, figure
+	$(RUN) -m experiments.benchmark $(ARGS)
+	$(RUN) -m scripts.figures.benchmark $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+
+reproduce-walltime: env ## The paper's experiment on wall time: its UNet, and single layers
+	$(RUN) -m experiments.benchmark 'groups=[walltime,cnn]' name=walltime $(ARGS)
+	$(RUN) -m scripts.figures.benchmark --name walltime $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+
+FIGURES = filtering adaptive convergence shells regimes rollouts classification segmentation super_resolution \
+  error_maps normalization seams benchmark
+figures: env ## Draw every figure again whose table is in results/tables
+	@for name in $(FIGURES); do \
+	  if ls results/tables/$$name.csv results/tables/$$name.npz > /dev/null 2>&1; \
+	  then $(RUN) -m scripts.figures.$$name || exit 1; \
+	  else echo "$$name: no table; 'make help' lists what makes it"; fi; \
+	done
+	@if [ -e results/tables/walltime.csv ]; then $(RUN) -m scripts.figures.benchmark --name walltime; fi

@@ -1,5 +1,6 @@
 """What a boundary costs: `python -m experiments.benchmark groups=[cnn] rounds=5`, see configs/benchmark.yaml."""
 
+import os
 import platform
 import sys
 from dataclasses import dataclass
@@ -87,6 +88,9 @@ def measure(case: Case, settings: Settings) -> pd.DataFrame:
 def run(settings: Settings, console: Console) -> Path:
     """Measure all cases and write the table; return its path."""
     torch.set_num_threads(settings.threads)
+    # glibc gives large buffers back to the system after every call, and each call then pays for fresh pages, until a
+    # larger one has been freed once. That is chance in a program; here it happens before anything is timed.
+    torch.empty(2**25 - 2**16, dtype=torch.uint8)
     # Neither TF32 nor the search for the fastest kernel of each size: all methods under equal conditions.
     torch.backends.cudnn.benchmark = False
     chosen = [case for case in CASES.values() if case.group in settings.groups]
@@ -145,6 +149,8 @@ def summary(table: pd.DataFrame) -> Table:
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
     console, start = Console(), monotonic()
+    # torch's profiler tells on the terminal when it starts.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     try:
         path = run(read_settings(config), console)
     except ValueError as error:

@@ -183,12 +183,12 @@ def _network_step(case: Case, mode: str, image: Tensor) -> Callable[[], object]:
 
 
 def _image_libraries(case: Case, image: Tensor) -> dict[str, Callable[[], object]]:
-    """SciPy and OpenCV on the same image, with what they do at the edge as the mode of the same rule."""
+    """SciPy and OpenCV on the same image; at the edge they repeat its samples."""
     array = image[0, 0].numpy()
     kernel = torch.randn(case.kernel, case.kernel).numpy()
     cv2.setNumThreads(torch.get_num_threads())
     output = np.empty_like(array)
     return {
-        "scipy": lambda: ndimage.correlate(array, kernel, output=output, mode=NDIMAGE["replicate"]),
-        "opencv": lambda: cv2.filter2D(array, cv2.CV_32F, kernel, dst=output, borderType=OPENCV["replicate"]),
+        "scipy": lambda: ndimage.correlate(array, kernel, output=output, mode="nearest"),
+        "opencv": lambda: cv2.filter2D(array, cv2.CV_32F, kernel, dst=output, borderType=cv2.BORDER_REPLICATE),
     }

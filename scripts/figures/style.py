@@ -10,7 +10,19 @@ from matplotlib.figure import Figure
 
 from experiments.records import replacing
 
-__all__ = ["DEGREES", "METHODS", "PAGE_WIDTH", "RC", "STYLES", "MethodStyle", "family", "in_order", "place", "save"]
+__all__ = [
+    "DEGREES",
+    "METHODS",
+    "PAGE_WIDTH",
+    "PROGRAMS",
+    "RC",
+    "STYLES",
+    "MethodStyle",
+    "family",
+    "in_order",
+    "place",
+    "save",
+]
 
 # Inches, between the margins of a letter or A4 page. Font sizes below are as printed at this width.
 PAGE_WIDTH = 7.2
@@ -88,7 +100,17 @@ DEGREES = {
         zip(("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#90D743", "#E0C316"), "^osDvpX", strict=True)
     )
 }
-STYLES = METHODS | DEGREES
+# Beside the modes in the benchmark: torch's layers, the two ways of the paper's interface, other libraries.
+PROGRAMS = {
+    "torch_reflect": MethodStyle("torch Refl", "#009E73", ":", "v", filled=False),
+    "torch_replicate": MethodStyle("torch Repl", "#D55E00", ":", "^", filled=False),
+    "torch_circular": MethodStyle("torch Circ", "#56B4E9", ":", "<", filled=False),
+    "diff_speed": MethodStyle("Diff 'speed'", "#000000", "-.", ">", filled=False),
+    "diff_memory": MethodStyle("Diff 'memory'", "#000000", ":", "s", filled=False),
+    "scipy": MethodStyle("SciPy", "#8C510A", "-", "d"),
+    "opencv": MethodStyle("OpenCV", "#8C510A", "-", "h", filled=False),
+}
+STYLES = METHODS | DEGREES | PROGRAMS
 
 
 def family(names: Iterable[str], of: dict[str, MethodStyle]) -> list[str]:

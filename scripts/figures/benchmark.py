@@ -1,0 +1,140 @@
+"""What boundaries cost: `python -m scripts.figures.benchmark`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from scripts.figures.style import PAGE_WIDTH, RC, STYLES, in_order, place, save
+from scripts.figures.tables import FIGURES, TABLES, read_table
+
+__all__ = ["draw", "main"]
+
+COLUMNS = ["group", "case", "method", "seconds", "ratio", "ratio_low", "ratio_high", "device", "threads"]
+COMMAND = "python -m experiments.benchmark"
+
+# Layers of networks: all of the modes would hide each other.
+SHOWN = ("torch_reflect", "torch_replicate", "diff", "adaptive", "diff_memory")
+FILTERS = ("zeros", "replicate", "diff", "adaptive", "scipy", "opencv")
+# Ratios beyond are drawn at the rim.
+LARGEST = 8.0
+
+# Inches.
+TOP, ROW, LEFT, WIDTH, BOTTOM = 0.75, 0.16, 1.95, 2.75, 0.45
+RIGHT, FILTER_WIDTH, FILTER_HEIGHT = 5.3, 1.8, 2.0
+
+
+def draw_ratios(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw for each case the median ratio to zero padding, with its quartiles."""
+    cases = list(dict.fromkeys(table["case"]))
+    for method in reversed(in_order(set(SHOWN) & set(table["method"]))):
+        rows = table[table["method"] == method]
+        places = [cases.index(case) for case in rows["case"]]
+        style = STYLES[method].line | {"linestyle": "", "markersize": 4}
+        ax.hlines(
+            places,
+            rows["ratio_low"].clip(upper=LARGEST),
+            rows["ratio_high"].clip(upper=LARGEST),
+            color=STYLES[method].color,
+            linewidth=0.6,
+        )
+        ax.plot(rows["ratio"].clip(upper=LARGEST), places, clip_on=False, **style)
+    ax.axvline(1, color="#888888", linewidth=0.6, zorder=0)
+    ax.set_xscale("log")
+    ax.set_xlim(0.85, LARGEST)
+    ax.xaxis.set_major_locator(FixedLocator([1, 1.5, 2, 4, 8]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_ylim(len(cases) - 0.4, -0.6)
+    ax.set_yticks(range(len(cases)), cases)
+    ax.tick_params(pad=2, length=2)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="both", linewidth=0.3, color="#DDDDDD")
+    ax.set_axisbelow(True)
+    ax.set_xlabel("Time / time with zero padding", labelpad=2)
+
+
+def draw_filters(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw the milliseconds of filtering one image, against the size of the kernel."""
+    sizes = table["case"].str.extract(r"(\d+)x\d+$")[0].astype(float)
+    table = table.assign(size=sizes).dropna(subset="size")
+    for method in reversed(in_order(set(FILTERS) & set(table["method"]))):
+        rows = table[table["method"] == method].sort_values("size")
+        style = STYLES[method].line
+        label = "torch, Zero" if method == "zeros" else style["label"]
+        ax.plot(rows["size"], 1e3 * rows["seconds"], **style | {"label": label})
+    ax.set_yscale("log")
+    ax.set_xticks([3, 5, 7], ["3x3", "5x5", "7x7"])
+    ax.set_xlim(2.6, 7.4)
+    ax.tick_params(pad=2, length=2.5)
+    ax.tick_params(which="minor", length=1.5)
+    ax.grid(axis="y", linewidth=0.3, color="#DDDDDD")
+    ax.set_xlabel("Kernel", labelpad=2)
+    ax.set_ylabel("Milliseconds", labelpad=2)
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw the figure."""
+    layers = table[table["group"] != "filtering"]
+    filters = table[(table["group"] == "filtering") & table["case"].str.contains("2048")]
+    rows = layers["case"].nunique()
+    height = TOP + max(ROW * rows, FILTER_HEIGHT + 0.9) + BOTTOM
+    figure = plt.figure(figsize=(PAGE_WIDTH, height))
+    left = place(figure, LEFT, TOP, WIDTH, height - TOP - BOTTOM)
+    draw_ratios(left, layers)
+    left.set_title("(a) Layers and networks", loc="left", fontweight="bold", x=-0.6)
+    handles = dict(zip(*left.get_legend_handles_labels()[::-1], strict=True))
+    names = [STYLES[name].label for name in in_order(set(SHOWN) & set(layers["method"]))]
+    figure.legend(
+        [handles[name] for name in names],
+        names,
+        loc="upper center",
+        ncols=len(names),
+        frameon=False,
+        handletextpad=0.3,
+        columnspacing=1.2,
+        bbox_to_anchor=(0.5, 1.0),
+    )
+    if not filters.empty:
+        right = place(figure, RIGHT, TOP, FILTER_WIDTH, FILTER_HEIGHT)
+        draw_filters(right, filters)
+        right.set_title("(b) One filter, 2048 x 2048", loc="left", fontweight="bold")
+        right.legend(
+            loc="upper left",
+            bbox_to_anchor=(-0.05, -0.22),
+            ncols=2,
+            frameon=False,
+            handletextpad=0.4,
+            columnspacing=0.9,
+            fontsize=7,
+        )
+    first = table.iloc[0]
+    note = f"{first['device']}, {first['threads']} threads. Medians; bars: quartiles."
+    figure.text(0.99, 0.01, note, ha="right", va="bottom", fontsize=6, color="#555555")
+    return figure
+
+
+def main() -> None:
+    """Read the table, write the figure."""
+    parser = argparse.ArgumentParser(description="The figure of the benchmark, from its table.")
+    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to read (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=FIGURES, help="folder to write (default: %(default)s)")
+    parser.add_argument("--name", default="benchmark", help="table and figure (default: %(default)s)")
+    arguments = parser.parse_args()
+    plt.switch_backend("agg")
+    try:
+        table = read_table(arguments.tables / f"{arguments.name}.csv", COLUMNS, COMMAND)
+        with plt.rc_context(RC):
+            for path in save(draw(table), arguments.output, arguments.name):
+                print(path)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f"benchmark: {error}")
+
+
+if __name__ == "__main__":
+    main()

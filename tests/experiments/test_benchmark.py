@@ -1,0 +1,59 @@
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+
+from diff_conv2d.modes import MODES
+from experiments.benchmark_cases import CASES, steps
+from scripts.figures.style import STYLES
+
+
+@pytest.mark.parametrize(
+    "name", [case.name for case in CASES.values() if case.group in ("cnn", "variants", "filtering")]
+)
+def test_every_case_has_every_mode(name):
+    functions = steps(CASES[name], torch.device("cpu"))
+    assert set(MODES) <= set(functions)
+    assert set(functions) <= set(STYLES)
+
+
+@pytest.mark.slow
+def test_every_method_does_a_case_and_the_gradient_reaches_the_image():
+    case = CASES["8x512x7x7"]
+    for function in steps(case, torch.device("cpu")).values():
+        function()
+
+
+def test_a_table_and_its_figure(tmp_path):
+    command = [sys.executable, "-m", "experiments.benchmark", "groups=[inference,filtering]", "methods=[diff,opencv]"]
+    options = ["rounds=2", "warmup=1", "least_seconds=1e-4", f"output_dir={tmp_path}", "threads=1"]
+    subprocess.run([*command, *options], check=True, capture_output=True)
+    table = pd.read_csv(tmp_path / "tables" / "benchmark.csv")
+    assert set(table["method"]) == {"zeros", "diff", "opencv"}
+    assert (table[table["method"] == "zeros"]["ratio"] == 1).all()
+    assert (table["peak_bytes"][table["method"] != "opencv"] > 0).all()
+    figure = [
+        sys.executable,
+        "-m",
+        "scripts.figures.benchmark",
+        "--tables",
+        tmp_path / "tables",
+        "--output",
+        tmp_path,
+    ]
+    subprocess.run(figure, check=True, capture_output=True)
+    assert (tmp_path / "benchmark.pdf").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [("groups=[cnns]", "groups must be of"), ("threads=0", "threads must be"), ("device=gpu", "device must be")],
+)
+def test_what_is_wrong_is_one_sentence(option, sentence):
+    command = [sys.executable, "-m", "experiments.benchmark", option]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"benchmark: {sentence}")
+    assert "Traceback" not in result.stderr

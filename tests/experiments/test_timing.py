@@ -1,0 +1,47 @@
+import time
+
+import pandas as pd
+import pytest
+import torch
+
+from experiments.timing import interleaved, peak_memory, ratios_to
+
+CPU = torch.device("cpu")
+
+
+def test_every_function_is_called_in_every_round_and_in_turns():
+    calls = []
+    steps = {name: lambda name=name: (calls.append(name), time.sleep(1e-4)) for name in "abc"}
+    times = interleaved(steps, 3, CPU, warmup=1, least_seconds=1e-6)
+    assert times.shape == (3, 3)
+    assert list(times) == list("abc")
+    assert (times > 0).all(None)
+    # A warm-up and a trial of each, then three rounds, each of which starts one later.
+    assert "".join(calls) == "aabbcc" + "abc" + "bca" + "cab"
+
+
+def test_short_functions_are_repeated():
+    calls = []
+    interleaved({"short": lambda: calls.append(0)}, 1, CPU, warmup=1, least_seconds=1e-3)
+    assert len(calls) > 50
+
+
+def test_ratios_are_taken_round_by_round():
+    times = pd.DataFrame({"zeros": [1.0, 2.0, 4.0], "other": [2.0, 2.0, 12.0]})
+    ratios = ratios_to(times, "zeros").loc["other"]
+    assert ratios["seconds"] == 2
+    # Ratios 2, 1, 3: not the ratio of the medians, which is 1.
+    assert ratios["ratio"] == 2
+    assert ratios[["ratio_low", "ratio_high"]].tolist() == [1.5, 2.5]
+
+
+def test_peak_memory_is_what_is_held_at_once():
+    def one_after_the_other():
+        for _ in range(4):
+            torch.zeros(2**18)
+
+    def together():
+        return [torch.zeros(2**18) for _ in range(4)]
+
+    assert peak_memory(one_after_the_other, CPU) == pytest.approx(2**20, rel=0.01)
+    assert peak_memory(together, CPU) == pytest.approx(4 * 2**20, rel=0.01)
