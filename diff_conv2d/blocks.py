@@ -31,7 +31,7 @@ _HAS_LIBRARY: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-unt
 
 
 def faster_in_blocks(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
-    """Whether the blocks win over torch's convolution of this image, by what was measured (docs/notes_fast_path.md).
+    """Whether the blocks win over torch's convolution of this image, by what was measured (docs/speed.md).
 
     What most calls fail is asked first, since small convolutions ask too. Compiled, exported, traced and autocast
     code keeps the plain convolution.
