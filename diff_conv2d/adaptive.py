@@ -47,7 +47,7 @@ class Sizes(NamedTuple):
 # first of them for filtering, the others to cost little in networks, whose images are small and many.
 _SIZES = {
     300: _Fit(12, 18, 512),
-    120: _Fit(12, 18, 48),
+    120: _Fit(12, 24, 128),
     16: _Fit(8, 14, 24),
     12: _Fit(6, 10, 24),
     8: _Fit(4, 8, 24),

@@ -94,11 +94,6 @@ def run(settings: Settings, console: Console) -> Path:
     # Neither TF32 nor the search for the fastest kernel of each size: all methods under equal conditions.
     torch.backends.cudnn.benchmark = False
     chosen = [case for case in CASES.values() if case.group in settings.groups]
-    tables = []
-    with progress_bar(len(chosen), console) as advance:
-        for case in chosen:
-            tables.append(measure(case, settings))
-            advance(case.name)
     about = {
         "unit": "seconds",
         "device": device_name(settings.device),
@@ -107,11 +102,16 @@ def run(settings: Settings, console: Console) -> Path:
         "rounds": settings.rounds,
         "warmup": settings.warmup,
     }
-    table = pd.concat(tables, ignore_index=True).assign(**about)
-    console.print(summary(table))
     suffix = "_cuda" if settings.device.type == "cuda" else ""
     path = settings.output_dir / "tables" / f"{settings.name}{suffix}.csv"
-    write_table(path, table)
+    table = pd.DataFrame()
+    with progress_bar(len(chosen), console) as advance:
+        for case in chosen:
+            table = pd.concat([table, measure(case, settings).assign(**about)], ignore_index=True)
+            # What has been measured is kept if the rest is not waited for.
+            write_table(path, table)
+            advance(case.name)
+    console.print(summary(table))
     return path
 
 

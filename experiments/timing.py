@@ -9,6 +9,9 @@ import torch
 
 __all__ = ["interleaved", "peak_memory", "ratios_to", "synchronise"]
 
+# How many times as long as the fastest function so far counts as slow, and how often such a function is timed.
+SLOW, SLOW_ROUNDS = 5, 2
+
 
 def synchronise(device: torch.device) -> None:
     """Wait until a device has done what it was given; a CPU has."""
@@ -26,7 +29,8 @@ def interleaved(
     """Time several functions in turns, so that what disturbs the machine disturbs all of them.
 
     Each round times each function once, in an order that moves on by one from round to round. A function that takes
-    less than ``least_seconds`` is called several times in a row, and the mean is its time.
+    less than ``least_seconds`` is called several times in a row, and the mean is its time. One that takes five times
+    as long as the first is warmed up by one call and timed in the first ``SLOW_ROUNDS`` rounds only.
 
     Args:
         steps: The functions by name.
@@ -36,7 +40,7 @@ def interleaved(
         least_seconds: How long a time lasts at least, roughly.
 
     Returns:
-        Seconds of a call: a row for each round, a column for each function.
+        Seconds of a call: a row for each round, a column for each function; NaN where a slow one was left out.
 
     Example:
         >>> times = interleaved({"nothing": lambda: None}, 5, torch.device("cpu"), least_seconds=1e-4)
@@ -44,16 +48,25 @@ def interleaved(
         (5, 1)
 
     """
-    repeats = {}
+    repeats, slow, shortest = {}, set(), np.inf
     for name, step in steps.items():
-        for _ in range(warmup):
-            step()
-        repeats[name] = max(1, round(least_seconds / max(_time(step, 1, device), 1e-7)))
+        seconds = _time(step, 1, device)
+        # A first call of a short one is no measure of it.
+        if seconds > max(SLOW * shortest, 0.2):
+            slow.add(name)
+        else:
+            for _ in range(warmup - 1):
+                step()
+            seconds = _time(step, 1, device)
+            shortest = min(shortest, seconds)
+        repeats[name] = max(1, round(least_seconds / max(seconds, 1e-7)))
     names = list(steps)
-    times = np.empty((rounds, len(names)))
+    times = np.full((rounds, len(names)), np.nan)
     for turn in range(rounds):
         for place in range(len(names)):
             index = (turn + place) % len(names)
+            if names[index] in slow and turn >= SLOW_ROUNDS:
+                continue
             times[turn, index] = _time(steps[names[index]], repeats[names[index]], device)
     return pd.DataFrame(times, columns=names)
 

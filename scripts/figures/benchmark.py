@@ -25,7 +25,7 @@ FILTERS = ("zeros", "replicate", "diff", "adaptive", "scipy", "opencv")
 LARGEST = 8.0
 
 # Inches.
-TOP, ROW, LEFT, WIDTH, BOTTOM = 0.75, 0.16, 1.95, 2.75, 0.45
+TOP, ROW, LEFT, WIDTH, BOTTOM = 0.55, 0.16, 1.95, 2.75, 0.45
 RIGHT, FILTER_WIDTH, FILTER_HEIGHT = 5.3, 1.8, 2.0
 
 
@@ -46,8 +46,8 @@ def draw_ratios(ax: Axes, table: pd.DataFrame) -> None:
         ax.plot(rows["ratio"].clip(upper=LARGEST), places, clip_on=False, **style)
     ax.axvline(1, color="#888888", linewidth=0.6, zorder=0)
     ax.set_xscale("log")
-    ax.set_xlim(0.85, LARGEST)
-    ax.xaxis.set_major_locator(FixedLocator([1, 1.5, 2, 4, 8]))
+    ax.set_xlim(0.5, LARGEST)
+    ax.xaxis.set_major_locator(FixedLocator([0.5, 0.7, 1, 1.5, 2, 4, 8]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.set_ylim(len(cases) - 0.4, -0.6)

@@ -16,7 +16,7 @@ def test_every_function_is_called_in_every_round_and_in_turns():
     assert times.shape == (3, 3)
     assert list(times) == list("abc")
     assert (times > 0).all(None)
-    # A warm-up and a trial of each, then three rounds, each of which starts one later.
+    # Two calls of each, then three rounds, each of which starts one later.
     assert "".join(calls) == "aabbcc" + "abc" + "bca" + "cab"
 
 
@@ -45,3 +45,12 @@ def test_peak_memory_is_what_is_held_at_once():
 
     assert peak_memory(one_after_the_other, CPU) == pytest.approx(2**20, rel=0.01)
     assert peak_memory(together, CPU) == pytest.approx(4 * 2**20, rel=0.01)
+
+
+def test_a_slow_function_is_timed_twice_and_its_ratios_are_of_those_rounds():
+    calls = []
+    steps = {"zeros": lambda: time.sleep(0.001), "slow": lambda: (calls.append(0), time.sleep(0.21))}
+    times = interleaved(steps, 4, CPU, warmup=2, least_seconds=1e-3)
+    assert len(calls) == 1 + 2
+    assert times["slow"].notna().tolist() == [True, True, False, False]
+    assert 50 < ratios_to(times, "zeros").loc["slow", "ratio"] < 250

@@ -1,0 +1,101 @@
+"""The continuation of whole images is that of one axis after the other, and so are all its derivatives."""
+
+import pytest
+import torch
+from torch.autograd import gradcheck, gradgradcheck
+
+from diff_conv2d.extension import extend_polynomial
+from diff_conv2d.polynomial import Axis, continue_polynomial
+
+# Shape, and for each axis (dim, before, after, degree, dilation).
+PROBLEMS = {
+    "3x3": ((2, 3, 9, 10), [(-2, 1, 1, 2, 1), (-1, 1, 1, 2, 1)]),
+    "5x7, uneven": ((1, 2, 12, 15), [(-2, 2, 1, 4, 1), (-1, 0, 3, 6, 1)]),
+    "one axis": ((1, 1, 8, 9), [(-2, 0, 0, 2, 1), (-1, 2, 2, 1, 1)]),
+    "degree 0": ((1, 1, 4, 5), [(-2, 2, 2, 0, 1), (-1, 1, 3, 0, 1)]),
+    "dilation": ((1, 2, 13, 11), [(-2, 2, 2, 2, 2), (-1, 4, 4, 1, 3)]),
+    "dilation, degree 0": ((1, 1, 9, 9), [(-2, 2, 2, 0, 2), (-1, 3, 3, 0, 3)]),
+    "few samples": ((1, 1, 2, 1), [(-2, 2, 2, 4, 1), (-1, 2, 2, 4, 2)]),
+    "samples meet": ((1, 2, 5, 4), [(-2, 1, 1, 2, 1), (-1, 2, 2, 3, 1)]),
+    "lines": ((2, 2, 7), [(-1, 2, 2, 3, 1)]),
+    "volumes": ((1, 2, 5, 6, 4), [(-3, 1, 1, 2, 1), (-2, 1, 0, 1, 1), (-1, 1, 1, 2, 1)]),
+}
+
+
+@pytest.fixture(params=PROBLEMS)
+def problem(request):
+    shape, axes = PROBLEMS[request.param]
+    image = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return image, tuple(Axis(*axis) for axis in axes)
+
+
+def one_by_one(image, axes):
+    for dim, before, after, degree, dilation in axes:
+        image = extend_polynomial(image, dim, -before, image.shape[dim] + after, degree, dilation)
+    return image
+
+
+def test_it_is_one_axis_after_the_other(problem):
+    image, axes = problem
+    torch.testing.assert_close(continue_polynomial(image, axes), one_by_one(image, axes), rtol=1e-12, atol=1e-11)
+
+
+def test_the_gradient_is_that_of_autograd(problem):
+    image, axes = problem
+    other = image.clone().requires_grad_()
+    image.requires_grad_()
+    result, expected = continue_polynomial(image, axes), one_by_one(other, axes)
+    gradient = torch.randn_like(expected)
+    result.backward(gradient)
+    expected.backward(gradient)
+    torch.testing.assert_close(image.grad, other.grad, rtol=1e-12, atol=1e-11)
+
+
+def test_derivatives_of_every_kind(problem):
+    image, axes = problem
+
+    def run(x):
+        return continue_polynomial(x, axes)
+
+    image.requires_grad_()
+    assert gradcheck(run, (image,), check_forward_ad=True, check_batched_grad=True, fast_mode=True)
+    assert gradgradcheck(run, (image,), fast_mode=True)
+
+
+def test_vmap_of_the_gradient():
+    stack = torch.randn(3, 1, 2, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    axes = (Axis(-2, 1, 1, 2, 1), Axis(-1, 1, 1, 2, 1))
+    gradient = torch.func.grad(lambda image: (continue_polynomial(image, axes) ** 2).sum())
+    torch.testing.assert_close(torch.vmap(gradient)(stack), torch.stack([gradient(image) for image in stack]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_rounded_once(dtype):
+    image = torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(0)).to(dtype)
+    axes = (Axis(-2, 2, 2, 4, 1),)
+    expected = continue_polynomial(image.double(), axes).to(dtype)
+    torch.testing.assert_close(continue_polynomial(image, axes), expected, rtol=2 * torch.finfo(dtype).eps, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.complex128])
+def test_other_numbers(dtype):
+    image = torch.arange(24).reshape(1, 1, 4, 6).to(dtype)
+    axes = (Axis(-2, 1, 1, 1, 1), Axis(-1, 1, 1, 1, 1))
+    assert torch.equal(
+        continue_polynomial(image, axes),
+        (torch.arange(48).reshape(6, 8) // 8 * 6 - 6).to(dtype) + torch.arange(-1, 7).to(dtype).expand(1, 1, 6, 8),
+    )
+
+
+def test_the_layout_of_the_memory_is_kept():
+    image = torch.randn(2, 4, 6, 6).to(memory_format=torch.channels_last)
+    axes = (Axis(-2, 1, 1, 2, 1), Axis(-1, 1, 1, 2, 1))
+    assert continue_polynomial(image, axes).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_nan_stays_on_its_lines():
+    image = torch.zeros(1, 1, 8, 8)
+    image[0, 0, 1, 4] = torch.nan
+    result = continue_polynomial(image, (Axis(-2, 1, 1, 2, 1), Axis(-1, 1, 1, 2, 1)))[0, 0]
+    # The column's three samples nearest the top hold it, no other three do.
+    assert result.isnan().nonzero().tolist() == [[0, 5], [2, 5]]
