@@ -36,7 +36,8 @@ def continue_polynomial(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
 
     Args:
         input: image with at least one sample along each axis.
-        axes: all axes to continue, outermost first, their dims counted from the last.
+        axes: one for each spatial axis of the image, outermost first, also where nothing is added; their dims are
+            counted from the last.
 
     Example:
         >>> squares = torch.tensor([[[0.0, 1.0, 4.0, 9.0]]])
