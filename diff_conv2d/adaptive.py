@@ -176,7 +176,10 @@ class Adaptive(Extension):
             ]
             freedom = [0] * len(degrees) + [count - 1 for count in counts]
             every = torch.cat(candidates, 2)
-            v = blend(every, scores(differences, every.to(differences.dtype), freedom, step, pooled).to(dtype))
+            v = blend(
+                every,
+                scores(differences, every.to(differences.dtype), freedom, step, pooled, image.ndim < 5).to(dtype),
+            )
         known = v.isfinite().flatten(2).all(-1)[..., None, None]
         return torch.where(known, v, 0.0)
 

@@ -155,7 +155,12 @@ def polynomial(degree: int, distances: int, taps: int) -> list[list[int]]:
 
 
 def scores(
-    differences: Tensor, candidates: Tensor, freedom: Sequence[int], step: int, pooled: tuple[int, ...]
+    differences: Tensor,
+    candidates: Tensor,
+    freedom: Sequence[int],
+    step: int,
+    pooled: tuple[int, ...],
+    in_a_row: bool = True,
 ) -> Tensor:
     r"""The error to be expected of predictors outside, from their residuals r in the N windows of the image.
 
@@ -172,6 +177,7 @@ def scores(
         freedom: f of each of the c candidates, those with 0 first.
         step: distance between the differences of a window, in rows.
         pooled: dimensions over which the residuals are taken together.
+        in_a_row: lines that follow each other are neighbours; otherwise, as in volumes, they all count as one.
 
     Returns:
         Scores of shape (N, C, c, p), with size 1 in pooled dimensions.
@@ -186,7 +192,8 @@ def scores(
     residuals = torch.unflatten(residuals, 2, (count, p, positions))
     # Candidates with nothing fitted come first, and need no such count.
     fixed = sum(not f for f in freedom)
-    independent = independent_lines(residuals[:, :, fixed:], pooled)
+    fits = residuals[:, :, fixed:]
+    independent = independent_lines(fits, pooled) if in_a_row else fits.new_ones(())
     seen = torch.tensor([f * step / positions for f in freedom[fixed:]], dtype=independent.dtype)
     factor = F.pad(1 + seen.to(residuals.device).unsqueeze(-1) / independent, (0, 0, fixed, 0), value=1.0)
     # In place where nobody wants a gradient: fresh memory costs more than the absolute values.
@@ -223,7 +230,8 @@ def independent_lines(residuals: Tensor, pooled: tuple[int, ...] = ()) -> Tensor
         1.0
     """
     lines = residuals.shape[-1]
-    products = (residuals[..., 1:] * residuals[..., :-1]).sum((-2, -1))
+    # The last line is the first one's neighbour, so that a mirrored image has the same pairs.
+    products = (residuals * residuals.roll(1, -1)).sum((-2, -1))
     squares = residuals.square().sum((-2, -1))
     if pooled:
         products, squares = products.sum(pooled, keepdim=True), squares.sum(pooled, keepdim=True)

@@ -128,13 +128,8 @@ def _torch_layer(case: Case, mode: str) -> nn.Module:
     return kinds[case.axes - 1](*_channels(case), case.kernel, padding=width, bias=case.training, **options)
 
 
-def _prepared(case: Case, module: nn.Module, image: Tensor) -> nn.Module:
-    module = module.to(image.device, image.dtype)
-    return module.to(memory_format=torch.channels_last) if case.channels_last else module
-
-
 def _layer_step(case: Case, layer: nn.Module, image: Tensor) -> Callable[[], object]:
-    layer = _prepared(case, layer, image)
+    layer = layer.to(image.device, image.dtype)
     if not case.training:
         layer.requires_grad_(False)
 
@@ -169,7 +164,7 @@ def _network_step(case: Case, mode: str, image: Tensor) -> Callable[[], object]:
     else:
         network = UNet(3, 3, width=16, depth=4, activation="tanh")
     degree = {"degree": 2} if case.network == "resnet18" and mode == "diff" else {}
-    network = _prepared(case, diff_conv2d.convert(network, mode, verbose=False, **degree), image)
+    network = diff_conv2d.convert(network, mode, verbose=False, **degree).to(image.device, image.dtype)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
 
     def step() -> None:

@@ -172,7 +172,7 @@ def test_scores_are_those_of_windows_copied_out():
         residuals = windows[:, width:] @ w.T - windows[:, :width][:, ::-1]
         # The sign of a residual is that of the image seen from outside; differences at the high end have the other.
         by_line = residuals.reshape(len(bands), positions, width) * np.repeat([1, -1], len(rows))[:, None, None]
-        correlation = (by_line[1:] * by_line[:-1]).sum((0, 1)) / (by_line**2).sum((0, 1))
+        correlation = (by_line * np.roll(by_line, 1, 0)).sum((0, 1)) / (by_line**2).sum((0, 1))
         correlation = np.clip(correlation, 0, 1)
         independent = np.maximum(len(bands) * (1 - correlation) / (1 + correlation), 1)
         residuals = np.abs(residuals)

@@ -81,8 +81,9 @@ def test_filtering_errors_are_the_authors():
                 rows += filtering.measure(chosen, name, source, image)
     assert len(expected) == 2 * 11 * len(PAPER_NAMES)
     got, want = joined(expected, rows, ["field", "kernel_size", "order", "method"])
-    # Their kernels are other random kernels: the means of 100 differ by up to 20 %.
-    np.testing.assert_allclose(got, want, rtol=0.3)
+    # Their kernels are other random kernels: the means of 100 differ by up to 20 %. On a field of degree 1 Diff is
+    # exact but for float32's rounding, of which we have a third less: a difference of one unit in the last place.
+    np.testing.assert_allclose(got, want, rtol=0.3, atol=torch.finfo(torch.float32).eps)
 
 
 # The measure
