@@ -1,9 +1,7 @@
 """The study of adaptive boundaries: `python -m experiments.adaptive kernel_sizes=[3]`, see configs/adaptive.yaml."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from time import monotonic
 
 import hydra
 import pandas as pd
@@ -21,6 +19,7 @@ from experiments.edge_error import CHUNK, crop, frame_l1
 from experiments.filtering import random_source
 from experiments.methods import Method
 from experiments.paths import CONFIGS
+from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
 
@@ -113,15 +112,7 @@ def run(settings: Settings, console: Console) -> list[Path]:
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="adaptive")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
-    console, start = Console(), monotonic()
-    try:
-        settings = read_settings(config)
-        paths = run(settings, console)
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"adaptive: {error}")
-    for path in paths:
-        print(path)
-    print(f"Done in {monotonic() - start:.0f} s.")
+    run_program("adaptive", config, read_settings, run)
 
 
 if __name__ == "__main__":

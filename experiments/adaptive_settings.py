@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.checks import folder, integer, names
 from experiments.data.study_fields import FIELDS
 
 __all__ = ["Settings", "read_settings"]
@@ -41,9 +42,7 @@ def read_settings(config: DictConfig) -> Settings:
 
     """
     values: Any = OmegaConf.to_container(config, resolve=True)
-    fields = list(FIELDS) if values["fields"] is None else values["fields"]
-    if unknown := [name for name in fields if name not in FIELDS]:
-        raise ValueError(f"fields must be of {', '.join(FIELDS)}; got {unknown[0]!r}")
+    fields = list(FIELDS) if values["fields"] is None else names("fields", values["fields"], list(FIELDS))
     kernels = values["kernel_sizes"]
     if not kernels or any(size not in (3, 5, 7) for size in kernels):
         raise ValueError(f"kernel_sizes must be a list of 3, 5 and 7, got {kernels}")
@@ -52,11 +51,6 @@ def read_settings(config: DictConfig) -> Settings:
     least = max(kernels)
     if not crops or any(not (isinstance(size, int) and least <= size <= LARGEST) for size in crops):
         raise ValueError(f"crops must name sizes from {least} to {LARGEST}, got {crops}")
-    for name in ("num_kernels", "seed"):
-        if not isinstance(values[name], int) or values[name] < (name == "num_kernels"):
-            raise ValueError(
-                f"{name} must be an integer of at least {int(name == 'num_kernels')}, got {values[name]!r}"
-            )
     if any(not isinstance(count, int) or count < 1 for count in crops.values()):
         raise ValueError(f"crops must have at least one crop of each size, got {crops}")
     if any(size not in crops for size in values["ablation_sizes"]):
@@ -66,7 +60,7 @@ def read_settings(config: DictConfig) -> Settings:
         crops=crops,
         ablation_sizes=values["ablation_sizes"],
         kernel_sizes=kernels,
-        num_kernels=values["num_kernels"],
-        seed=values["seed"],
-        output_dir=Path(str(values["output_dir"])).expanduser(),
+        num_kernels=integer("num_kernels", values["num_kernels"], 1),
+        seed=integer("seed", values["seed"], 0),
+        output_dir=folder(values["output_dir"]),
     )

@@ -1,9 +1,10 @@
 """Checks of single values of a configuration: what cannot be used is told in one sentence."""
 
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
-__all__ = ["different", "integer", "integers", "names", "number", "numbers"]
+__all__ = ["different", "folder", "integer", "integers", "kernel_sizes", "names", "number", "numbers"]
 
 
 def integer(key: str, value: object, least: int) -> int:
@@ -46,3 +47,16 @@ def different(key: str, value: object) -> list[Any]:
     if any(value.count(item) > 1 for item in value):
         raise ValueError(f"{key} must not hold an item twice, got {value}")
     return value
+
+
+def kernel_sizes(value: object) -> list[int]:
+    """Return a list of kernel sizes that the studies have kernels and degrees for."""
+    sizes = different("kernel_sizes", value)
+    if any(size not in (3, 5, 7) for size in sizes):
+        raise ValueError(f"kernel_sizes must be of 3, 5, 7; got {sizes}")
+    return sizes
+
+
+def folder(value: object) -> Path:
+    """Return a path, with ~ as the home directory."""
+    return Path(str(value)).expanduser()

@@ -1,8 +1,6 @@
 """The study of convergence at the edge: `python -m experiments.convergence`, see configs/convergence.yaml."""
 
-import sys
 from pathlib import Path
-from time import monotonic
 
 import hydra
 import pandas as pd
@@ -22,6 +20,7 @@ from experiments.filtering import random_source
 from experiments.methods import Method
 from experiments.operators import OPERATORS, operator_kernels
 from experiments.paths import CONFIGS
+from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
 
@@ -95,15 +94,7 @@ def run(settings: Settings, console: Console) -> list[Path]:
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="convergence")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
-    console, start = Console(), monotonic()
-    try:
-        settings = read_settings(config)
-        paths = run(settings, console)
-    except ValueError as error:
-        sys.exit(f"convergence: {error}")
-    for path in paths:
-        print(path)
-    print(f"Done in {monotonic() - start:.0f} s.")
+    run_program("convergence", config, read_settings, run)
 
 
 if __name__ == "__main__":

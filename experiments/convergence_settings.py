@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.checks import different, integer, integers, names
+from experiments.checks import folder, integer, integers, kernel_sizes, names
 from experiments.methods import METHODS
 
 __all__ = ["Settings", "read_settings"]
@@ -38,9 +38,7 @@ def read_settings(config: DictConfig) -> Settings:
 
     """
     values: Any = OmegaConf.to_container(config, resolve=True)
-    sizes = different("kernel_sizes", values["kernel_sizes"])
-    if any(size not in (3, 5, 7) for size in sizes):
-        raise ValueError(f"kernel_sizes must be of 3, 5, 7; got {sizes}")
+    sizes = kernel_sizes(values["kernel_sizes"])
     degrees = integers("degrees", values["degrees"], 0)
     # A lower degree than the one asked for is taken where samples are few; that would be another method.
     samples = integers("samples", values["samples"], max(*degrees, *sizes) + 1)
@@ -52,5 +50,5 @@ def read_settings(config: DictConfig) -> Settings:
         methods=names("methods", values["methods"], list(METHODS)),
         degrees=degrees,
         seed=integer("seed", values["seed"], 0),
-        output_dir=Path(str(values["output_dir"])).expanduser(),
+        output_dir=folder(values["output_dir"]),
     )

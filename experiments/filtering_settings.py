@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.checks import integer, integers, names
+from experiments.checks import folder, integer, integers, names
 from experiments.fields import FIELDS
 from experiments.methods import METHODS
 
@@ -66,6 +66,6 @@ def read_settings(config: DictConfig) -> Settings:
         num_kernels=integer("num_kernels", values["num_kernels"], 1),
         seed=integer("seed", values["seed"], 0),
         dtype=DTYPES[values["dtype"]],
-        navier_stokes_path=None if path is None else Path(str(path)).expanduser(),
-        output_dir=Path(str(values["output_dir"])).expanduser(),
+        navier_stokes_path=None if path is None else folder(path),
+        output_dir=folder(values["output_dir"]),
     )

@@ -1,8 +1,6 @@
 """The regime map: `python -m experiments.regimes`, see configs/regimes.yaml."""
 
-import sys
 from pathlib import Path
-from time import monotonic
 
 import hydra
 import pandas as pd
@@ -17,6 +15,7 @@ from experiments.edge_error import crop, frame
 from experiments.filtering import random_source
 from experiments.methods import Method
 from experiments.paths import CONFIGS
+from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.regimes_best import best_of, best_table, families
@@ -97,15 +96,7 @@ def run(settings: Settings, console: Console) -> list[Path]:
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="regimes")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
-    console, start = Console(), monotonic()
-    try:
-        settings = read_settings(config)
-        paths = run(settings, console)
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"regimes: {error}")
-    for path in paths:
-        print(path)
-    print(f"Done in {monotonic() - start:.0f} s.")
+    run_program("regimes", config, read_settings, run)
 
 
 if __name__ == "__main__":

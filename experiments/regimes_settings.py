@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.checks import different, integer, integers, names, numbers
+from experiments.checks import folder, integer, integers, kernel_sizes, names, numbers
 from experiments.methods import METHODS
 
 __all__ = ["Settings", "read_settings"]
@@ -45,9 +45,7 @@ def read_settings(config: DictConfig) -> Settings:
 
     """
     values: Any = OmegaConf.to_container(config, resolve=True)
-    sizes = different("kernel_sizes", values["kernel_sizes"])
-    if any(size not in (3, 5, 7) for size in sizes):
-        raise ValueError(f"kernel_sizes must be of 3, 5, 7; got {sizes}")
+    sizes = kernel_sizes(values["kernel_sizes"])
     size = integer("size", values["size"], 2 * max(sizes) - 1)
     crops = integer("crops", values["crops"], 1)
     if crops > 11:
@@ -65,5 +63,5 @@ def read_settings(config: DictConfig) -> Settings:
         degrees=integers("degrees", values["degrees"], 0),
         num_kernels=integer("num_kernels", values["num_kernels"], 1),
         seed=integer("seed", values["seed"], 0),
-        output_dir=Path(str(values["output_dir"])).expanduser(),
+        output_dir=folder(values["output_dir"]),
     )

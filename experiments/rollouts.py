@@ -1,12 +1,10 @@
 """The study of long rollouts: `python -m experiments.rollouts`, see configs/rollouts.yaml."""
 
 import multiprocessing
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
-from time import monotonic
 
 import hydra
 import numpy as np
@@ -19,6 +17,7 @@ from torch import Tensor
 from experiments.adaptive_variants import compared, degree_name
 from experiments.filtering import random_source
 from experiments.paths import CONFIGS
+from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.rollout import CROP, Rollout, roll_out, spectral_radius
@@ -130,15 +129,7 @@ def run(settings: Settings, console: Console) -> list[Path]:
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="rollouts")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
-    console, start = Console(), monotonic()
-    try:
-        settings = read_settings(config)
-        paths = run(settings, console)
-    except ValueError as error:
-        sys.exit(f"rollouts: {error}")
-    for path in paths:
-        print(path)
-    print(f"Done in {monotonic() - start:.0f} s.")
+    run_program("rollouts", config, read_settings, run)
 
 
 if __name__ == "__main__":

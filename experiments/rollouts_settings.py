@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.checks import different, integer, integers, names, number
+from experiments.checks import folder, integer, integers, kernel_sizes, names, number
 from experiments.methods import METHODS
 
 __all__ = ["Problem", "Settings", "read_settings"]
@@ -55,9 +55,7 @@ def read_settings(config: DictConfig) -> Settings:
 
     """
     values: Any = OmegaConf.to_container(config, resolve=True)
-    sizes = different("kernel_sizes", values["kernel_sizes"])
-    if any(size not in (3, 5, 7) for size in sizes):
-        raise ValueError(f"kernel_sizes must be of 3, 5, 7; got {sizes}")
+    sizes = kernel_sizes(values["kernel_sizes"])
     # Eight pixels are cut off each side for the error inside.
     size = integer("size", values["size"], 24)
     return Settings(
@@ -75,7 +73,7 @@ def read_settings(config: DictConfig) -> Settings:
         spectrum=integer("spectrum", values["spectrum"], 8),
         seed=integer("seed", values["seed"], 0),
         processes=integer("processes", values["processes"], 1),
-        output_dir=Path(str(values["output_dir"])).expanduser(),
+        output_dir=folder(values["output_dir"]),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.checks import different, integer, integers, names
+from experiments.checks import folder, integer, integers, kernel_sizes, names
 from experiments.fields import FIELDS
 from experiments.methods import METHODS
 
@@ -44,9 +44,7 @@ def read_settings(config: DictConfig) -> Settings:
     fields = names("fields", values["fields"], list(FIELDS))
     if missing := [name for name in fields if name not in values["orders"]]:
         raise ValueError(f"orders.{missing[0]} is missing, though fields names {missing[0]}")
-    sizes = different("kernel_sizes", values["kernel_sizes"])
-    if any(size not in (3, 5, 7) for size in sizes):
-        raise ValueError(f"kernel_sizes must be of 3, 5, 7; got {sizes}")
+    sizes = kernel_sizes(values["kernel_sizes"])
     return Settings(
         orders={name: integers(f"orders.{name}", values["orders"][name]) for name in fields},
         size=integer("size", values["size"], 2 * max(sizes) - 1),
@@ -55,5 +53,5 @@ def read_settings(config: DictConfig) -> Settings:
         degrees=integers("degrees", values["degrees"], 0),
         num_kernels=integer("num_kernels", values["num_kernels"], 1),
         seed=integer("seed", values["seed"], 0),
-        output_dir=Path(str(values["output_dir"])).expanduser(),
+        output_dir=folder(values["output_dir"]),
     )
