@@ -142,7 +142,7 @@ FIGURES = filtering adaptive convergence shells regimes rollouts classification 
   error_maps normalization seams benchmark
 figures: env ## Draw every figure again whose table is in results/tables
 	@for name in $(FIGURES); do \
-	  if ls results/tables/$$name.csv results/tables/$$name.npz > /dev/null 2>&1; \
+	  if [ -e results/tables/$$name.csv ] || [ -e results/tables/$$name.npz ]; \
 	  then $(RUN) -m scripts.figures.$$name || exit 1; \
 	  else echo "$$name: no table; 'make help' lists what makes it"; fi; \
 	done
