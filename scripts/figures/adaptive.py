@@ -1,9 +1,5 @@
 """The study of adaptive boundaries: `python -m scripts.figures.adaptive`."""
 
-import argparse
-import sys
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -12,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from experiments.adaptive_summary import best_degree, ratios, summary
-from scripts.figures.style import METHODS, PAGE_WIDTH, RC, in_order, place, save
-from scripts.figures.tables import FIGURES, TABLES, read_table
+from scripts.figures.program import parser_of, write_figure
+from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
+from scripts.figures.tables import read_tables
 
 __all__ = ["draw", "draw_ablation", "draw_fields", "draw_sizes", "main"]
 
@@ -119,22 +116,10 @@ def draw(modes: pd.DataFrame, variants: pd.DataFrame, size: int = 128) -> Figure
 
 def main() -> None:
     """Read the tables and write the figure; what is wrong with a table is told in one sentence."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to read (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=FIGURES, help="folder to write (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parser_of(__doc__).parse_args()
     columns = ["field", "size", "kernel_size", "method", "l1_error"]
-    try:
-        modes, variants = (
-            read_table(arguments.tables / f"{name}.csv", columns, COMMAND)
-            for name in ("adaptive", "adaptive_ablation")
-        )
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f"scripts.figures.adaptive: {error}")
-    plt.switch_backend("agg")
-    with plt.rc_context(RC):
-        for path in save(draw(modes, variants), arguments.output, "adaptive"):
-            print(path)
+    tables = {"adaptive": columns, "adaptive_ablation": columns}
+    write_figure("adaptive", arguments.output, lambda: read_tables(arguments.tables, tables, COMMAND), draw)
 
 
 if __name__ == "__main__":

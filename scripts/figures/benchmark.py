@@ -1,17 +1,14 @@
 """What boundaries cost: `python -m scripts.figures.benchmark`."""
 
-import argparse
-import sys
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from scripts.figures.style import PAGE_WIDTH, RC, STYLES, in_order, place, save
-from scripts.figures.tables import FIGURES, TABLES, read_table
+from scripts.figures.program import parser_of, write_figure
+from scripts.figures.style import PAGE_WIDTH, STYLES, in_order, place
+from scripts.figures.tables import read_tables
 
 __all__ = ["draw", "main"]
 
@@ -121,19 +118,13 @@ def draw(table: pd.DataFrame) -> Figure:
 
 def main() -> None:
     """Read the table, write the figure."""
-    parser = argparse.ArgumentParser(description="The figure of the benchmark, from its table.")
-    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to read (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=FIGURES, help="folder to write (default: %(default)s)")
+    parser = parser_of("The figure of the benchmark, from its table.")
     parser.add_argument("--name", default="benchmark", help="table and figure (default: %(default)s)")
     arguments = parser.parse_args()
-    plt.switch_backend("agg")
-    try:
-        table = read_table(arguments.tables / f"{arguments.name}.csv", COLUMNS, COMMAND)
-        with plt.rc_context(RC):
-            for path in save(draw(table), arguments.output, arguments.name):
-                print(path)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f"benchmark: {error}")
+    tables = {arguments.name: COLUMNS}
+    write_figure(
+        "benchmark", arguments.output, lambda: read_tables(arguments.tables, tables, COMMAND), draw, arguments.name
+    )
 
 
 if __name__ == "__main__":

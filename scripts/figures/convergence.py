@@ -1,9 +1,5 @@
 """The study of convergence at the edge: `python -m scripts.figures.convergence`."""
 
-import argparse
-import sys
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -11,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from scripts.figures.style import DEGREES, METHODS, PAGE_WIDTH, RC, STYLES, family, place, save
-from scripts.figures.tables import FIGURES, TABLES, read_table
+from scripts.figures.program import parser_of, write_figure
+from scripts.figures.style import DEGREES, METHODS, PAGE_WIDTH, STYLES, family, place
+from scripts.figures.tables import read_tables
 
 __all__ = ["draw", "draw_errors", "draw_slopes", "main"]
 
@@ -141,22 +138,13 @@ def _head(figure: Figure, top: float, title: str, handles: list[plt.Line2D]) -> 
 
 def main() -> None:
     """Read the tables and write the figure; what is wrong with a table is told in one sentence."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to read (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=FIGURES, help="folder to write (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parser_of(__doc__).parse_args()
     columns = ["operator", "kernel_size", "method", "part"]
-    try:
-        errors = read_table(
-            arguments.tables / "convergence.csv", [*columns, "samples", "l1_error", "rounding"], COMMAND
-        )
-        slopes = read_table(arguments.tables / "convergence_slopes.csv", [*columns, "reference", "slope"], COMMAND)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f"scripts.figures.convergence: {error}")
-    plt.switch_backend("agg")
-    with plt.rc_context(RC):
-        for path in save(draw(errors, slopes), arguments.output, "convergence"):
-            print(path)
+    tables = {
+        "convergence": [*columns, "samples", "l1_error", "rounding"],
+        "convergence_slopes": [*columns, "reference", "slope"],
+    }
+    write_figure("convergence", arguments.output, lambda: read_tables(arguments.tables, tables, COMMAND), draw)
 
 
 if __name__ == "__main__":

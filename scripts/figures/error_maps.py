@@ -1,17 +1,14 @@
 """Error maps of trained networks, the paper's figure 3: `python -m scripts.figures.error_maps`."""
 
-import argparse
-import sys
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from scripts.figures.style import METHODS, PAGE_WIDTH, RC, in_order, place, save
-from scripts.figures.tables import FIGURES, TABLES, read_arrays
+from scripts.figures.program import parser_of, write_figure
+from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
+from scripts.figures.tables import read_arrays
 
 __all__ = ["draw", "main"]
 
@@ -95,19 +92,11 @@ def _mark_seams(ax: Axes, patch: int, shown: int) -> None:
 
 def main() -> None:
     """Read the arrays and write the figure; what is wrong is told in one sentence."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--name", default="error_maps", help="of the arrays and the figure (default: %(default)s)")
-    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to read (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=FIGURES, help="folder to write (default: %(default)s)")
     arguments = parser.parse_args()
-    plt.switch_backend("agg")
-    try:
-        arrays = read_arrays(arguments.tables / f"{arguments.name}.npz", COMMAND)
-        with plt.rc_context(RC):
-            for path in save(draw(arrays), arguments.output, arguments.name):
-                print(path)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f"scripts.figures.error_maps: {error}")
+    path = arguments.tables / f"{arguments.name}.npz"
+    write_figure("error_maps", arguments.output, lambda: [read_arrays(path, COMMAND)], draw, arguments.name)
 
 
 if __name__ == "__main__":

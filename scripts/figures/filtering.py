@@ -1,8 +1,6 @@
 """The paper's figure 2, with terrain: `python -m scripts.figures.filtering`."""
 
-import argparse
-import sys
-from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,8 +10,9 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from scripts.figures.laplacian import HEIGHT as LAPLACIAN_HEIGHT
 from scripts.figures.laplacian import draw_laplacian
-from scripts.figures.style import METHODS, PAGE_WIDTH, RC, in_order, place, save
-from scripts.figures.tables import FIGURES, TABLES, read_arrays, read_table
+from scripts.figures.program import parser_of, write_figure
+from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
+from scripts.figures.tables import read_arrays, read_tables
 
 __all__ = ["draw", "draw_errors", "draw_samples", "main"]
 
@@ -111,21 +110,15 @@ def draw(errors: pd.DataFrame, laplacian: pd.DataFrame, pictures: dict[str, np.n
 
 def main() -> None:
     """Read the tables and write the figure; what is wrong with a table is told in one sentence."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to read (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=FIGURES, help="folder to write (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parser_of(__doc__).parse_args()
     columns = ["field", "order", "kernel_size", "method", "l1_error"]
-    try:
-        errors = read_table(arguments.tables / "filtering.csv", columns, COMMAND)
-        laplacian = read_table(arguments.tables / "laplacian.csv", columns[2:], COMMAND)
+    tables = {"filtering": columns, "laplacian": columns[2:]}
+
+    def read() -> list[Any]:
         pictures = read_arrays(arguments.tables / "filtering_pictures.npz", COMMAND)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f"scripts.figures.filtering: {error}")
-    plt.switch_backend("agg")
-    with plt.rc_context(RC):
-        for path in save(draw(errors, laplacian, pictures), arguments.output, "filtering"):
-            print(path)
+        return [*read_tables(arguments.tables, tables, COMMAND), pictures]
+
+    write_figure("filtering", arguments.output, read, draw)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,5 @@
 """The regime map: `python -m scripts.figures.regimes`."""
 
-import argparse
-import sys
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -13,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from scripts.figures.style import DEGREES, METHODS, PAGE_WIDTH, RC, STYLES, family, place, save
-from scripts.figures.tables import FIGURES, TABLES, read_table
+from scripts.figures.program import parser_of, write_figure
+from scripts.figures.style import DEGREES, METHODS, PAGE_WIDTH, STYLES, family, place
+from scripts.figures.tables import read_tables
 
 __all__ = ["draw", "draw_curves", "draw_map", "draw_rounding", "main"]
 
@@ -211,21 +208,14 @@ def _mapped(table: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Read the tables and write the figure; what is wrong with a table is told in one sentence."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to read (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=FIGURES, help="folder to write (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parser_of(__doc__).parse_args()
     columns = ["field", "level", "kernel_size"]
-    try:
-        errors = read_table(arguments.tables / "regimes.csv", [*columns, "method", "l1_error"], COMMAND)
-        rounding = read_table(arguments.tables / "regimes_rounding.csv", [*columns, "method", "rounding"], COMMAND)
-        best = read_table(arguments.tables / "regimes_best.csv", [*columns, "family", "best", "wins"], COMMAND)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f"scripts.figures.regimes: {error}")
-    plt.switch_backend("agg")
-    with plt.rc_context(RC):
-        for path in save(draw(errors, rounding, best), arguments.output, "regimes"):
-            print(path)
+    tables = {
+        "regimes": [*columns, "method", "l1_error"],
+        "regimes_rounding": [*columns, "method", "rounding"],
+        "regimes_best": [*columns, "family", "best", "wins"],
+    }
+    write_figure("regimes", arguments.output, lambda: read_tables(arguments.tables, tables, COMMAND), draw)
 
 
 if __name__ == "__main__":

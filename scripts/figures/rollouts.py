@@ -1,17 +1,14 @@
 """The study of long rollouts: `python -m scripts.figures.rollouts`."""
 
-import argparse
-import sys
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from scripts.figures.style import DEGREES, METHODS, PAGE_WIDTH, RC, STYLES, family, place, save
-from scripts.figures.tables import FIGURES, TABLES, read_table
+from scripts.figures.program import parser_of, write_figure
+from scripts.figures.style import DEGREES, METHODS, PAGE_WIDTH, STYLES, family, place
+from scripts.figures.tables import read_tables
 
 __all__ = ["draw", "draw_errors", "main"]
 
@@ -99,19 +96,12 @@ def draw(errors: pd.DataFrame, stability: pd.DataFrame) -> Figure:
 
 def main() -> None:
     """Read the tables and write the figure; what is wrong with a table is told in one sentence."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to read (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=FIGURES, help="folder to write (default: %(default)s)")
-    arguments = parser.parse_args()
-    try:
-        errors = read_table(arguments.tables / "rollouts.csv", [*KEYS, "region", "step", "error"], COMMAND)
-        stability = read_table(arguments.tables / "rollouts_stability.csv", [*KEYS, "quantity", "value"], COMMAND)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f"scripts.figures.rollouts: {error}")
-    plt.switch_backend("agg")
-    with plt.rc_context(RC):
-        for path in save(draw(errors, stability), arguments.output, "rollouts"):
-            print(path)
+    arguments = parser_of(__doc__).parse_args()
+    tables = {
+        "rollouts": [*KEYS, "region", "step", "error"],
+        "rollouts_stability": [*KEYS, "quantity", "value"],
+    }
+    write_figure("rollouts", arguments.output, lambda: read_tables(arguments.tables, tables, COMMAND), draw)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """Seams of tiled images, seen and measured: `python -m scripts.figures.seams`."""
 
-import argparse
-import sys
-from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from scripts.figures.style import METHODS, PAGE_WIDTH, RC, in_order, place, save
-from scripts.figures.tables import FIGURES, TABLES, read_arrays, read_table
+from scripts.figures.program import parser_of, write_figure
+from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
+from scripts.figures.tables import read_arrays, read_tables
 
 __all__ = ["draw", "draw_distance", "draw_maps", "main"]
 
@@ -114,19 +113,13 @@ def draw(table: pd.DataFrame, arrays: dict[str, np.ndarray]) -> Figure:
 
 def main() -> None:
     """Read the table and the arrays and write the figure; what is wrong with them is told in one sentence."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to read (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=FIGURES, help="folder to write (default: %(default)s)")
-    arguments = parser.parse_args()
-    plt.switch_backend("agg")
-    try:
-        table = read_table(arguments.tables / "seams.csv", COLUMNS, COMMAND)
-        arrays = read_arrays(arguments.tables / "seams_pictures.npz", COMMAND)
-        with plt.rc_context(RC):
-            for path in save(draw(table, arrays), arguments.output, "seams"):
-                print(path)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f"scripts.figures.seams: {error}")
+    arguments = parser_of(__doc__).parse_args()
+
+    def read() -> list[Any]:
+        tables = read_tables(arguments.tables, {"seams": COLUMNS}, COMMAND)
+        return [*tables, read_arrays(arguments.tables / "seams_pictures.npz", COMMAND)]
+
+    write_figure("seams", arguments.output, read, draw)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,5 @@
 """The study of shells, the error by distance to the edge: `python -m scripts.figures.shells`."""
 
-import argparse
-import sys
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -11,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from scripts.figures.style import METHODS, PAGE_WIDTH, RC, family, place, save
-from scripts.figures.tables import FIGURES, TABLES, read_table
+from scripts.figures.program import parser_of, write_figure
+from scripts.figures.style import METHODS, PAGE_WIDTH, family, place
+from scripts.figures.tables import read_tables
 
 __all__ = ["draw", "draw_shells", "main"]
 
@@ -92,18 +89,9 @@ def draw(errors: pd.DataFrame) -> Figure:
 
 def main() -> None:
     """Read the table and write the figure; what is wrong with the table is told in one sentence."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, default=TABLES, help="folder to read (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=FIGURES, help="folder to write (default: %(default)s)")
-    arguments = parser.parse_args()
-    try:
-        errors = read_table(arguments.tables / "shells.csv", COLUMNS, COMMAND)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f"scripts.figures.shells: {error}")
-    plt.switch_backend("agg")
-    with plt.rc_context(RC):
-        for path in save(draw(errors), arguments.output, "shells"):
-            print(path)
+    arguments = parser_of(__doc__).parse_args()
+    tables = {"shells": COLUMNS}
+    write_figure("shells", arguments.output, lambda: read_tables(arguments.tables, tables, COMMAND), draw)
 
 
 if __name__ == "__main__":

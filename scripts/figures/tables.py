@@ -1,12 +1,12 @@
 """Tables of results, as the figures read them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["FIGURES", "TABLES", "read_arrays", "read_table"]
+__all__ = ["FIGURES", "TABLES", "read_arrays", "read_table", "read_tables"]
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 TABLES, FIGURES = RESULTS / "tables", RESULTS / "figures"
@@ -38,6 +38,11 @@ def read_table(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame
         lack = f"has no column {missing[0]}" if missing else "has no rows"
         raise ValueError(f"the table {path} {lack}; `{command}` makes it again")
     return table
+
+
+def read_tables(folder: Path, columns: Mapping[str, Sequence[str]], command: str) -> list[pd.DataFrame]:
+    """Read several tables of a folder as `read_table` does: for each name, without suffix, what it must hold."""
+    return [read_table(folder / f"{name}.csv", needed, command) for name, needed in columns.items()]
 
 
 def read_arrays(path: Path, command: str) -> dict[str, np.ndarray]:
