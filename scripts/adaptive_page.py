@@ -1,17 +1,15 @@
 """The table of docs/adaptive.md, made from results/tables/adaptive.csv: `python -m scripts.adaptive_page`."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from experiments.adaptive_summary import ratios
 from experiments.paths import REPOSITORY
-from experiments.records import replacing
+from scripts.pages import update
 
-__all__ = ["filled", "main", "markdown"]
+__all__ = ["END", "START", "main", "markdown"]
 
-START, END = "<!-- adaptive table -->\n", "<!-- end -->"
+START, END = "<!-- adaptive table -->", "<!-- end -->"
 LARGE = 128
 
 
@@ -31,18 +29,10 @@ def markdown(errors: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def filled(page: str, table: str) -> str:
-    """Put the table between the two marks of the page."""
-    before, rest = page.split(START)
-    return before + START + table + END + rest.split(END, 1)[1]
-
-
 def main() -> None:
     """Write the page anew."""
-    path: Path = REPOSITORY / "docs" / "adaptive.md"
     table = markdown(pd.read_csv(REPOSITORY / "results" / "tables" / "adaptive.csv"))
-    with replacing(path) as partial:
-        partial.write_text(filled(path.read_text(), table))
+    update(REPOSITORY / "docs" / "adaptive.md", START, END, table)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 
 from experiments.paths import REPOSITORY
-from experiments.records import replacing
 from scripts.figures.style import in_order
+from scripts.pages import update
 
-__all__ = ["filled", "main", "markdown"]
+__all__ = ["END", "START", "main", "markdown"]
 
-START, END = "<!-- benchmark table -->\n", "<!-- end -->"
+START, END = "<!-- benchmark table -->", "<!-- end -->"
 # What the columns are called; the paper's network on wall time is one case of its own.
 GROUPS = {
     "cnn": "layers, training step",
@@ -50,18 +50,10 @@ def markdown(table: pd.DataFrame) -> str:
     return text
 
 
-def filled(page: str, table: str) -> str:
-    """Put the tables between the two marks of the page."""
-    before, rest = page.split(START)
-    return before + START + table + END + rest.split(END, 1)[1]
-
-
 def main() -> None:
     """Write the page anew."""
-    path = REPOSITORY / "docs" / "speed.md"
     table = markdown(pd.read_csv(REPOSITORY / "results" / "tables" / "benchmark.csv"))
-    with replacing(path) as partial:
-        partial.write_text(filled(path.read_text(), table))
+    update(REPOSITORY / "docs" / "speed.md", START, END, table)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from experiments.paths import REPOSITORY
-from experiments.records import replacing
 from scripts.figures.style import in_order
 from scripts.figures.tables import TABLES
+from scripts.pages import update
 from scripts.summary import differences
 from scripts.sweeps import METRICS
 
-__all__ = ["END", "START", "between_marks", "findings", "main"]
+__all__ = ["END", "START", "findings", "main"]
 
 START, END = "<!-- findings -->", "<!-- end of findings -->"
 
@@ -64,17 +64,6 @@ def findings(tables: Path) -> str:
     return "\n".join([reading, "", *lines])
 
 
-def between_marks(text: str) -> str:
-    """What stands between the marks of a text.
-
-    Raises:
-        ValueError: it does not have each of them once, in their order.
-    """
-    if text.count(START) != 1 or text.count(END) != 1 or text.index(START) > text.index(END):
-        raise ValueError(f"the text must have the lines {START} and {END}, in this order and once each")
-    return text.partition(START)[2].partition(END)[0].strip("\n")
-
-
 def main() -> None:
     """Print the table, or put it into the README."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -86,15 +75,10 @@ def main() -> None:
     if not arguments.update:
         print(text)
         return
-    readme = arguments.readme.read_text(encoding="utf-8")
     try:
-        between_marks(readme)
+        update(arguments.readme, START, END, text)
     except ValueError as error:
         sys.exit(f"scripts.findings: {arguments.readme}: {error}")
-    before, after = readme.partition(START)[0], readme.partition(END)[2]
-    middle = f"\n{text}\n" if text else "\n"
-    with replacing(arguments.readme) as partial:
-        partial.write_text(f"{before}{START}{middle}{END}{after}", encoding="utf-8")
 
 
 def _cell(row: pd.Series, higher_is_better: bool) -> str:

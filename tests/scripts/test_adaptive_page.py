@@ -3,12 +3,13 @@ import itertools
 import pandas as pd
 
 from experiments.paths import REPOSITORY
-from scripts.adaptive_page import END, START, filled, markdown
+from scripts.adaptive_page import END, START, markdown
+from scripts.pages import filled
 
 
 def test_the_page_shows_the_table_that_is_kept():
     page = (REPOSITORY / "docs" / "adaptive.md").read_text()
-    assert filled(page, markdown(pd.read_csv(REPOSITORY / "results" / "tables" / "adaptive.csv"))) == page
+    assert filled(page, START, END, markdown(pd.read_csv(REPOSITORY / "results" / "tables" / "adaptive.csv"))) == page
 
 
 def test_ratios_are_summed_up_by_size():
@@ -25,4 +26,4 @@ def test_ratios_are_summed_up_by_size():
 
 
 def test_only_what_is_between_the_marks_is_replaced():
-    assert filled(f"a\n{START}old\n{END}\nb", "new\n") == f"a\n{START}new\n{END}\nb"
+    assert filled(f"a\n{START}\nold\n{END}\nb", START, END, "new\n") == f"a\n{START}\nnew\n{END}\nb"

@@ -1,12 +1,15 @@
 import pandas as pd
 
 from experiments.paths import REPOSITORY
-from scripts.benchmark_page import filled, markdown
+from scripts.benchmark_page import END, START, markdown
+from scripts.pages import filled
 
 
 def test_the_page_shows_the_table_that_is_kept():
     page = (REPOSITORY / "docs" / "speed.md").read_text()
-    assert filled(page, markdown(pd.read_csv(REPOSITORY / "results" / "tables" / "benchmark.csv"))) == page
+    assert (
+        filled(page, START, END, markdown(pd.read_csv(REPOSITORY / "results" / "tables" / "benchmark.csv"))) == page
+    )
 
 
 def test_means_are_geometric_and_the_reference_is_left_out():

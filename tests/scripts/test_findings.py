@@ -7,6 +7,7 @@ from experiments.paths import REPOSITORY
 from experiments.records import write_table
 from scripts import findings
 from scripts.figures.tables import TABLES
+from scripts.pages import between_marks
 from scripts.summary import INTERVALS, SUMMARY_COLUMNS
 
 
@@ -52,7 +53,9 @@ def test_without_tables_there_is_nothing_to_tell(tmp_path):
 def test_the_readme_has_what_the_tables_say():
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     expected = findings.findings(TABLES)
-    assert findings.between_marks(readme) == expected, "`python -m scripts.findings --update` brings it up to date"
+    assert between_marks(readme, findings.START, findings.END) == expected, (
+        "`python -m scripts.findings --update` brings it up to date"
+    )
 
 
 def update(monkeypatch, *arguments):
@@ -67,7 +70,7 @@ def test_update_changes_what_is_between_the_marks_alone(tmp_path, monkeypatch):
     for _ in range(2):
         update(monkeypatch, "--readme", readme, "--tables", tmp_path)
         text = readme.read_text(encoding="utf-8")
-        assert findings.between_marks(text) == findings.findings(tmp_path)
+        assert between_marks(text, findings.START, findings.END) == findings.findings(tmp_path)
         assert text.startswith(f"before\n{findings.START}\n")
         assert text.endswith(f"\n{findings.END}\nafter\n")
     readme.write_text("no marks")
