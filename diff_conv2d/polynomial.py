@@ -8,7 +8,7 @@ rows of its frame. The map is linear: its gradient is its transpose, the gradien
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from diff_conv2d.extension import computing_dtype
 from diff_conv2d.lagrange import extrapolation_weights
+from diff_conv2d.linear_map import linear
 
 __all__ = ["Axis", "continue_polynomial"]
 
@@ -46,49 +47,7 @@ def continue_polynomial(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
     """
     if not torch.is_grad_enabled() or not input.requires_grad:
         return _continued(input, axes)
-    result: Tensor = _Continued.apply(input, axes)
-    return result
-
-
-class _Continued(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-        return _continued(input, axes)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.axes = inputs[1]
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        grad = grads[0]
-        return (_Folded.apply(grad, ctx.axes) if torch.is_grad_enabled() else _folded(grad, ctx.axes)), None
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        return _Continued.apply(tangents[0], ctx.axes)
-
-
-class _Folded(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-        return _folded(grad, axes)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.axes = inputs[1]
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return _Continued.apply(grads[0], ctx.axes), None
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        return _Folded.apply(tangents[0], ctx.axes)
+    return linear(input, partial(_continued, axes=axes), partial(_folded, axes=axes))
 
 
 def _continued(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from torch import Tensor
 from diff_conv2d.arguments import Geometry
 from diff_conv2d.extension import extend_polynomial
 from diff_conv2d.least_squares import fitting_dtype
+from diff_conv2d.linear_map import linear
 from diff_conv2d.prediction_weights import size_is_at_least
 
 __all__ = ["continued", "working_dtype"]
@@ -32,68 +33,18 @@ def continued(x: Tensor, weights: list[Tensor | None], geometry: Geometry, const
     # A compiler would rather have the plain operations, and has its own ways to save passes.
     if tiny or not constant or torch.compiler.is_compiling():
         return _joined(x, weights, geometry)
-    result: Tensor = _Continued.apply(x, geometry, *weights)
-    return result
+    # Forwards one pass over the image, backwards one.
+    return linear(x, partial(_filled, geometry=geometry), partial(_folded, geometry=geometry), *weights)
 
 
-class _Continued(torch.autograd.Function):
-    """A linear map of x for given weights: forwards one pass over the image, backwards one for each axis."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor, geometry: Geometry, *weights: Tensor | None) -> Tensor:
-        return _filled(x, list(weights), geometry)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, ctx.geometry, *weights = inputs
-        ctx.save_for_backward(*weights)
-        ctx.save_for_forward(*weights)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        weights = ctx.saved_tensors
-        return (_Folded.apply(grads[0], ctx.geometry, *weights), None, *(None for _ in weights))
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        return _Continued.apply(tangents[0], ctx.geometry, *ctx.saved_tensors)
-
-
-class _Folded(torch.autograd.Function):
-    """The transposed map, by which gradients go back; its own gradient is the map itself."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(grad: Tensor, geometry: Geometry, *weights: Tensor | None) -> Tensor:
-        return _folded(grad, list(weights), geometry, 0)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, ctx.geometry, *weights = inputs
-        ctx.save_for_backward(*weights)
-        ctx.save_for_forward(*weights)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        weights = ctx.saved_tensors
-        return (_Continued.apply(grads[0], ctx.geometry, *weights), None, *(None for _ in weights))
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        return _Folded.apply(tangents[0], ctx.geometry, *ctx.saved_tensors)
-
-
-def _folded(grad: Tensor, weights: list[Tensor | None], geometry: Geometry, axis: int) -> Tensor:
+def _folded(grad: Tensor, *weights: Tensor | None, geometry: Geometry, axis: int = 0) -> Tensor:
     """Gradients of the samples beyond an axis and those after it, added to those of what they were predicted from."""
     if axis == len(weights):
         return grad.clone()
     v, dim, step = weights[axis], geometry.dims[axis], geometry.dilation[axis]
     before, after = geometry.before[axis], geometry.after[axis]
     size = grad.shape[dim] - before - after
-    image = _folded(grad.narrow(dim, before, size), weights, geometry, axis + 1)
+    image = _folded(grad.narrow(dim, before, size), *weights, geometry=geometry, axis=axis + 1)
     if v is None:
         return image
     near = (v.shape[3] + 1) * step
@@ -104,11 +55,11 @@ def _folded(grad: Tensor, weights: list[Tensor | None], geometry: Geometry, axis
     # To whole lattices: p * step samples beyond either end.
     full = v.shape[2] * step
     if before:
-        outside = _folded(grad.narrow(dim, 0, before), weights, geometry, axis + 1)
+        outside = _folded(grad.narrow(dim, 0, before), *weights, geometry=geometry, axis=axis + 1)
         low = _transposed(_padded(outside, dim, full - before, 0), w.flip(-2), dim, step)
         image.narrow(dim, 0, near).add_(low)
     if after:
-        outside = _folded(grad.narrow(dim, before + size, after), weights, geometry, axis + 1)
+        outside = _folded(grad.narrow(dim, before + size, after), *weights, geometry=geometry, axis=axis + 1)
         high = _transposed(_padded(outside, dim, 0, full - after), w.flip(-1), dim, step)
         image.narrow(dim, size - near, near).add_(high)
     return image
@@ -156,7 +107,7 @@ def _joined(x: Tensor, weights: list[Tensor | None], geometry: Geometry) -> Tens
     return x
 
 
-def _filled(x: Tensor, weights: list[Tensor | None], geometry: Geometry) -> Tensor:
+def _filled(x: Tensor, *weights: Tensor | None, geometry: Geometry) -> Tensor:
     """The same where no gradient is asked for: one copy of the image, into whose frame the rest is written."""
     ends = zip(reversed(geometry.before), reversed(geometry.after), strict=True)
     # What is put there does not matter; this kind of padding writes everything once, zeros come before the copy.
