@@ -38,6 +38,12 @@ class Geometry:
         """The image's spatial dimensions, counted from the last: (-2, -1) for two axes."""
         return tuple(range(-len(self.kernel), 0))
 
+    @property
+    def widths(self) -> list[int]:
+        """Samples added, as `torch.nn.functional.pad` counts them: from the last axis, before and after it."""
+        ends = zip(reversed(self.before), reversed(self.after), strict=True)
+        return [width for pair in ends for width in pair]
+
     def span(self, axis: int) -> int:
         """Samples from the first to the last that a window covers along an axis."""
         return (self.kernel[axis] - 1) * self.dilation[axis] + 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,17 @@ from diff_conv2d.modes import PaddingMode, algorithm_for, boundary
 __all__ = ["Conv1d", "Conv2d", "Conv3d"]
 
 _Size = int | Sequence[int]
+
+
+@lru_cache(maxsize=1024)
+def _geometry(
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    padding: tuple[int, ...] | str,
+    algorithm: Algorithm,
+) -> Geometry:
+    return Geometry(kernel, stride, dilation, *widths_of_padding(padding, kernel, stride, dilation), algorithm)
 
 
 class _BoundaryConv(nn.modules.conv._ConvNd):
@@ -35,7 +47,6 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         """Take up a boundary mode; new edge kernels start as copies of the kernel."""
         check_algorithm(algorithm)
         self.algorithm = algorithm
-        self.__dict__.pop("_known_geometry", None)
         self._mode = boundary(name, **options)
         self._mode.check(len(self.kernel_size))
         self.padding_mode = name  # type: ignore[assignment]  # torch knows four names
@@ -55,16 +66,12 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     @property
     def geometry(self) -> Geometry:
         """From the attributes as they are now: libraries change stride, padding and dilation of a layer."""
-        key = self.kernel_size, self.stride, self.dilation, self.padding, self.algorithm
-        known = self.__dict__.get("_known_geometry")
-        if known is not None and known[0] == key:
-            return cast(Geometry, known[1])
-        kernel, stride, dilation, padding, algorithm = key
-        before, after = widths_of_padding(padding, kernel, stride, dilation)
-        geometry = Geometry(kernel, stride, dilation, before, after, algorithm_for(self._mode, algorithm))
-        if not torch.compiler.is_compiling():
-            self.__dict__["_known_geometry"] = key, geometry
-        return geometry
+        # Some set a list where torch has a tuple.
+        kernel, stride, dilation = tuple(self.kernel_size), tuple(self.stride), tuple(self.dilation)
+        padding = self.padding if isinstance(self.padding, str) else tuple(self.padding)
+        # A compiler traces through the cache anyway, and warns that it does.
+        parse = _geometry.__wrapped__ if torch.compiler.is_compiling() else _geometry
+        return parse(kernel, stride, dilation, padding, algorithm_for(self._mode, self.algorithm))
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return convolve(input, weight, bias, self.geometry, self.groups, self._mode, self.edge_weight, self.edge_bias)

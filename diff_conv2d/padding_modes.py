@@ -37,8 +37,7 @@ __all__ = ["Circular", "Diff", "Extrapolate", "Random", "Reflect", "Replicate", 
 
 def _torch_pad(input: Tensor, geometry: Geometry, mode: str) -> Tensor:
     """torch's own padding, which counts from the last axis."""
-    ends = zip(reversed(geometry.before), reversed(geometry.after), strict=True)
-    padded = F.pad(input, [width for pair in ends for width in pair], mode=mode)
+    padded = F.pad(input, geometry.widths, mode=mode)
     # Of torch's modes 'circular' alone loses the layout.
     layout = extension.channels_last_format(input) if mode == "circular" else None
     return padded if layout is None else padded.contiguous(memory_format=layout)

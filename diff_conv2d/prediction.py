@@ -109,9 +109,8 @@ def _joined(x: Tensor, weights: list[Tensor | None], geometry: Geometry) -> Tens
 
 def _filled(x: Tensor, *weights: Tensor | None, geometry: Geometry) -> Tensor:
     """The same where no gradient is asked for: one copy of the image, into whose frame the rest is written."""
-    ends = zip(reversed(geometry.before), reversed(geometry.after), strict=True)
     # What is put there does not matter; this kind of padding writes everything once, zeros come before the copy.
-    result = F.pad(x, [width for pair in ends for width in pair], "replicate")
+    result = F.pad(x, geometry.widths, "replicate")
     grown = x
     for axis, v in enumerate(weights):
         dim, start, size = geometry.dims[axis], geometry.before[axis], x.shape[geometry.dims[axis]]

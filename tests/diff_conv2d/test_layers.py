@@ -65,6 +65,8 @@ def test_layer_follows_its_attributes():
     layer.stride, layer.padding, layer.dilation = (1, 1), (2, 2), (2, 2)
     expected = diff_conv2d.conv2d(IMAGE, layer.weight, layer.bias, padding=2, dilation=2)
     assert torch.equal(layer(IMAGE), expected)
+    layer.stride, layer.padding, layer.dilation = [1, 1], [2, 2], [2, 2]
+    assert torch.equal(layer(IMAGE), expected)
 
 
 @pytest.mark.parametrize("optimized_for", ["memory", "speed"])
