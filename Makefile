@@ -94,6 +94,7 @@ reproduce-seams: env ## What tiling does to the networks of super-resolution, wh
 	$(RUN) -m scripts.figures.seams $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
 COMMA := ,
+SPACE := $() $()
 PAPER = $(filter paper,$(SCALE))
 .PHONY: reproduce-error-maps findings
 reproduce-error-maps: env ## The paper's figure 3, from networks of super-resolution, which must be trained
@@ -134,9 +135,16 @@ benchmark: env ## What each boundary mode costs, beside torch, SciPy and OpenCV:
 	env -u OMP_WAIT_POLICY $(RUN) -m experiments.benchmark $(ARGS)
 	$(RUN) -m scripts.figures.benchmark $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
+# True context is no mode of a layer.
+WALLTIME = $(subst $(SPACE),$(COMMA),$(filter-out halo,$(subst $(COMMA), ,$(METHODS))))
 reproduce-walltime: env ## The paper's experiment on wall time: its UNet, and single layers
-	env -u OMP_WAIT_POLICY $(RUN) -m experiments.benchmark 'groups=[walltime,cnn]' name=walltime $(ARGS)
+	env -u OMP_WAIT_POLICY $(RUN) -m experiments.benchmark 'groups=[walltime,cnn]' name=walltime \
+	  $(if $(METHODS),'methods=[$(WALLTIME)]') $(ARGS)
 	$(RUN) -m scripts.figures.benchmark --name walltime $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+
+.PHONY: notebooks
+notebooks: env ## Execute the notebooks; their figures come from results/tables
+	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 FIGURES = filtering adaptive convergence shells regimes rollouts classification segmentation super_resolution \
   error_maps normalization seams benchmark

@@ -2,10 +2,8 @@
 
 import os
 import platform
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import hydra
@@ -16,8 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from experiments.benchmark_cases import CASES, Case, steps
+from experiments.benchmark_cases import CASES, METHODS, Case, steps
+from experiments.checks import folder, integer, names, number
 from experiments.paths import CONFIGS
+from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.timing import interleaved, peak_memory, ratios_to
@@ -51,28 +51,27 @@ def read_settings(config: DictConfig) -> Settings:
     """
     values: Any = OmegaConf.to_container(config, resolve=True)
     known = list(dict.fromkeys(case.group for case in CASES.values()))
-    groups = known if values["groups"] is None else values["groups"]
-    if not groups or any(group not in known for group in groups):
-        raise ValueError(f"groups must be of {', '.join(known)}; got {groups}")
-    for name, least in (("threads", 1), ("rounds", 1), ("warmup", 1)):
-        if not isinstance(values[name], int) or values[name] < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, got {values[name]!r}")
+    groups = known if values["groups"] is None else names("groups", values["groups"], known)
+    methods = None if values["methods"] is None else names("methods", values["methods"], list(METHODS))
+    for name in ("threads", "rounds", "warmup"):
+        integer(name, values[name], 1)
     if values["device"] not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device must be auto, cpu or cuda, got {values['device']!r}")
     found = "cuda" if torch.cuda.is_available() else "cpu"
     if values["device"] == "cuda" and found == "cpu":
         raise ValueError("device=cuda, but torch finds no CUDA device; device=auto takes what there is")
-    device = torch.device(found if values["device"] == "auto" else values["device"])
-    return Settings(**{**values, "groups": groups, "device": device, "output_dir": Path(values["output_dir"])})
+    checked = {
+        "groups": groups,
+        "methods": methods,
+        "device": torch.device(found if values["device"] == "auto" else values["device"]),
+        "least_seconds": number("least_seconds", values["least_seconds"], 0),
+        "output_dir": folder(values["output_dir"]),
+    }
+    return Settings(**values | checked)
 
 
 def measure(case: Case, settings: Settings) -> pd.DataFrame:
-    """Measure a case: a row for each method.
-
-    Raises:
-        ValueError: A method is asked for that no case has.
-
-    """
+    """Measure a case: a row for each method that it has."""
     functions = steps(case, settings.device)
     if settings.methods is not None:
         functions = {name: f for name, f in functions.items() if name == REFERENCE or name in settings.methods}
@@ -85,7 +84,7 @@ def measure(case: Case, settings: Settings) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def run(settings: Settings, console: Console) -> Path:
+def run(settings: Settings, console: Console) -> list[Path]:
     """Measure all cases and write the table; return its path."""
     torch.set_num_threads(settings.threads)
     # glibc gives large buffers back to the system after every call, and each call then pays for fresh pages, until a
@@ -112,7 +111,7 @@ def run(settings: Settings, console: Console) -> Path:
             write_table(path, table)
             advance(case.name)
     console.print(summary(table))
-    return path
+    return [path]
 
 
 def device_name(device: torch.device) -> str:
@@ -148,15 +147,9 @@ def summary(table: pd.DataFrame) -> Table:
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="benchmark")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
-    console, start = Console(), monotonic()
     # torch's profiler tells on the terminal when it starts.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    try:
-        path = run(read_settings(config), console)
-    except ValueError as error:
-        sys.exit(f"benchmark: {error}")
-    print(path)
-    print(f"Done in {monotonic() - start:.0f} s.")
+    run_program("benchmark", config, read_settings, run)
 
 
 if __name__ == "__main__":

@@ -15,18 +15,13 @@ from diff_conv2d.layers import DiffConv2dLayer
 from diff_conv2d.modes import MODES
 from experiments.models.unet import UNet
 
-__all__ = ["CASES", "Case", "steps"]
+__all__ = ["CASES", "METHODS", "Case", "steps"]
 
 # torch's own layers, and the two ways of the paper's interface, beside the modes of the library.
 TORCH = ("reflect", "replicate", "circular")
-NDIMAGE = {
-    "zeros": "constant",
-    "reflect": "mirror",
-    "replicate": "nearest",
-    "circular": "wrap",
-    "symmetric": "reflect",
-}
-OPENCV = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE, "symmetric": cv2.BORDER_REFLECT}
+WAYS = ("speed", "memory")
+# Whatever `steps` may return.
+METHODS = (*MODES, *(f"torch_{mode}" for mode in TORCH), *(f"diff_{way}" for way in WAYS), "scipy", "opencv")
 
 
 @dataclass(frozen=True)
@@ -109,7 +104,7 @@ def steps(case: Case, device: torch.device) -> dict[str, Callable[[], object]]:
                 case, diff_conv2d.convert(_torch_layer(case, "zeros"), mode, verbose=False), image
             )
     if case.axes == 2 and case.stride == case.dilation == 1:
-        for way in ("speed", "memory"):
+        for way in WAYS:
             layer = DiffConv2dLayer(*_channels(case), case.kernel, groups=case.groups, optimized_for=way)
             result[f"diff_{way}"] = _layer_step(case, layer, image)
     if case.group == "filtering" and _channels(case)[1] == 1 and device.type == "cpu":

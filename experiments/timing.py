@@ -9,8 +9,9 @@ import torch
 
 __all__ = ["interleaved", "peak_memory", "ratios_to", "synchronise"]
 
-# How many times as long as the fastest function so far counts as slow, and how often such a function is timed.
-SLOW, SLOW_ROUNDS = 5, 2
+# How many times as long as the fastest function so far counts as slow, from how many seconds on, and how often such
+# a function is timed.
+SLOW, SLOW_SECONDS, SLOW_ROUNDS = 5, 0.2, 2
 
 
 def synchronise(device: torch.device) -> None:
@@ -29,8 +30,9 @@ def interleaved(
     """Time several functions in turns, so that what disturbs the machine disturbs all of them.
 
     Each round times each function once, in an order that moves on by one from round to round. A function that takes
-    less than ``least_seconds`` is called several times in a row, and the mean is its time. One that takes five times
-    as long as the first is warmed up by one call and timed in the first ``SLOW_ROUNDS`` rounds only.
+    less than ``least_seconds`` is called several times in a row, and the mean is its time. One whose
+    first call takes ``SLOW`` times as long as the fastest before it, and ``SLOW_SECONDS`` at least, is timed in the first
+    ``SLOW_ROUNDS`` rounds only.
 
     Args:
         steps: The functions by name.
@@ -52,7 +54,7 @@ def interleaved(
     for name, step in steps.items():
         seconds = _time(step, 1, device)
         # A first call of a short one is no measure of it.
-        if seconds > max(SLOW * shortest, 0.2):
+        if seconds > max(SLOW * shortest, SLOW_SECONDS):
             slow.add(name)
         else:
             for _ in range(warmup - 1):

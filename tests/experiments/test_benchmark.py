@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diff_conv2d.modes import MODES
-from experiments.benchmark_cases import CASES, steps
+from experiments.benchmark_cases import CASES, METHODS, steps
 from scripts.figures.style import STYLES
 
 
@@ -17,6 +17,7 @@ def test_every_case_has_every_mode(name):
     functions = steps(CASES[name], torch.device("cpu"))
     assert set(MODES) <= set(functions)
     assert set(functions) <= set(STYLES)
+    assert set(functions) <= set(METHODS)
 
 
 @pytest.mark.slow
@@ -49,7 +50,12 @@ def test_a_table_and_its_figure(tmp_path):
 
 @pytest.mark.parametrize(
     ("option", "sentence"),
-    [("groups=[cnns]", "groups must be of"), ("threads=0", "threads must be"), ("device=gpu", "device must be")],
+    [
+        ("groups=[cnns]", "groups must be of"),
+        ("methods=[dif]", "methods must be of zeros, "),
+        ("threads=0", "threads must be"),
+        ("device=gpu", "device must be"),
+    ],
 )
 def test_what_is_wrong_is_one_sentence(option, sentence):
     command = [sys.executable, "-m", "experiments.benchmark", option]
