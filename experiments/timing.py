@@ -30,8 +30,8 @@ def interleaved(
     """Time several functions in turns, so that what disturbs the machine disturbs all of them.
 
     Each round times each function once, in an order that moves on by one from round to round. A function that takes
-    less than ``least_seconds`` is called several times in a row, and the mean is its time. One whose
-    first call takes ``SLOW`` times as long as the fastest before it, and ``SLOW_SECONDS`` at least, is timed in the first
+    less than ``least_seconds`` is called several times in a row, and the mean is its time. One whose first call
+    takes ``SLOW`` times as long as the fastest before it, and ``SLOW_SECONDS`` at least, is timed in the first
     ``SLOW_ROUNDS`` rounds only.
 
     Args:
