@@ -9,19 +9,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("WANDB_SILENT", "true")
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.paths import CONFIGS
+from experiments.hydra_program import hydra_program
 from experiments.training.cell import run_cell
 
 __all__ = ["main"]
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
+@hydra_program("train")
 def main(config: DictConfig) -> None:
     """Run one cell; in a sweep a failure is kept for the end, where all of them are listed."""
     reason = run_cell(config, Console())

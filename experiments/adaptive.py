@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import hydra
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -17,8 +16,8 @@ from experiments.adaptive_variants import VARIANTS, compared
 from experiments.data.study_fields import study_field
 from experiments.edge_error import CHUNK, crop, frame_l1
 from experiments.filtering import random_source
+from experiments.hydra_program import hydra_program
 from experiments.methods import Method
-from experiments.paths import CONFIGS
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
@@ -109,7 +108,7 @@ def run(settings: Settings, console: Console) -> list[Path]:
     return list(tables)
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="adaptive")
+@hydra_program("adaptive")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
     run_program("adaptive", config, read_settings, run)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hydra
 import numpy as np
 import pandas as pd
 import torch
@@ -16,7 +15,7 @@ from rich.table import Table
 
 from experiments.benchmark_cases import CASES, METHODS, Case, steps
 from experiments.checks import folder, integer, names, number
-from experiments.paths import CONFIGS
+from experiments.hydra_program import hydra_program
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
@@ -144,7 +143,7 @@ def summary(table: pd.DataFrame) -> Table:
     return printed
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="benchmark")
+@hydra_program("benchmark")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
     # torch's profiler tells on the terminal when it starts.

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import hydra
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -17,9 +16,9 @@ from experiments.data.runge import runge
 from experiments.edge_error import crop
 from experiments.edge_parts import part_errors
 from experiments.filtering import random_source
+from experiments.hydra_program import hydra_program
 from experiments.methods import Method
 from experiments.operators import OPERATORS, operator_kernels
-from experiments.paths import CONFIGS
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
@@ -91,7 +90,7 @@ def run(settings: Settings, console: Console) -> list[Path]:
     return list(tables)
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="convergence")
+@hydra_program("convergence")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
     run_program("convergence", config, read_settings, run)

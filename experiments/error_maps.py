@@ -7,7 +7,6 @@ second derivative of the error shows what happens at their seams.
 import sys
 from pathlib import Path
 
-import hydra
 import numpy as np
 import torch
 from hydra.utils import instantiate
@@ -16,7 +15,8 @@ from torch import Tensor
 
 from experiments.data.deblurring import BlurredPatches, InMemoryFields
 from experiments.data.splits import Splits
-from experiments.paths import CONFIGS, REPOSITORY
+from experiments.hydra_program import hydra_program
+from experiments.paths import REPOSITORY
 from experiments.records import write_arrays
 from experiments.second_derivative import RADIUS, second_derivative
 from experiments.training.checkpoints import newest_checkpoint
@@ -225,7 +225,7 @@ def _map(test: BlurredPatches, first: list[int], side: int) -> dict[str, np.ndar
     return {"map": whole[::step, ::step].double().numpy(), "box": np.array(box)}
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="error_maps")
+@hydra_program("error_maps")
 def main(config: DictConfig) -> None:
     """Write the arrays; what is wrong is told in one sentence."""
     try:

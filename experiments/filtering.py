@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from time import monotonic
 
-import hydra
 import numpy as np
 import pandas as pd
 import torch
@@ -15,9 +14,9 @@ from rich.console import Console
 from experiments.edge_error import edge_errors
 from experiments.fields import FIELDS, Image, load_field
 from experiments.filtering_settings import Settings, read_settings
+from experiments.hydra_program import hydra_program
 from experiments.laplacian import laplacian_study
 from experiments.methods import Method, seeded
-from experiments.paths import CONFIGS
 from experiments.progress import progress_bar
 from experiments.ranking import ranking_table
 from experiments.records import replacing, write_arrays, write_table
@@ -119,7 +118,7 @@ def run(settings: Settings, images: dict[str, tuple[str, list[Image]]], console:
     return [*tables, folder / "filtering_pictures.npz"]
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="filtering")
+@hydra_program("filtering")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
     console, start = Console(), monotonic()

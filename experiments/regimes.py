@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import hydra
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -13,8 +12,8 @@ from torch import Tensor
 from experiments.adaptive_variants import compared, degree_name
 from experiments.edge_error import crop, frame
 from experiments.filtering import random_source
+from experiments.hydra_program import hydra_program
 from experiments.methods import Method
-from experiments.paths import CONFIGS
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
@@ -93,7 +92,7 @@ def run(settings: Settings, console: Console) -> list[Path]:
     return [folder / f"{name}.csv" for name in tables]
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="regimes")
+@hydra_program("regimes")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
     run_program("regimes", config, read_settings, run)

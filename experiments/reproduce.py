@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from time import monotonic
 
-import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.paths import CONFIGS
+from experiments.hydra_program import hydra_program
 from experiments.training.cell import cell_folder
 from experiments.training.cells import Cell, composed, sweep_cells
 from experiments.training.pool import default_jobs, run_cells
@@ -104,7 +103,7 @@ def told(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="reproduce")
+@hydra_program("reproduce")
 def main(config: DictConfig) -> None:
     """Run the sweep; say at the end what failed."""
     again = "the same command goes on"

@@ -6,7 +6,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
 
-import hydra
 import numpy as np
 import pandas as pd
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from experiments.adaptive_variants import compared, degree_name
 from experiments.filtering import random_source
-from experiments.paths import CONFIGS
+from experiments.hydra_program import hydra_program
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
@@ -126,7 +125,7 @@ def run(settings: Settings, console: Console) -> list[Path]:
     return [folder / f"{name}.csv" for name in tables]
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="rollouts")
+@hydra_program("rollouts")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
     run_program("rollouts", config, read_settings, run)

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pandas as pd
 import torch
 from hydra.errors import HydraException
@@ -13,8 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from experiments.data.splits import Splits
+from experiments.hydra_program import hydra_program
 from experiments.models.halo import crop
-from experiments.paths import CONFIGS, REPOSITORY
+from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_arrays, write_table
 from experiments.tiling import MEASURES, measure_tiling, overlapping_tiles, stitched
@@ -134,7 +134,7 @@ def run(settings: DictConfig, console: Console) -> tuple[pd.DataFrame, dict[str,
     return pd.DataFrame(rows), arrays
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="seams")
+@hydra_program("seams")
 def main(settings: DictConfig) -> None:
     """Measure, and write the table and the arrays of the picture."""
     tables = REPOSITORY / Path(settings.output_dir) / "tables"

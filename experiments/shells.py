@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from time import monotonic
 
-import hydra
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -16,7 +15,7 @@ from experiments.edge_error import crop
 from experiments.edge_parts import shell_errors
 from experiments.fields import Image, load_field
 from experiments.filtering import random_source
-from experiments.paths import CONFIGS
+from experiments.hydra_program import hydra_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.shells_settings import Settings, read_settings
@@ -58,7 +57,7 @@ def run(settings: Settings, images: dict[str, list[Image]], console: Console) ->
     return [path]
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="shells")
+@hydra_program("shells")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
     console, start = Console(), monotonic()

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import RichProgressBar
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from experiments.checks import integer
 from experiments.data.splits import Splits
 from experiments.models.build import build_model
 from experiments.tasks.classification import Classification
@@ -28,6 +29,9 @@ from experiments.training.loggers import TolerantWandb
 from experiments.training.run_folder import RunFolder, data_name, is_first_process, method_name
 
 __all__ = ["build_task", "train"]
+
+# What must be an integer, and how large.
+LEAST = {"seed": 0, "batch_size": 1, "workers": 0, "threads": 1, "trainer.max_epochs": 1}
 
 
 def build_task(config: DictConfig, data: Splits) -> Task:
@@ -61,6 +65,9 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
         TrainingDivergedError: the loss is no number.
     """
     _hush()
+    for key, least in LEAST.items():
+        if (value := OmegaConf.select(config, key)) is not None:
+            integer(key, value, least)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     data = _load(config)

@@ -110,10 +110,15 @@ def test_what_does_not_fit_is_one_sentence_and_status_1(tmp_path):
         (["model=resnet18", "data=tiny_segmentation"], "is for classification"),
         (["data=tiny_super_resolution", "+padding.degre=2"], "has no option 'degre'"),
         (["data=caltech101", "model=resnet18", f"data.root={tmp_path}/missing"], "Caltech"),
+        (["trainer.max_epochs=many"], "trainer.max_epochs must be an integer of at least 1, got 'many'"),
+        (["padding=dif"], "train: there is no padding/dif; there are adaptive, "),
+        (["modl=unet"], "train: could not override 'modl': there is no such option"),
+        (["seed=[0"], "train: "),
     ]:
         done = train(tmp_path, *overrides, check=False)
         assert done.returncode == 1
         assert message in done.stderr
+        assert len(done.stderr.splitlines()) == 1
         assert "Traceback" not in done.stdout + done.stderr
 
 
