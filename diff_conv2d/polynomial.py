@@ -21,6 +21,9 @@ from diff_conv2d.linear_map import linear
 
 __all__ = ["Axis", "continue_polynomial"]
 
+# Samples of a column from which on it is long, and bytes of a row from which on columns share few cache lines.
+_LONG, _WIDE = 4096, 128
+
 
 class Axis(NamedTuple):
     """How one axis is continued: samples before and after it, degree of the polynomial, dilation of the kernel."""
@@ -53,8 +56,9 @@ def continue_polynomial(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
 def _continued(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
     """One copy of the image, padded, whose frame is then overwritten axis by axis."""
     result = _padded(input, axes)
-    half = input.dtype.itemsize < 4
-    for outside_index, parts, holds_first in _forward_plan(tuple(input.shape[-len(axes) :]), axes):
+    half, sizes, last = input.dtype.itemsize < 4, tuple(input.shape[-len(axes) :]), axes[-1]
+    as_planes = _better_as_planes(result, last)
+    for outside_index, parts, holds_first in _forward_plan(sizes, axes, len(axes) - as_planes):
         outside = result[outside_index]
         (first_index, w), *others = parts
         if holds_first and not half:
@@ -68,6 +72,11 @@ def _continued(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
             value.add_(result[index], alpha=w)
         if value is not outside:
             outside.copy_(value)
+    if as_planes:
+        image = result.narrow(-1, last.before, sizes[-1])
+        for end, outside in _ends(result, last):
+            weights = _end_weights(last, sizes[-1], end)
+            outside.copy_(_combined(_nearest(image, len(weights[0]), end), weights))
     return result
 
 
@@ -80,6 +89,11 @@ def _folded(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
         return _folded(grad, inner_axes)
     length = grad.shape[axis.dim] - axis.before - axis.after
     image = _folded(grad.narrow(axis.dim, axis.before, length), inner_axes)
+    if not inner_axes and _better_as_planes(grad, axis):
+        for end, outside in _ends(grad, axis):
+            weights = tuple(zip(*_end_weights(axis, length, end), strict=True))
+            _nearest(image, len(weights), end).add_(_combined(outside, weights))
+        return image
     for outside_index, parts in _backward_plan(axis, length):
         outside = grad[outside_index]
         if inner_axes:
@@ -87,6 +101,44 @@ def _folded(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
         for index, w in parts:
             image[index].add_(outside, alpha=w)
     return image
+
+
+def _better_as_planes(padded: Tensor, axis: Axis) -> bool:
+    """Whether the columns outside are made from planes: several of several, long ones, each in memory of its own.
+
+    A single column of an image has every sample in another cache line, so that each pass over it costs as much as
+    one over all columns next to it. As planes they are read once and written once.
+    """
+    several = min(max(axis.before, axis.after), axis.degree) > 1
+    if not several or axis.dim != -1 or padded.stride(-1) != 1:
+        return False
+    width = padded.shape[-1]
+    return width * padded.itemsize >= _WIDE and padded.numel() // width >= _LONG
+
+
+def _ends(padded: Tensor, axis: Axis) -> list[tuple[str, Tensor]]:
+    """The samples outside at each end of the last axis that has any."""
+    low, high = padded.narrow(-1, 0, axis.before), padded.narrow(-1, padded.shape[-1] - axis.after, axis.after)
+    return [(end, outside) for end, outside in (("low", low), ("high", high)) if outside.shape[-1]]
+
+
+def _nearest(image: Tensor, count: int, end: str) -> Tensor:
+    """The samples of the last axis nearest an end."""
+    return image.narrow(-1, 0 if end == "low" else image.shape[-1] - count, count)
+
+
+def _combined(columns: Tensor, weights: tuple[tuple[int, ...], ...]) -> Tensor:
+    """For each row of weights the sum of the columns (..., m), so weighted."""
+    planes = columns.movedim(-1, 0).to(computing_dtype(columns.dtype)).contiguous()
+    sums = []
+    for row in weights:
+        # What has no weight is left out: zero times infinity is no number.
+        value = torch.zeros_like(planes[0])
+        for plane, w in zip(planes, row, strict=True):
+            if w:
+                value.add_(plane, alpha=w)
+        sums.append(value)
+    return torch.stack(sums, -1)
 
 
 def _padded(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
@@ -106,10 +158,10 @@ _Parts = tuple[tuple[_Index, int], ...]
 
 
 @lru_cache(maxsize=1024)
-def _forward_plan(sizes: tuple[int, ...], axes: tuple[Axis, ...]) -> list[tuple[_Index, _Parts, bool]]:
-    """What `_continued` writes: where, from where with which weights, and whether x(0) is there already."""
+def _forward_plan(sizes: tuple[int, ...], axes: tuple[Axis, ...], planned: int) -> list[tuple[_Index, _Parts, bool]]:
+    """What `_continued` writes along the first axes: where, from where with which weights, if x(0) is there."""
     plan = []
-    for number, axis in enumerate(axes):
+    for number, axis in enumerate(axes[:planned]):
         # What is complete after this axis: the whole of it and of earlier axes, of later ones the image.
         later = [
             slice(other.before, other.before + size) if other.before or other.after else slice(None)
@@ -135,6 +187,23 @@ def _backward_plan(axis: Axis, length: int) -> list[tuple[_Index, _Parts]]:
         )
         for ends, s, row in _rows(axis, length)
     ]
+
+
+@lru_cache(maxsize=1024)
+def _end_weights(axis: Axis, length: int, end: str) -> tuple[tuple[int, ...], ...]:
+    """For each sample outside at an end, in the order of positions, the weights of the samples nearest that end.
+
+    Example:
+        >>> _end_weights(Axis(-1, 2, 2, degree=1, dilation=1), 5, "low")  # x(-2), x(-1) from x(0), x(1)
+        ((3, -2), (2, -1))
+        >>> _end_weights(Axis(-1, 2, 2, degree=1, dilation=1), 5, "high")
+        ((-1, 2), (-2, 3))
+    """
+    distances = range(1, (axis.before if end == "low" else axis.after) + 1)
+    parts = [dict(_row(length, s, axis.degree, axis.dilation)) for s in distances]
+    count = 1 + max(j for row in parts for j in row)
+    rows = tuple(tuple(row.get(j, 0) for j in range(count)) for row in parts)
+    return rows[::-1] if end == "low" else tuple(row[::-1] for row in rows)
 
 
 def _places(before: int, length: int, ends: str, index: int) -> slice:

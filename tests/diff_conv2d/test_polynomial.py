@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
+from diff_conv2d import polynomial
 from diff_conv2d.extension import extend_polynomial
 from diff_conv2d.polynomial import Axis, continue_polynomial
 
@@ -22,9 +23,13 @@ PROBLEMS = {
 }
 
 
-@pytest.fixture(params=PROBLEMS)
-def problem(request):
-    shape, axes = PROBLEMS[request.param]
+# From how many samples on the last axis is continued plane by plane: never, always.
+@pytest.fixture(params=[(name, long) for name in PROBLEMS for long in (10**9, 0)], ids=str)
+def problem(request, monkeypatch):
+    name, long = request.param
+    monkeypatch.setattr(polynomial, "_LONG", long)
+    monkeypatch.setattr(polynomial, "_WIDE", 0)
+    shape, axes = PROBLEMS[name]
     image = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     return image, tuple(Axis(*axis) for axis in axes)
 
@@ -49,6 +54,17 @@ def test_the_gradient_is_that_of_autograd(problem):
     result.backward(gradient)
     expected.backward(gradient)
     torch.testing.assert_close(image.grad, other.grad, rtol=1e-12, atol=1e-11)
+
+
+@pytest.mark.parametrize("long", [10**9, 0])
+def test_samples_without_weight_are_not_looked_at(monkeypatch, long):
+    monkeypatch.setattr(polynomial, "_LONG", long)
+    monkeypatch.setattr(polynomial, "_WIDE", 0)
+    line = torch.arange(9.0)
+    line[1] = torch.inf
+    continued = continue_polynomial(line[None, None], (Axis(-1, 4, 4, degree=2, dilation=2),))[0, 0]
+    # Samples of odd places are made of those of odd places, at the high end of 3, 5 and 7.
+    assert (~continued.isfinite()).nonzero().flatten().tolist() == [place + 4 for place in (-3, -1, 1)]
 
 
 def test_derivatives_of_every_kind(problem):
