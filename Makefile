@@ -105,9 +105,14 @@ reproduce-error-maps: env ## The paper's figure 3, from networks of super-resolu
 findings: env ## Put the findings of the training experiments, from results/tables, into the README
 	$(RUN) -m scripts.findings --update
 
-# In this order: error maps and seams need the networks of super-resolution.
-.PHONY: reproduce
-REPRODUCED = filtering adaptive convergence shells regimes rollouts classification segmentation super-resolution error-maps
+# In this order: all training runs in one sweep, so that no core waits for another; then their tables, and what needs
+# the networks of super-resolution.
+.PHONY: reproduce reproduce-training
+reproduce-training: env
+	$(RUN) -m experiments.reproduce sweep=all $(SWEEP)
+
+REPRODUCED = filtering adaptive convergence shells regimes rollouts training classification segmentation \
+  super-resolution error-maps
 ifneq ($(SCALE),paper)
 REPRODUCED += normalization seams walltime
 endif

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from time import monotonic
 
 from hydra.errors import HydraException
@@ -12,8 +13,9 @@ from rich.console import Console
 
 from experiments.hydra_program import hydra_program
 from experiments.training.cell import cell_folder
-from experiments.training.cells import Cell, composed, sweep_cells
+from experiments.training.cells import Cell, composed, sweep_cells, sweep_names
 from experiments.training.pool import default_jobs, run_cells
+from experiments.training.run_folder import RunFolder
 
 __all__ = ["main", "run", "seconds_left", "told"]
 
@@ -33,21 +35,23 @@ def run(config: DictConfig, console: Console) -> list[str]:
         HydraException: a setting does not fit.
         BrokenProcessPool: a process died.
     """
-    cells = sweep_cells(config)
+    cells: dict[Path, Cell] = {}
+    for cell in sweep_cells(config):
+        # Sweeps may share runs.
+        cells.setdefault(cell_folder(composed(cell)).path, cell)
     jobs = config.jobs or (1 if config.scale == "paper" else default_jobs())
     if not isinstance(jobs, int) or jobs < 1:
         raise ValueError(f"jobs must be a whole number from 1 on, got {jobs!r}")
     # The seconds of runs that are done tell how long the others will take, until there is something better.
     waiting, seconds = [], {}
-    for cell in cells:
-        folder = cell_folder(composed(cell))
-        if folder.record.exists():
-            record = json.loads(folder.record.read_text())
-            seconds.setdefault((cell.variant, cell.method), []).append(record["fit_seconds"])
+    for path, cell in cells.items():
+        record = RunFolder(path).record
+        if record.exists():
+            seconds.setdefault(_kind(cell), []).append(json.loads(record.read_text())["fit_seconds"])
         else:
             waiting.append(cell)
     done = len(cells) - len(waiting)
-    title = f"{config.sweep}: {len(cells)} runs, {done} done"
+    title = f"{', '.join(sweep_names(config))}: {len(cells)} runs, {done} done"
     console.print(f"{title}, {min(jobs, len(waiting))} at a time" if waiting else title, highlight=False)
     if not waiting:
         return []
@@ -56,38 +60,42 @@ def run(config: DictConfig, console: Console) -> list[str]:
         waiting.remove(cell)
         done += 1
         if reason is None:
-            measured.setdefault((cell.variant, cell.method), []).append(took)
+            measured.setdefault(_kind(cell), []).append(took)
         else:
             failures.append(reason)
         result = f"{took:.0f} s" if reason is None else "FAILED"
-        line = f"[{done}/{len(cells)}] {config.sweep} {cell.name}: {result}; {told(monotonic() - start)} gone"
+        line = f"[{done}/{len(cells)}] {cell.name}: {result}; {told(monotonic() - start)} gone"
         if waiting:
             line += f", about {told(seconds_left(waiting, seconds | measured, jobs))} left"
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     return failures
 
 
-def seconds_left(waiting: Sequence[Cell], seconds: dict[tuple[str, str], list[float]], jobs: int) -> float:
+def _kind(cell: Cell) -> tuple[str, str, str]:
+    return cell.sweep, cell.variant, cell.method
+
+
+def seconds_left(waiting: Sequence[Cell], seconds: dict[tuple[str, str, str], list[float]], jobs: int) -> float:
     """Estimate how long cells will take together.
 
-    A cell takes the mean of those of its method and variant; where there are none, the mean over methods. The longest
-    cell is the least.
+    A cell takes the mean of those of its sweep, variant and method; where there are none, the mean over all. The
+    longest cell is the least.
 
     Args:
         waiting: cells that have not ended.
-        seconds: of cells that have, by variant and method.
+        seconds: of cells that have, by sweep, variant and method.
         jobs: cells at a time.
 
     Example:
-        >>> cells = [Cell("", method, 1, ()) for method in ("zeros", "diff", "halo")]
-        >>> seconds_left(cells, {("", "zeros"): [10.0], ("", "diff"): [20.0, 40.0]}, jobs=2)
+        >>> cells = [Cell("globe", "", method, 1, ()) for method in ("zeros", "diff", "halo")]
+        >>> seconds_left(cells, {("globe", "", "zeros"): [10.0], ("globe", "", "diff"): [20.0, 40.0]}, jobs=2)
         30.0
     """
     means = {key: sum(values) / len(values) for key, values in seconds.items()}
     if not means or not waiting:
         return 0.0
     typical = sum(means.values()) / len(means)
-    expected = [means.get((cell.variant, cell.method), typical) for cell in waiting]
+    expected = [means.get(_kind(cell), typical) for cell in waiting]
     return max(sum(expected) / jobs, *expected) if len(expected) > 1 else expected[0]
 
 

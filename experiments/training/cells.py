@@ -11,13 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.paths import CONFIGS
 
-__all__ = ["Cell", "composed", "sweep_cells"]
+__all__ = ["Cell", "composed", "sweep_cells", "sweep_names"]
 
 
 @dataclass(frozen=True)
 class Cell:
     """One run of a sweep: its name, and the settings of train.py that make it, but for the seed."""
 
+    sweep: str
     variant: str
     method: str
     seed: int
@@ -26,11 +27,11 @@ class Cell:
     @property
     def name(self) -> str:
         """The cell in a few words."""
-        return f"{self.variant} {self.method} seed {self.seed}".lstrip()
+        return " ".join(filter(None, [self.sweep, self.variant, self.method, f"seed {self.seed}"]))
 
 
 def sweep_cells(config: DictConfig) -> list[Cell]:
-    """List the cells of a sweep, seed after seed, so that a sweep that is stopped has whole seeds.
+    """List the cells of a sweep or several, seed after seed, so that what is stopped has whole seeds.
 
     Args:
         config: as in configs/reproduce.yaml.
@@ -38,18 +39,32 @@ def sweep_cells(config: DictConfig) -> list[Cell]:
     Raises:
         ValueError: there is no such experiment, scale or method, or nothing to run.
     """
-    sweep = _sweep(config)
-    methods = _methods(config, sweep)
     seeds = list(config.seeds)
     if not seeds or len(set(seeds)) < len(seeds) or not all(isinstance(s, int) and s >= 0 for s in seeds):
         raise ValueError(f"seeds must be different whole numbers from 0 on, at least one; got {seeds}")
-    common = [f"experiment={sweep['config']}", f"runs_dir={config.runs_dir}", "logger=csv", *config.settings]
+    sweeps = {name: _sweep(config, name) for name in sweep_names(config)}
+    methods = {name: _methods(config, name, sweep) for name, sweep in sweeps.items()}
+    common = [f"runs_dir={config.runs_dir}", "logger=csv", *config.settings]
     return [
-        Cell(variant, method, seed, (*common, *of_variant, *config.methods[method]))
+        Cell(
+            name,
+            variant,
+            method,
+            seed,
+            (f"experiment={sweep['config']}", *common, *of_variant, *config.methods[method]),
+        )
         for seed in seeds
+        for name, sweep in sweeps.items()
         for variant, of_variant in sweep.get("variants", {"": []}).items()
-        for method in methods
+        for method in methods[name]
     ]
+
+
+def sweep_names(config: DictConfig) -> list[str]:
+    """The sweeps that `config.sweep` names: one, a list of them, or `all` that there are at its scale."""
+    if config.sweep == "all":
+        return [name for name, scales in config.sweeps.items() if config.scale in scales]
+    return [config.sweep] if isinstance(config.sweep, str) else list(config.sweep)
 
 
 def composed(cell: Cell) -> DictConfig:
@@ -72,25 +87,23 @@ def _composed(overrides: tuple[str, ...]) -> DictConfig:
         return compose("train", list(overrides))
 
 
-def _sweep(config: DictConfig) -> dict[str, Any]:
+def _sweep(config: DictConfig, name: str) -> dict[str, Any]:
     """The sweep of an experiment at a scale."""
-    if config.sweep not in config.sweeps:
-        raise ValueError(f"sweep must be one of {', '.join(config.sweeps)}; got {config.sweep!r}")
-    scales = config.sweeps[config.sweep]
+    if name not in config.sweeps:
+        raise ValueError(f"sweep must be one of all, {', '.join(config.sweeps)}; got {name!r}")
+    scales = config.sweeps[name]
     if config.scale not in scales:
-        raise ValueError(f"scale must be one of {', '.join(scales)} for {config.sweep}; got {config.scale!r}")
+        raise ValueError(f"scale must be one of {', '.join(scales)} for {name}; got {config.scale!r}")
     return OmegaConf.to_container(scales[config.scale])  # type: ignore[return-value]
 
 
-def _methods(config: DictConfig, sweep: dict[str, Any]) -> list[str]:
+def _methods(config: DictConfig, name: str, sweep: dict[str, Any]) -> list[str]:
     """The methods to run, in the order of the configuration."""
     possible = [m for m in config.methods if m not in sweep.get("without", [])]
     if config.only is None:
         return [m for m in possible if m in sweep.get("methods", possible)]
     if unknown := [m for m in config.only if m not in possible]:
-        raise ValueError(
-            f"methods of {config.sweep} at scale {config.scale} are {', '.join(possible)}; got {unknown[0]!r}"
-        )
+        raise ValueError(f"methods of {name} at scale {config.scale} are {', '.join(possible)}; got {unknown[0]!r}")
     if not config.only:
         raise ValueError("only must name at least one method, or be null for all of them")
     return [m for m in possible if m in config.only]

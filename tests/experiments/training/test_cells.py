@@ -58,14 +58,26 @@ def test_seed_after_seed_and_methods_in_the_order_of_the_configuration():
     assert [(cell.seed, cell.method) for cell in cells] == [
         (1, "zeros"), (1, "diff"), (1, "halo"), (0, "zeros"), (0, "diff"), (0, "halo")
     ]  # fmt: skip
-    assert cells[0].name == "zeros seed 1"
+    assert cells[0].name == "segmentation zeros seed 1"
     assert composed(cells[0]).threads == 1
+
+
+def test_several_sweeps_are_one():
+    names = [cell.sweep for cell in sweep_cells(settings("sweep=all", "seeds=[0]", "only=[zeros,diff]"))]
+    assert list(dict.fromkeys(names)) == list(SWEEPS)
+    assert len(names) == 2 + 2 + 2 + 4
+    pair = sweep_cells(settings("sweep=[segmentation,classification]", "seeds=[0,1]", "only=[zeros]"))
+    assert [cell.name for cell in pair] == [
+        f"{sweep} zeros seed {seed}" for seed in (0, 1) for sweep in ("segmentation", "classification")
+    ]
+    paper = sweep_cells(settings("sweep=all", "scale=paper", "seeds=[0]", "only=[zeros]"))
+    assert {cell.sweep for cell in paper} == set(SWEEPS) - {"normalization"}
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["sweep=detection"], "sweep must be one of classification, .*; got 'detection'"),
+        (["sweep=detection"], "sweep must be one of all, classification, .*; got 'detection'"),
         (["sweep=normalization", "scale=paper"], "scale must be one of embedded for normalization; got 'paper'"),
         (["sweep=segmentation", "only=[zero]"], "methods of segmentation .* are zeros, .*; got 'zero'"),
         (["sweep=segmentation", "scale=paper", "only=[halo]"], "got 'halo'"),
@@ -81,8 +93,8 @@ def test_what_there_is_not_is_refused(overrides, message):
 
 
 def test_the_time_left():
-    waiting = [Cell("", method, 1, ()) for method in ("zeros", "zeros", "halo")]
-    seconds = {("", "zeros"): [10.0, 20.0], ("", "halo"): [100.0]}
+    waiting = [Cell("globe", "", method, 1, ()) for method in ("zeros", "zeros", "halo")]
+    seconds = {("globe", "", "zeros"): [10.0, 20.0], ("globe", "", "halo"): [100.0]}
     assert seconds_left(waiting, seconds, jobs=1) == 130
     # Two at a time, but the control alone takes longer than half of it.
     assert seconds_left(waiting, seconds, jobs=2) == 100
