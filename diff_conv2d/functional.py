@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry, check_tensors, per_axis
+from diff_conv2d.frame import better_by_frame, convolve_by_frame
 from diff_conv2d.padding_modes import Diff
 
 __all__ = ["DiffConv2d"]
@@ -118,8 +119,12 @@ def diff_conv2d(
             edge_bias,
             optimized_for,
         ).squeeze(0)
-    if optimized_for == "speed" and edge_weight is None and (keep_img_grad_at_invalid or not input.requires_grad):
-        return Diff().convolve(input, weight, bias, geometry, groups)
+    if edge_weight is None and (keep_img_grad_at_invalid or not input.requires_grad):
+        if optimized_for == "speed":
+            return Diff().convolve(input, weight, bias, geometry, groups)
+        if better_by_frame(input, geometry):
+            # As many samples as the kernel has make those beyond an end.
+            return convolve_by_frame(Diff(), input, weight, bias, geometry, groups, geometry.kernel)
     return Diff().convolve_by_region(
         input,
         weight,

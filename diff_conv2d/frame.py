@@ -1,0 +1,201 @@
+"""A convolution that never holds a padded image: zero padding for the whole, then the frame of the output anew.
+
+Zero padding is torch's own, without a copy of the image. What is wrong with it is the outputs whose window leaves the
+image; strips of the image along its edges are enough to make those again. The gradient goes the same way: that of
+zero padding for the whole, then for each strip what its own gradient is more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from diff_conv2d.arguments import Geometry
+from diff_conv2d.boundary import AxisExtension
+from diff_conv2d.padding_modes import Zeros
+from diff_conv2d.regions import Run, cut_by_validity, valid_convolution
+
+__all__ = ["better_by_frame", "convolve_by_frame"]
+
+# Share of the outputs whose window lies in the image.
+_LEAST_INSIDE = 0.75
+
+
+def better_by_frame(input: Tensor, geometry: Geometry) -> bool:
+    """Whether `convolve_by_frame` is possible and pays.
+
+    torch must pad both ends alike, and nothing be traced or transformed; and of small maps, where a quarter of the
+    outputs or more lie in the frame, strips cost more than they save.
+    """
+    # The private name has been there since torch 2.0, and there is no public one; without it this way is not taken.
+    transformed = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
+    if (
+        geometry.before != geometry.after
+        or torch.compiler.is_compiling()
+        or torch.is_autocast_enabled(input.device.type)
+        or not input.is_floating_point()
+        or transformed()
+    ):
+        return False
+    inside = 1.0
+    for axis, size in enumerate(input.shape[2:]):
+        runs = cut_by_validity(geometry, axis, size)
+        inside *= sum(run.stop - run.start for run in runs if not run.displacement) / runs[-1].stop
+    return inside > _LEAST_INSIDE
+
+
+def convolve_by_frame(
+    mode: AxisExtension,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    groups: int,
+    reach: tuple[int, ...],
+) -> Tensor:
+    """What `mode.convolve` returns, to rounding.
+
+    Args:
+        mode: continues each axis, from the samples nearest its ends.
+        input: images (N, C, ...).
+        weight: the kernel.
+        bias: the bias.
+        geometry: see `Geometry`; see also `better_by_frame`.
+        groups: as torch.
+        reach: for each axis, from how many samples at an end the mode makes those beyond it, at most.
+    """
+    result: Tensor = _Frame.apply(input, weight, bias, mode, geometry, groups, reach)
+    return result
+
+
+class _Frame(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        mode: AxisExtension,
+        geometry: Geometry,
+        groups: int,
+        reach: tuple[int, ...],
+    ) -> Tensor:
+        ctx.save_for_backward(input, weight, bias)
+        ctx.save_for_forward(input, weight, bias)
+        ctx.arguments = mode, geometry, groups, reach
+        convolve = (F.conv1d, F.conv2d, F.conv3d)[len(geometry.kernel) - 1]
+        output = convolve(input, weight, bias, geometry.stride, geometry.before, geometry.dilation, groups)
+        for strip in _strips(geometry, input.shape[2:], reach):
+            piece = _continued(mode, strip.near(input), strip, geometry)
+            strip.outputs(output).copy_(valid_convolution(piece, weight, bias, geometry, groups))
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (grad,) = grads
+        input, weight, bias = ctx.saved_tensors
+        mode, geometry, groups, reach = ctx.arguments
+        needed = ctx.needs_input_grad[:3]
+        if torch.is_grad_enabled():
+            # Somebody wants derivatives of this: autograd has them of the plain operations.
+            output = mode.convolve_by_region(input, weight, bias, geometry, groups)
+            inputs = [tensor for tensor, need in zip((input, weight, bias), needed, strict=True) if need]
+            found = iter(torch.autograd.grad(output, inputs, grad, create_graph=True))
+            return (*(next(found) if need else None for need in needed), None, None, None, None)
+        settings = geometry.stride, geometry.dilation, groups
+        of_input, of_weight, of_bias = _gradients(grad, input, weight, geometry.before, *settings, needed)
+        none = (0,) * len(geometry.kernel)
+        for strip in _strips(geometry, input.shape[2:], reach):
+            with torch.enable_grad():
+                near = strip.near(input).detach().requires_grad_()
+                # What the mode has and zero padding has not: the samples outside.
+                piece = _continued(mode, near, strip, geometry) - _continued(Zeros(), near, strip, geometry)
+            part = strip.outputs(grad).contiguous()
+            of_piece, more, _ = _gradients(part, piece.detach(), weight, none, *settings, (*needed[:2], False))
+            if of_input is not None:
+                strip.near(of_input).add_(torch.autograd.grad(piece, near, of_piece)[0])
+            if of_weight is not None and more is not None:
+                of_weight.add_(more)
+        return of_input, of_weight, of_bias, None, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        of_input, of_weight, of_bias = tangents[:3]
+        input, weight, _ = ctx.saved_tensors
+        mode, geometry, groups, _ = ctx.arguments
+        zero = torch.zeros_like
+        of_input = zero(input) if of_input is None else of_input
+        of_weight = zero(weight) if of_weight is None else of_weight
+        along_input = mode.convolve_by_region(of_input, weight, None, geometry, groups)
+        return along_input + mode.convolve_by_region(input, of_weight, of_bias, geometry, groups)
+
+
+def _gradients(
+    grad: Tensor,
+    input: Tensor,
+    weight: Tensor,
+    padding: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+    needed: tuple[bool, bool, bool],
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Of torch's convolution with zero padding: with respect to input, weight and bias."""
+    none = [0] * len(padding)
+    result: tuple[Tensor | None, Tensor | None, Tensor | None] = torch.ops.aten.convolution_backward(
+        grad, input, weight, [weight.shape[0]], stride, padding, dilation, False, none, groups, needed
+    )
+    return result
+
+
+class _Strip:
+    """Outputs along an edge, a run for each axis, and the part of the image that they are made of."""
+
+    def __init__(self, runs: tuple[Run, ...], geometry: Geometry, sizes: tuple[int, ...], reach: tuple[int, ...]):
+        self.runs = runs
+        self.windows, self.parts = [], []
+        for axis, (run, size, deep) in enumerate(zip(runs, sizes, reach, strict=True)):
+            start, stop = geometry.window(axis, run.start, run.stop)
+            first = max(0, min(start, size - deep) if stop > size else start)
+            last = min(size, max(stop, deep) if start < 0 else stop)
+            self.parts.append((first, last))
+            # As seen from the part.
+            self.windows.append((start - first, stop - first))
+
+    def near(self, image: Tensor) -> Tensor:
+        """The part of an image."""
+        for axis, (first, last) in enumerate(self.parts):
+            image = image.narrow(axis + 2, first, last - first)
+        return image
+
+    def outputs(self, output: Tensor) -> Tensor:
+        """The strip of an output."""
+        for axis, run in enumerate(self.runs):
+            output = output.narrow(axis + 2, run.start, run.stop - run.start)
+        return output
+
+
+def _strips(geometry: Geometry, sizes: tuple[int, ...], reach: tuple[int, ...]) -> Iterator[_Strip]:
+    """Two for each axis: of a picture top and bottom over the whole width, left and right between them."""
+    between: list[Run] = []
+    for axis, size in enumerate(sizes):
+        cuts = cut_by_validity(geometry, axis, size)
+        whole = [Run(0, 0, geometry.output_size(a, sizes[a])) for a in range(axis + 1, len(sizes))]
+        for run in cuts:
+            if run.displacement:
+                yield _Strip((*between, run, *whole), geometry, sizes, reach)
+        inside = [run for run in cuts if not run.displacement]
+        if not inside:
+            return
+        between += inside
+
+
+def _continued(mode: AxisExtension, near: Tensor, strip: _Strip, geometry: Geometry) -> Tensor:
+    """What the windows of a strip see: its part of the image, continued by a mode."""
+    for axis, (start, stop) in enumerate(strip.windows):
+        near = mode.extend_axis(near, axis, start, stop, geometry)
+    return near
