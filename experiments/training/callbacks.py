@@ -7,13 +7,13 @@ from typing import Any
 import lightning as L
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, RichProgressBar
 from rich.console import Console
 
 from experiments.records import replacing
 from experiments.tasks.task import Task
 
-__all__ = ["EpochSeed", "History", "Pictures", "WaitingTime"]
+__all__ = ["EpochSeed", "History", "Pictures", "ProgressBar", "WaitingTime"]
 
 
 class EpochSeed(Callback):
@@ -84,6 +84,16 @@ class History(Callback):
             shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
             line = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: {shown}"
             self.console.print(line, highlight=False, soft_wrap=True)
+
+
+class ProgressBar(RichProgressBar):
+    """Lightning's bar without the number of the logger's version, which says nothing here."""
+
+    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        """The loss and the metrics of the last validation."""
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics
 
 
 class WaitingTime(Callback):

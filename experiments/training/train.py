@@ -11,7 +11,6 @@ import lightning as L
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import RichProgressBar
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -22,7 +21,7 @@ from experiments.tasks.classification import Classification
 from experiments.tasks.segmentation import Segmentation
 from experiments.tasks.super_resolution import SuperResolution
 from experiments.tasks.task import Task
-from experiments.training.callbacks import EpochSeed, History, Pictures, WaitingTime
+from experiments.training.callbacks import EpochSeed, History, Pictures, ProgressBar, WaitingTime
 from experiments.training.checkpoints import checkpoint_callback, newest_checkpoint
 from experiments.training.loaders import Loaders
 from experiments.training.loggers import TolerantWandb
@@ -82,7 +81,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     history, waiting = History(folder.path / "history.csv", console), WaitingTime()
     callbacks = [EpochSeed(config.seed), history, waiting, Pictures(), checkpoint_callback(folder.checkpoints)]
     if console.is_terminal and is_first_process():
-        callbacks.append(RichProgressBar(leave=False))
+        callbacks.append(ProgressBar(leave=False))
     options = OmegaConf.to_container(config.trainer, resolve=True)
     trainer = L.Trainer(
         **options,
