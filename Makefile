@@ -108,7 +108,7 @@ findings: env ## Put the findings of the training experiments, from results/tabl
 # In this order: all training runs in one sweep, so that no core waits for another; then their tables, and what needs
 # the networks of super-resolution.
 .PHONY: reproduce reproduce-training
-reproduce-training: env
+reproduce-training: env ## The training runs of all four, in one sweep
 	$(RUN) -m experiments.reproduce sweep=all $(SWEEP)
 
 REPRODUCED = filtering adaptive convergence shells regimes rollouts training classification segmentation \
