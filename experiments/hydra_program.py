@@ -40,6 +40,8 @@ def hydra_program(name: str) -> Callable[[Callable[..., Any]], Callable[[], Any]
                 return composed()
             except (HydraException, OmegaConfBaseException) as error:
                 sys.exit(f"{name}: {_sentence(error)}")
+            finally:
+                del os.environ[FULL_ERROR]
 
         return program
 
