@@ -109,7 +109,7 @@ findings: env ## Put the findings of the training experiments, from results/tabl
 # the networks of super-resolution.
 .PHONY: reproduce reproduce-training
 reproduce-training: env ## The training runs of all four, in one sweep
-	$(RUN) -m experiments.reproduce sweep=all $(SWEEP)
+	$(RUN) -m experiments.reproduce sweep=all $(SWEEP) $(ARGS)
 
 REPRODUCED = filtering adaptive convergence shells regimes rollouts training classification segmentation \
   super-resolution error-maps

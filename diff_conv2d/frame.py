@@ -8,13 +8,13 @@ zero padding for the whole, then for each strip what its own gradient is more.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
+from diff_conv2d.blocks import faster_in_blocks
 from diff_conv2d.boundary import AxisExtension
 from diff_conv2d.padding_modes import Zeros
 from diff_conv2d.regions import Run, cut_by_validity, valid_convolution
@@ -25,11 +25,11 @@ __all__ = ["better_by_frame", "convolve_by_frame"]
 _LEAST_INSIDE = 0.75
 
 
-def better_by_frame(input: Tensor, geometry: Geometry) -> bool:
+def better_by_frame(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     """Whether `convolve_by_frame` is possible and pays.
 
-    torch must pad both ends alike, and nothing be traced or transformed; and of small maps, where a quarter of the
-    outputs or more lie in the frame, strips cost more than they save.
+    torch must pad both ends alike, and nothing be traced or transformed. It does not pay where a large image is read
+    in blocks, and on small maps, where a quarter of the outputs or more lie in the frame.
     """
     # The private name has been there since torch 2.0, and there is no public one; without it this way is not taken.
     transformed = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
@@ -39,6 +39,7 @@ def better_by_frame(input: Tensor, geometry: Geometry) -> bool:
         or torch.is_autocast_enabled(input.device.type)
         or not input.is_floating_point()
         or transformed()
+        or (geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry))
     ):
         return False
     inside = 1.0
@@ -87,11 +88,10 @@ class _Frame(torch.autograd.Function):
         ctx.save_for_backward(input, weight, bias)
         ctx.save_for_forward(input, weight, bias)
         ctx.arguments = mode, geometry, groups, reach
-        convolve = (F.conv1d, F.conv2d, F.conv3d)[len(geometry.kernel) - 1]
-        output = convolve(input, weight, bias, geometry.stride, geometry.before, geometry.dilation, groups)
+        output = Zeros().convolve(input, weight, bias, geometry, groups)
         for strip in _strips(geometry, input.shape[2:], reach):
-            piece = _continued(mode, strip.near(input), strip, geometry)
-            strip.outputs(output).copy_(valid_convolution(piece, weight, bias, geometry, groups))
+            piece = _continued(mode, _cut(input, strip.part), strip, geometry)
+            _cut(output, strip.outputs).copy_(valid_convolution(piece, weight, bias, geometry, groups))
         return output
 
     @staticmethod
@@ -111,13 +111,13 @@ class _Frame(torch.autograd.Function):
         none = (0,) * len(geometry.kernel)
         for strip in _strips(geometry, input.shape[2:], reach):
             with torch.enable_grad():
-                near = strip.near(input).detach().requires_grad_()
+                near = _cut(input, strip.part).detach().requires_grad_()
                 # What the mode has and zero padding has not: the samples outside.
                 piece = _continued(mode, near, strip, geometry) - _continued(Zeros(), near, strip, geometry)
-            part = strip.outputs(grad).contiguous()
+            part = _cut(grad, strip.outputs).contiguous()
             of_piece, more, _ = _gradients(part, piece.detach(), weight, none, *settings, (*needed[:2], False))
             if of_input is not None:
-                strip.near(of_input).add_(torch.autograd.grad(piece, near, of_piece)[0])
+                _cut(of_input, strip.part).add_(torch.autograd.grad(piece, near, of_piece)[0])
             if of_weight is not None and more is not None:
                 of_weight.add_(more)
         return of_input, of_weight, of_bias, None, None, None, None
@@ -152,31 +152,34 @@ def _gradients(
     return result
 
 
-class _Strip:
-    """Outputs along an edge, a run for each axis, and the part of the image that they are made of."""
+# For each axis the first sample and one past the last.
+_Bounds = list[tuple[int, int]]
 
-    def __init__(self, runs: tuple[Run, ...], geometry: Geometry, sizes: tuple[int, ...], reach: tuple[int, ...]):
-        self.runs = runs
-        self.windows, self.parts = [], []
-        for axis, (run, size, deep) in enumerate(zip(runs, sizes, reach, strict=True)):
-            start, stop = geometry.window(axis, run.start, run.stop)
-            first = max(0, min(start, size - deep) if stop > size else start)
-            last = min(size, max(stop, deep) if start < 0 else stop)
-            self.parts.append((first, last))
-            # As seen from the part.
-            self.windows.append((start - first, stop - first))
 
-    def near(self, image: Tensor) -> Tensor:
-        """The part of an image."""
-        for axis, (first, last) in enumerate(self.parts):
-            image = image.narrow(axis + 2, first, last - first)
-        return image
+class _Strip(NamedTuple):
+    """Outputs along an edge, the part of the image that they are made of, their windows as seen from that part."""
 
-    def outputs(self, output: Tensor) -> Tensor:
-        """The strip of an output."""
-        for axis, run in enumerate(self.runs):
-            output = output.narrow(axis + 2, run.start, run.stop - run.start)
-        return output
+    outputs: _Bounds
+    part: _Bounds
+    windows: _Bounds
+
+
+def _strip(runs: tuple[Run, ...], geometry: Geometry, sizes: tuple[int, ...], reach: tuple[int, ...]) -> _Strip:
+    strip = _Strip([(run.start, run.stop) for run in runs], [], [])
+    for axis, (run, size, deep) in enumerate(zip(runs, sizes, reach, strict=True)):
+        start, stop = geometry.window(axis, run.start, run.stop)
+        first = max(0, min(start, size - deep) if stop > size else start)
+        last = min(size, max(stop, deep) if start < 0 else stop)
+        strip.part.append((first, last))
+        strip.windows.append((start - first, stop - first))
+    return strip
+
+
+def _cut(tensor: Tensor, bounds: _Bounds) -> Tensor:
+    """The part of an image or an output, (N, C, ...), within bounds."""
+    for axis, (first, last) in enumerate(bounds):
+        tensor = tensor.narrow(axis + 2, first, last - first)
+    return tensor
 
 
 def _strips(geometry: Geometry, sizes: tuple[int, ...], reach: tuple[int, ...]) -> Iterator[_Strip]:
@@ -187,7 +190,7 @@ def _strips(geometry: Geometry, sizes: tuple[int, ...], reach: tuple[int, ...]) 
         whole = [Run(0, 0, geometry.output_size(a, sizes[a])) for a in range(axis + 1, len(sizes))]
         for run in cuts:
             if run.displacement:
-                yield _Strip((*between, run, *whole), geometry, sizes, reach)
+                yield _strip((*between, run, *whole), geometry, sizes, reach)
         inside = [run for run in cuts if not run.displacement]
         if not inside:
             return

@@ -122,7 +122,7 @@ def diff_conv2d(
     if edge_weight is None and (keep_img_grad_at_invalid or not input.requires_grad):
         if optimized_for == "speed":
             return Diff().convolve(input, weight, bias, geometry, groups)
-        if better_by_frame(input, geometry):
+        if better_by_frame(input, weight, geometry):
             # As many samples as the kernel has make those beyond an end.
             return convolve_by_frame(Diff(), input, weight, bias, geometry, groups, geometry.kernel)
     return Diff().convolve_by_region(

@@ -12,7 +12,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from experiments.paths import CONFIGS
 
-__all__ = ["hydra_program"]
+__all__ = ["hydra_program", "sentence"]
 
 # With it Hydra raises what is wrong instead of printing it in several lines, and a user has the whole trace.
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -39,7 +39,7 @@ def hydra_program(name: str) -> Callable[[Callable[..., Any]], Callable[[], Any]
             try:
                 return composed()
             except (HydraException, OmegaConfBaseException) as error:
-                sys.exit(f"{name}: {_sentence(error)}")
+                sys.exit(f"{name}: {sentence(error)}")
             finally:
                 del os.environ[FULL_ERROR]
 
@@ -48,11 +48,11 @@ def hydra_program(name: str) -> Callable[[Callable[..., Any]], Callable[[], Any]
     return decorate
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """Say what is wrong with an override.
 
     Example:
-        >>> _sentence(MissingConfigException("In 'train': ...", "padding/dif", ["diff", "zeros"]))
+        >>> sentence(MissingConfigException("In 'train': ...", "padding/dif", ["diff", "zeros"]))
         'there is no padding/dif; there are diff, zeros'
     """
     if isinstance(error, MissingConfigException) and error.options:

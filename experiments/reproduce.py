@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.hydra_program import hydra_program
+from experiments.hydra_program import hydra_program, sentence
 from experiments.training.cell import cell_folder
 from experiments.training.cells import Cell, composed, sweep_cells, sweep_names
 from experiments.training.pool import default_jobs, run_cells
@@ -117,8 +117,10 @@ def main(config: DictConfig) -> None:
     again = "the same command goes on"
     try:
         failures = run(config, Console())
-    except (ValueError, HydraException) as error:
+    except ValueError as error:
         sys.exit(f"reproduce: {error}")
+    except HydraException as error:
+        sys.exit(f"reproduce: {sentence(error)}")
     except BrokenProcessPool:
         sys.exit(f"reproduce: a process died, perhaps for lack of memory; {again}, with fewer at a time: jobs=1")
     except KeyboardInterrupt:

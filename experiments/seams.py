@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from experiments.data.splits import Splits
-from experiments.hydra_program import hydra_program
+from experiments.hydra_program import hydra_program, sentence
 from experiments.models.halo import crop
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
@@ -143,7 +143,9 @@ def main(settings: DictConfig) -> None:
         table, arrays = run(settings, Console())
         write_table(tables / "seams.csv", table)
         write_arrays(tables / "seams_pictures.npz", arrays)
-    except (ValueError, OSError, HydraException) as error:
+    except HydraException as error:
+        sys.exit(f"seams: {sentence(error)}")
+    except (ValueError, OSError) as error:
         sys.exit(f"seams: {error}")
     for name in ("seams.csv", "seams_pictures.npz"):
         print(tables / name)

@@ -1,10 +1,13 @@
 """A convolution by its frame is that of the continued image, and so are its derivatives."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 from diff_conv2d.arguments import Geometry
+from diff_conv2d.blocks import faster_in_blocks
 from diff_conv2d.frame import better_by_frame, convolve_by_frame
 from diff_conv2d.functional import DiffConv2d
 from diff_conv2d.layers import DiffConv2dLayer
@@ -83,23 +86,37 @@ def test_nan_stays_where_the_kernel_sees_it():
 
 
 def test_large_maps_go_this_way_and_the_others_do_not():
-    geometry = Geometry((3, 3), (1, 1), (1, 1), (1, 1), (1, 1))
-    assert better_by_frame(torch.zeros(1, 1, 32, 32), geometry)
-    assert not better_by_frame(torch.zeros(1, 1, 7, 7), geometry)
-    assert not better_by_frame(torch.zeros(1, 1, 32, 32), Geometry((2, 2), (1, 1), (1, 1), (0, 0), (1, 1)))
+    geometry, kernels = Geometry((3, 3), (1, 1), (1, 1), (1, 1), (1, 1)), torch.zeros(8, 1, 3, 3)
+    map_ = torch.zeros(1, 1, 32, 32)
+    assert better_by_frame(map_, kernels, geometry)
+    assert not better_by_frame(torch.zeros(1, 1, 7, 7), kernels, geometry)
+    assert not better_by_frame(map_, kernels[..., :2, :2], Geometry((2, 2), (1, 1), (1, 1), (0, 0), (1, 1)))
     with torch.autocast("cpu"):
-        assert not better_by_frame(torch.zeros(1, 1, 32, 32), geometry)
+        assert not better_by_frame(map_, kernels, geometry)
     seen = []
-    torch.vmap(lambda image: (seen.append(better_by_frame(image, geometry)), image)[1])(torch.zeros(2, 1, 1, 32, 32))
+
+    def look(image):
+        seen.append(better_by_frame(image, kernels, geometry))
+        return image
+
+    torch.vmap(look)(map_[None])
     assert seen == [False]
 
 
+def test_filtering_a_large_image_goes_by_blocks():
+    geometry = Geometry((3, 3), (1, 1), (1, 1), (1, 1), (1, 1))
+    image, kernel = torch.zeros(1, 1, 1024, 1024), torch.zeros(1, 1, 3, 3)
+    assert faster_in_blocks(image, kernel, geometry)
+    assert not better_by_frame(image, kernel, geometry)
+    assert better_by_frame(image, kernel, replace(geometry, algorithm="direct"))
+
+
 def test_a_layer_holds_no_more_than_one_with_zero_padding():
-    """What is allocated in a training step, largest block by block: no padded copy, no tensor of zeros."""
+    """Of blocks as large as the image or larger as many are allocated: no padded copy, no tensor of zeros."""
     image = torch.randn(1, 8, 96, 96, requires_grad=True)
     bytes_of_image = image.numel() * image.element_size()
 
-    def largest(layer):
+    def large_blocks(layer):
         activities = [torch.profiler.ProfilerActivity.CPU]
         with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
             layer(image).sum().backward()
@@ -108,5 +125,5 @@ def test_a_layer_holds_no_more_than_one_with_zero_padding():
 
     memory = DiffConv2dLayer(8, 8, 3, optimized_for="memory")
     zeros = torch.nn.Conv2d(8, 8, 3, padding=1)
-    largest(zeros), largest(memory)
-    assert largest(memory) == largest(zeros)
+    large_blocks(zeros), large_blocks(memory)
+    assert large_blocks(memory) == large_blocks(zeros)

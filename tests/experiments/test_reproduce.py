@@ -11,13 +11,13 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "experiments" / "training"
 
 
-def reproduce(runs, *overrides, lr="1e-3"):
+def reproduce(runs, *overrides, lr="1e-3", setting="batch_size=8"):
     small = [
         "data=tiny_super_resolution",
         "model.options.depth=1",
         "model.options.width=2",
         "trainer.max_epochs=1",
-        "batch_size=8",
+        setting,
     ]
     given = [f"hydra.searchpath=[file://{TINY}/configs]", *small, "optimizer=sgd", f"optimizer.lr={lr}"]
     quoted = ",".join(f"'{setting}'" for setting in given)
@@ -61,3 +61,9 @@ def test_a_slip_is_one_sentence(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("reproduce: methods of super_resolution")
     assert "Traceback" not in done.stderr
+    done = reproduce(tmp_path, "sweep=super_resolution", setting="trainr.max_epochs=1")
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == "reproduce: could not override 'trainr.max_epochs': there is no such option; --help lists all\n"
+    )
