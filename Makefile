@@ -115,9 +115,10 @@ REPRODUCED = filtering adaptive convergence shells regimes rollouts training cla
   super-resolution error-maps
 ifneq ($(SCALE),paper)
 REPRODUCED += normalization seams walltime
+BENCHMARKED = benchmark
 endif
 .NOTPARALLEL:
-reproduce: $(addprefix reproduce-,$(REPRODUCED)) ## Everything: every table and figure (SEEDS=0 METHODS=zeros,diff: a part)
+reproduce: $(addprefix reproduce-,$(REPRODUCED)) $(BENCHMARKED) ## Everything: every table and figure (SEEDS=0 METHODS=zeros,diff: a part)
 
 .PHONY: reproduce-adaptive
 reproduce-adaptive: env ## The study of the adaptive boundary: tables, then its figure
@@ -135,28 +136,29 @@ reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts: rep
 	$(RUN) -m scripts.figures.$* $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
 .PHONY: benchmark reproduce-walltime
-# Threads that spin are faster as long as nothing else runs, and that is how a benchmark is to be run.
+# True context is no mode of a layer.
+TIMED = $(subst $(SPACE),$(COMMA),$(filter-out halo,$(subst $(COMMA), ,$(METHODS))))
+# Threads that spin are faster as long as nothing else runs, and that is how a benchmark is to be run. The
+# variable set silences a warning of torch's profiler about what was there before it.
+BENCHMARK = env -u OMP_WAIT_POLICY TORCH_CPP_LOG_LEVEL=ERROR $(RUN) -m experiments.benchmark \
+  $(if $(METHODS),'methods=[$(TIMED)]')
 benchmark: env ## What each boundary mode costs, beside torch, SciPy and OpenCV: table, figure
-	env -u OMP_WAIT_POLICY $(RUN) -m experiments.benchmark $(ARGS)
+	$(BENCHMARK) $(ARGS)
 	$(RUN) -m scripts.figures.benchmark $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
-# True context is no mode of a layer.
-WALLTIME = $(subst $(SPACE),$(COMMA),$(filter-out halo,$(subst $(COMMA), ,$(METHODS))))
 reproduce-walltime: env ## The paper's experiment on wall time: its UNet, and single layers
-	env -u OMP_WAIT_POLICY $(RUN) -m experiments.benchmark 'groups=[walltime,cnn]' name=walltime \
-	  $(if $(METHODS),'methods=[$(WALLTIME)]') $(ARGS)
-	$(RUN) -m scripts.figures.benchmark --name walltime $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+	$(BENCHMARK) 'groups=[walltime,cnn]' name=walltime $(ARGS)
+	$(RUN) -m scripts.figures.walltime $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 
 .PHONY: notebooks
 notebooks: env ## Execute the notebooks; their figures come from results/tables
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 FIGURES = filtering adaptive convergence shells regimes rollouts classification segmentation super_resolution \
-  error_maps normalization seams benchmark
+  error_maps normalization seams walltime benchmark
 figures: env ## Draw every figure again whose table is in results/tables
 	@for name in $(FIGURES); do \
 	  if [ -e results/tables/$$name.csv ] || [ -e results/tables/$$name.npz ]; \
 	  then $(RUN) -m scripts.figures.$$name || exit 1; \
 	  else echo "$$name: no table; 'make help' lists what makes it"; fi; \
 	done
-	@if [ -e results/tables/walltime.csv ]; then $(RUN) -m scripts.figures.benchmark --name walltime; fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -59,6 +60,8 @@ _SIZES = {
 _SIZES_OF_LINES = {120: _Fit(12, 60, 1), 60: _Fit(8, 30, 1), **{k: v for k, v in _SIZES.items() if k < 60}}
 # Relative to the mean square of the differences: what normal equations resolve in float64 and in float32.
 _RIDGES = {torch.float64: 1e-13, torch.float32: 1e-6}
+# Differences of one axis, up to which those of both axes are fitted together.
+_FEW = 1 << 20
 _POOLED: dict[str, tuple[int, ...]] = {"none": (), "channels": (1,), "batch": (0,)}
 
 
@@ -131,7 +134,7 @@ class Adaptive(Extension):
             return torch.complex(self.extend(input.real, geometry), self.extend(input.imag, geometry))
         image = input if self.fit_gradient else input.detach()
         every = [self.sizes(image.shape[dim], geometry, axis) for axis, dim in enumerate(geometry.dims)]
-        weights = [s and self.weights(image, s, geometry, axis) for axis, s in enumerate(every)]
+        weights = self._weights_of_axes(image, every, geometry)
         result = continued(input, weights, geometry, constant=not self.fit_gradient)
         layout = channels_last_format(input)
         return result if layout is None else result.contiguous(memory_format=layout)
@@ -152,12 +155,31 @@ class Adaptive(Extension):
 
         Along the axis nothing is read but `sizes.rows` samples at either end: without those between, all is the same.
         """
-        step, dim = geometry.dilation[axis], geometry.dims[axis]
-        p, m, rows, fit = sizes
+        differences = _differences(image, sizes, geometry, axis)
+        return self._predictors(differences, sizes, geometry.dilation[axis], image.ndim < 5)
+
+    def _weights_of_axes(
+        self, image: Tensor, sizes: list[Sizes | None], geometry: Geometry
+    ) -> Sequence[Tensor | None]:
+        """The weights of every axis."""
+        first, step = sizes[0], geometry.dilation[0]
+        # Sizes that torch.export leaves open are not to be compared.
+        square = len(sizes) == 2 and not torch.compiler.is_exporting() and image.shape[-2] == image.shape[-1]
+        if first is None or not square or (first, step) != (sizes[1], geometry.dilation[1]):
+            return [s and self.weights(image, s, geometry, axis) for axis, s in enumerate(sizes)]
+        rows, columns = (_differences(image, first, geometry, axis) for axis in (0, 1))
+        if rows.numel() > _FEW:
+            return [self._predictors(lines, first, step, in_a_row=True) for lines in (rows, columns)]
+        # Both in one go, along a dimension that is not pooled: half the calls.
+        dim = 1 if self.pool == "batch" else 0
+        return self._predictors(torch.cat([rows, columns], dim), first, step, in_a_row=True).chunk(2, dim)
+
+    def _predictors(self, differences: Tensor, sizes: Sizes, step: int, in_a_row: bool) -> Tensor:
+        """The weights v, (N, C, p, m - 1), from the differences of `edge_differences`."""
+        p, m, _, fit = sizes
         n = fit.taps
         pooled = _POOLED[self.pool]
-        differences = edge_differences(image, dim, rows, fit.lines, step, working_dtype(image))
-        dtype = self.fit_dtype or fitting_dtype(image)
+        dtype = self.fit_dtype or fitting_dtype(differences)
         products = covariance(differences.to(dtype), p + m - 1, step)
         if pooled:
             products = products.sum(pooled, keepdim=True)
@@ -169,17 +191,15 @@ class Adaptive(Extension):
         else:
             degrees = sorted({*range(min(2 * p, m - 1) + 1), n - 1})
             fixed = [polynomial(degree, p, m) for degree in degrees]
-            polynomials = torch.tensor(fixed, dtype=dtype, device=image.device)
+            polynomials = torch.tensor(fixed, dtype=dtype, device=differences.device)
             candidates = [
                 polynomials.expand(*products.shape[:2], *polynomials.shape),
                 *(f.unsqueeze(2) for f in fits),
             ]
             freedom = [0] * len(degrees) + [count - 1 for count in counts]
             every = torch.cat(candidates, 2)
-            v = blend(
-                every,
-                scores(differences, every.to(differences.dtype), freedom, step, pooled, image.ndim < 5).to(dtype),
-            )
+            errors = scores(differences, every.to(differences.dtype), freedom, step, pooled, in_a_row)
+            v = blend(every, errors.to(dtype))
         known = v.isfinite().flatten(2).all(-1)[..., None, None]
         return torch.where(known, v, 0.0)
 
@@ -199,3 +219,9 @@ class Adaptive(Extension):
             if fit.taps <= most and size_is_at_least(length, least + p):
                 return fit
         return None
+
+
+def _differences(image: Tensor, sizes: Sizes, geometry: Geometry, axis: int) -> Tensor:
+    """What the predictors of an axis are fitted to, see `edge_differences`."""
+    step, dim = geometry.dilation[axis], geometry.dims[axis]
+    return edge_differences(image, dim, sizes.rows, sizes.fit.lines, step, working_dtype(image))

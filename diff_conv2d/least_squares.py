@@ -37,6 +37,8 @@ def solve_normal_equations(gram: Tensor, moments: Tensor, ridge: float) -> Tenso
     scale = torch.where(mean > 0, mean, 1.0)
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     matrix = gram / scale + ridge * identity
+    if gram.shape[-1] == 1:
+        return moments / scale / matrix
     if torch.compiler.is_exporting():
         # ONNX knows no factorisation.
         return _eliminate(matrix, moments / scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from math import prod
 
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.extension import extend_polynomial
+from diff_conv2d.extension import computing_dtype, extend_polynomial
 from diff_conv2d.least_squares import fitting_dtype
 from diff_conv2d.linear_map import linear
 from diff_conv2d.prediction_weights import size_is_at_least
@@ -18,7 +19,7 @@ from diff_conv2d.prediction_weights import size_is_at_least
 __all__ = ["continued", "working_dtype"]
 
 
-def continued(x: Tensor, weights: list[Tensor | None], geometry: Geometry, constant: bool) -> Tensor:
+def continued(x: Tensor, weights: Sequence[Tensor | None], geometry: Geometry, constant: bool) -> Tensor:
     """The image x, (N, C, ...), with the samples beyond each axis that `geometry` asks for.
 
     Args:
@@ -48,7 +49,7 @@ def _folded(grad: Tensor, *weights: Tensor | None, geometry: Geometry, axis: int
     if v is None:
         return image
     near = (v.shape[3] + 1) * step
-    v = v.to(working_dtype(grad))
+    v = v.to(computing_dtype(grad.dtype))
     # Weights of the samples: w(0) = 1 - v(1), w(j) = v(j) - v(j + 1).
     zero = torch.zeros_like(v[..., :1])
     w = torch.cat([zero + 1, v], -1) - torch.cat([v, zero], -1)
@@ -56,12 +57,11 @@ def _folded(grad: Tensor, *weights: Tensor | None, geometry: Geometry, axis: int
     full = v.shape[2] * step
     if before:
         outside = _folded(grad.narrow(dim, 0, before), *weights, geometry=geometry, axis=axis + 1)
-        low = _transposed(_padded(outside, dim, full - before, 0), w.flip(-2), dim, step)
-        image.narrow(dim, 0, near).add_(low)
+        _add_transposed(image.narrow(dim, 0, near), _padded(outside, dim, full - before, 0), w.flip(-2), dim, step)
     if after:
         outside = _folded(grad.narrow(dim, before + size, after), *weights, geometry=geometry, axis=axis + 1)
-        high = _transposed(_padded(outside, dim, 0, full - after), w.flip(-1), dim, step)
-        image.narrow(dim, size - near, near).add_(high)
+        high = image.narrow(dim, size - near, near)
+        _add_transposed(high, _padded(outside, dim, 0, full - after), w.flip(-1), dim, step)
     return image
 
 
@@ -69,14 +69,19 @@ def _padded(x: Tensor, dim: int, before: int, after: int) -> Tensor:
     return F.pad(x, [0, 0] * (-dim - 1) + [before, after]) if before or after else x
 
 
-def _transposed(outside: Tensor, w: Tensor, dim: int, step: int) -> Tensor:
-    """What `_outside` does with the weights w (N, C, p, m) of samples, transposed."""
-    values = outside.to(w.dtype)
-    if dim == -1 and step == 1 and outside.ndim > 3:
-        return (values @ w.reshape(*w.shape[:2], *(1,) * (outside.ndim - 4), *w.shape[2:])).to(outside.dtype)
-    lines = values.movedim(dim, 2)
-    product = w.mT @ _lattices(lines, w.shape[2], step)
-    return product.reshape(*lines.shape[:2], w.shape[3] * step, *lines.shape[3:]).movedim(2, dim).to(outside.dtype)
+def _add_transposed(image: Tensor, outside: Tensor, w: Tensor, dim: int, step: int) -> None:
+    """Add what `_outside` does with the weights w (N, C, p, m) of samples, transposed."""
+    # Each lattice by itself: sample j of lattice i is x(j * step + i).
+    shape = image.shape
+    samples = image.view(*shape[:dim], w.shape[3], step, *shape[image.ndim + dim + 1 :])
+    # Half precision is computed in float32.
+    total = samples.to(w.dtype)
+    place = (*w.shape[:2], *(1,) * (image.ndim + dim - 2), w.shape[3], *(1,) * -dim)
+    # Multiples, no matrix product: fewer passes for few distances, and nothing that autocast or TF32 would round.
+    for at_distance, weights in zip(torch.split(outside, step, dim), w.unbind(2), strict=True):
+        total.addcmul_(at_distance.unsqueeze(dim - 1).to(w.dtype), weights.reshape(place))
+    if total is not samples:
+        samples.copy_(total)
 
 
 def _lattices(lines: Tensor, count: int, step: int) -> Tensor:
@@ -91,7 +96,7 @@ def working_dtype(image: Tensor) -> torch.dtype:
     return torch.float32 if exact and image.dtype != torch.float64 else fitting_dtype(image)
 
 
-def _joined(x: Tensor, weights: list[Tensor | None], geometry: Geometry) -> Tensor:
+def _joined(x: Tensor, weights: Sequence[Tensor | None], geometry: Geometry) -> Tensor:
     """The image continued by weights for each axis, axis by axis."""
     for axis, v in enumerate(weights):
         if not (geometry.before[axis] or geometry.after[axis]):
@@ -145,13 +150,19 @@ def _beyond(first: Tensor, last: Tensor, v: Tensor | None, geometry: Geometry, a
 
 def _outside(edge: Tensor, v: Tensor, dim: int, step: int, nearest: int) -> Tensor:
     """p * step samples beyond m * step samples, those of one lattice from themselves; `nearest` is where x(0) is."""
-    # The lines side by side: read once, whatever the axis, and then in the order of the memory.
-    samples = edge.to(v.dtype).movedim(dim, 2).contiguous()
+    values = edge.to(v.dtype)
+    if dim == -1 and step == 1 and edge.ndim > 3:
+        # Columns as they are: what lies side by side in a row is read together.
+        differences = values.narrow(-1, 1, v.shape[3]) - values.narrow(-1, 0, v.shape[3])
+        each = v.mT.reshape(*v.shape[:2], *(1,) * (edge.ndim - 4), v.shape[3], v.shape[2])
+        return (values.narrow(-1, nearest, 1) + differences @ each).to(edge.dtype)
+    # The lines side by side: read once, and then in the order of the memory.
+    samples = values.movedim(dim, 2).contiguous()
     length = samples.shape[2]
     differences = samples.narrow(2, step, length - step) - samples.narrow(2, 0, length - step)
     first = samples.narrow(2, nearest, step)
     product = v @ _lattices(differences, v.shape[3], step)
     # (N, C, p, step, ...): all lattices at distance 1, then at distance 2, ...
     product = product.reshape(*samples.shape[:2], v.shape[2], step, *samples.shape[3:])
-    values = first.unsqueeze(2) + product
-    return values.reshape(*samples.shape[:2], v.shape[2] * step, *samples.shape[3:]).movedim(2, dim).to(edge.dtype)
+    outside = first.unsqueeze(2) + product
+    return outside.reshape(*samples.shape[:2], v.shape[2] * step, *samples.shape[3:]).movedim(2, dim).to(edge.dtype)

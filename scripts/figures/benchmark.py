@@ -118,12 +118,9 @@ def draw(table: pd.DataFrame) -> Figure:
 
 def main() -> None:
     """Read the table, write the figure."""
-    parser = parser_of("The figure of the benchmark, from its table.")
-    parser.add_argument("--name", default="benchmark", help="table and figure (default: %(default)s)")
-    arguments = parser.parse_args()
-    tables = {arguments.name: COLUMNS}
+    arguments = parser_of("The figure of the benchmark, from its table.").parse_args()
     write_figure(
-        "benchmark", arguments.output, lambda: read_tables(arguments.tables, tables, COMMAND), draw, arguments.name
+        "benchmark", arguments.output, lambda: read_tables(arguments.tables, {"benchmark": COLUMNS}, COMMAND), draw
     )
 
 
