@@ -2,7 +2,9 @@
 
 import os
 import platform
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,12 @@ def read_settings(config: DictConfig) -> Settings:
 
 def measure(case: Case, settings: Settings) -> pd.DataFrame:
     """Measure a case: a row for each method that it has."""
+    torch.set_num_threads(settings.threads)
+    # glibc gives large buffers back to the system after every call, and each call then pays for fresh pages, until a
+    # larger one has been freed once. That is chance in a program; here it happens before anything is timed.
+    torch.empty(2**25 - 2**16, dtype=torch.uint8)
+    # Neither TF32 nor the search for the fastest kernel of each size: all methods under equal conditions.
+    torch.backends.cudnn.benchmark = False
     functions = steps(case, settings.device)
     if settings.methods is not None:
         functions = {name: f for name, f in functions.items() if name == REFERENCE or name in settings.methods}
@@ -85,12 +93,6 @@ def measure(case: Case, settings: Settings) -> pd.DataFrame:
 
 def run(settings: Settings, console: Console) -> list[Path]:
     """Measure all cases and write the table; return its path."""
-    torch.set_num_threads(settings.threads)
-    # glibc gives large buffers back to the system after every call, and each call then pays for fresh pages, until a
-    # larger one has been freed once. That is chance in a program; here it happens before anything is timed.
-    torch.empty(2**25 - 2**16, dtype=torch.uint8)
-    # Neither TF32 nor the search for the fastest kernel of each size: all methods under equal conditions.
-    torch.backends.cudnn.benchmark = False
     chosen = [case for case in CASES.values() if case.group in settings.groups]
     about = {
         "unit": "seconds",
@@ -105,7 +107,10 @@ def run(settings: Settings, console: Console) -> list[Path]:
     table = pd.DataFrame()
     with progress_bar(len(chosen), console) as advance:
         for case in chosen:
-            table = pd.concat([table, measure(case, settings).assign(**about)], ignore_index=True)
+            # In a process of its own, whose memory no other case has left in pieces.
+            with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                measured = process.submit(measure, case, settings).result()
+            table = pd.concat([table, measured.assign(**about)], ignore_index=True)
             # What has been measured is kept if the rest is not waited for.
             write_table(path, table)
             advance(case.name)

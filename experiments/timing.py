@@ -29,10 +29,11 @@ def interleaved(
 ) -> pd.DataFrame:
     """Time several functions in turns, so that what disturbs the machine disturbs all of them.
 
-    Each round times each function once, in an order that moves on by one from round to round. A function that takes
-    less than ``least_seconds`` is called several times in a row, and the mean is its time. One whose first call
-    takes ``SLOW`` times as long as the fastest before it, and ``SLOW_SECONDS`` at least, is timed in the first
-    ``SLOW_ROUNDS`` rounds only.
+    Each round times each function once, after an untimed call, which takes caches and memory back from the function
+    before, and in an order that moves on by one from round to round. A function that takes less than
+    ``least_seconds`` is called several times in a row, and the mean is its time. One whose first call takes ``SLOW``
+    times as long as the fastest before it, and ``SLOW_SECONDS`` at least, is timed in the first ``SLOW_ROUNDS``
+    rounds only, and without that untimed call.
 
     Args:
         steps: The functions by name.
@@ -69,7 +70,10 @@ def interleaved(
             index = (turn + place) % len(names)
             if names[index] in slow and turn >= SLOW_ROUNDS:
                 continue
-            times[turn, index] = _time(steps[names[index]], repeats[names[index]], device)
+            step = steps[names[index]]
+            if names[index] not in slow:
+                step()
+            times[turn, index] = _time(step, repeats[names[index]], device)
     return pd.DataFrame(times, columns=names)
 
 

@@ -16,8 +16,8 @@ def test_every_function_is_called_in_every_round_and_in_turns():
     assert times.shape == (3, 3)
     assert list(times) == list("abc")
     assert (times > 0).all(None)
-    # Two calls of each, then three rounds, each of which starts one later.
-    assert "".join(calls) == "aabbcc" + "abc" + "bca" + "cab"
+    # Two calls of each, then three rounds of an untimed and a timed call, each of which starts one later.
+    assert "".join(calls) == "aabbcc" + "aabbcc" + "bbccaa" + "ccaabb"
 
 
 def test_short_functions_are_repeated():
