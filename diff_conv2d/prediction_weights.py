@@ -188,8 +188,14 @@ def scores(
     # The residual of distance s is v(1) d(1) + v(2) d(2) + ... + d(0) + d(-1) + ... + d(1 - s).
     outer = torch.ones(p, p, dtype=candidates.dtype, device=candidates.device).tril().flip(-1)
     filters = torch.cat([outer.expand(*candidates.shape[:4], p), candidates], -1)
-    residuals = _sliding(filters.flatten(2, 3), step, positions, rows) @ differences
-    residuals = torch.unflatten(residuals, 2, (count, p, positions))
+    filters = filters.flatten(2, 3)
+    if lines < p + inner:
+        # The windows of a few lines are smaller than the filters at every position.
+        windows = differences.unfold(2, (p + inner - 1) * step + 1, 1)[..., ::step]
+        residuals = torch.unflatten(filters @ windows.flatten(2, 3).mT, -1, (positions, lines))
+    else:
+        residuals = torch.unflatten(_sliding(filters, step, positions, rows) @ differences, 2, (-1, positions))
+    residuals = torch.unflatten(residuals, 2, (count, p))
     # Candidates with nothing fitted come first, and need no such count.
     fixed = sum(not f for f in freedom)
     fits = residuals[:, :, fixed:]
