@@ -189,10 +189,10 @@ def scores(
     outer = torch.ones(p, p, dtype=candidates.dtype, device=candidates.device).tril().flip(-1)
     filters = torch.cat([outer.expand(*candidates.shape[:4], p), candidates], -1)
     filters = filters.flatten(2, 3)
-    if lines < p + inner:
+    if size_is_at_least(p + inner - 1, lines):
         # The windows of a few lines are smaller than the filters at every position.
-        windows = differences.unfold(2, (p + inner - 1) * step + 1, 1)[..., ::step]
-        residuals = torch.unflatten(filters @ windows.flatten(2, 3).mT, -1, (positions, lines))
+        few = differences.unfold(2, (p + inner - 1) * step + 1, 1)[..., ::step]
+        residuals = torch.unflatten(filters @ few.flatten(2, 3).mT, -1, (positions, lines))
     else:
         residuals = torch.unflatten(_sliding(filters, step, positions, rows) @ differences, 2, (-1, positions))
     residuals = torch.unflatten(residuals, 2, (count, p))
