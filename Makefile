@@ -138,10 +138,8 @@ reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts: rep
 .PHONY: benchmark reproduce-walltime
 # True context is no mode of a layer.
 TIMED = $(subst $(SPACE),$(COMMA),$(filter-out halo,$(subst $(COMMA), ,$(METHODS))))
-# Threads that spin are faster as long as nothing else runs, and that is how a benchmark is to be run. The
-# variable set silences a warning of torch's profiler about what was there before it.
-BENCHMARK = env -u OMP_WAIT_POLICY TORCH_CPP_LOG_LEVEL=ERROR $(RUN) -m experiments.benchmark \
-  $(if $(METHODS),'methods=[$(TIMED)]')
+# Threads that spin are faster as long as nothing else runs, and that is how a benchmark is to be run.
+BENCHMARK = env -u OMP_WAIT_POLICY $(RUN) -m experiments.benchmark $(if $(METHODS),'methods=[$(TIMED)]')
 benchmark: env ## What each boundary mode costs, beside torch, SciPy and OpenCV: table, figure
 	$(BENCHMARK) $(ARGS)
 	$(RUN) -m scripts.figures.benchmark $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)

@@ -38,6 +38,7 @@ def solve_normal_equations(gram: Tensor, moments: Tensor, ridge: float) -> Tenso
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     matrix = gram / scale + ridge * identity
     if gram.shape[-1] == 1:
+        # The factorisation is called matrix by matrix, and there may be thousands.
         return moments / scale / matrix
     if torch.compiler.is_exporting():
         # ONNX knows no factorisation.

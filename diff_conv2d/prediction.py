@@ -150,19 +150,13 @@ def _beyond(first: Tensor, last: Tensor, v: Tensor | None, geometry: Geometry, a
 
 def _outside(edge: Tensor, v: Tensor, dim: int, step: int, nearest: int) -> Tensor:
     """p * step samples beyond m * step samples, those of one lattice from themselves; `nearest` is where x(0) is."""
-    values = edge.to(v.dtype)
-    if dim == -1 and step == 1 and edge.ndim > 3:
-        # Columns as they are: what lies side by side in a row is read together.
-        differences = values.narrow(-1, 1, v.shape[3]) - values.narrow(-1, 0, v.shape[3])
-        each = v.mT.reshape(*v.shape[:2], *(1,) * (edge.ndim - 4), v.shape[3], v.shape[2])
-        return (values.narrow(-1, nearest, 1) + differences @ each).to(edge.dtype)
-    # The lines side by side: read once, and then in the order of the memory.
-    samples = values.movedim(dim, 2).contiguous()
+    # The lines side by side: read once, whatever the axis, and then in the order of the memory.
+    samples = edge.to(v.dtype).movedim(dim, 2).contiguous()
     length = samples.shape[2]
     differences = samples.narrow(2, step, length - step) - samples.narrow(2, 0, length - step)
     first = samples.narrow(2, nearest, step)
     product = v @ _lattices(differences, v.shape[3], step)
     # (N, C, p, step, ...): all lattices at distance 1, then at distance 2, ...
     product = product.reshape(*samples.shape[:2], v.shape[2], step, *samples.shape[3:])
-    outside = first.unsqueeze(2) + product
-    return outside.reshape(*samples.shape[:2], v.shape[2] * step, *samples.shape[3:]).movedim(2, dim).to(edge.dtype)
+    values = first.unsqueeze(2) + product
+    return values.reshape(*samples.shape[:2], v.shape[2] * step, *samples.shape[3:]).movedim(2, dim).to(edge.dtype)

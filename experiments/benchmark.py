@@ -3,6 +3,7 @@
 import os
 import platform
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -108,8 +109,11 @@ def run(settings: Settings, console: Console) -> list[Path]:
     with progress_bar(len(chosen), console) as advance:
         for case in chosen:
             # In a process of its own, whose memory no other case has left in pieces.
-            with ProcessPoolExecutor(1, get_context("spawn")) as process:
-                measured = process.submit(measure, case, settings).result()
+            try:
+                with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                    measured = process.submit(measure, case, settings).result()
+            except BrokenProcessPool:
+                raise ValueError(f"the process of {case.name!r} died, perhaps for lack of memory") from None
             table = pd.concat([table, measured.assign(**about)], ignore_index=True)
             # What has been measured is kept if the rest is not waited for.
             write_table(path, table)
@@ -151,8 +155,10 @@ def summary(table: pd.DataFrame) -> Table:
 @hydra_program("benchmark")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run; what is wrong with it is told in one sentence."""
-    # torch's profiler tells on the terminal when it starts.
+    # torch's profiler tells on the terminal when it starts, and of memory that was there before. It is used in the
+    # processes of the cases, which read this.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     run_program("benchmark", config, read_settings, run)
 
 

@@ -1,5 +1,7 @@
 """What boundaries cost: `python -m scripts.figures.benchmark`."""
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +12,7 @@ from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import PAGE_WIDTH, STYLES, in_order, place
 from scripts.figures.tables import read_tables
 
-__all__ = ["draw", "main"]
+__all__ = ["draw", "main", "ratio_axes"]
 
 COLUMNS = ["group", "case", "method", "seconds", "ratio", "ratio_low", "ratio_high", "device", "threads"]
 COMMAND = "python -m experiments.benchmark"
@@ -24,6 +26,22 @@ LARGEST = 8.0
 # Inches.
 TOP, ROW, LEFT, WIDTH, BOTTOM = 0.55, 0.16, 1.95, 2.75, 0.45
 RIGHT, FILTER_WIDTH, FILTER_HEIGHT = 5.3, 1.8, 2.0
+
+
+def ratio_axes(ax: Axes, rows: Sequence[str], ticks: Sequence[float], label: str) -> None:
+    """Lay out ratios to zero padding: a logarithmic axis with a line at 1, and a row for each name."""
+    ax.axvline(1, color="#888888", linewidth=0.6, zorder=0)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(pad=2, length=2)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="both", linewidth=0.3, color="#DDDDDD")
+    ax.set_axisbelow(True)
+    ax.set_xlabel(label, labelpad=2)
 
 
 def draw_ratios(ax: Axes, table: pd.DataFrame) -> None:
@@ -41,19 +59,9 @@ def draw_ratios(ax: Axes, table: pd.DataFrame) -> None:
             linewidth=0.6,
         )
         ax.plot(rows["ratio"].clip(upper=LARGEST), places, clip_on=False, **style)
-    ax.axvline(1, color="#888888", linewidth=0.6, zorder=0)
-    ax.set_xscale("log")
+    ratio_axes(ax, cases, (0.5, 0.7, 1, 1.5, 2, 4, 8), "Time / time with zero padding")
     ax.set_xlim(0.5, LARGEST)
-    ax.xaxis.set_major_locator(FixedLocator([0.5, 0.7, 1, 1.5, 2, 4, 8]))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.set_ylim(len(cases) - 0.4, -0.6)
-    ax.set_yticks(range(len(cases)), cases)
-    ax.tick_params(pad=2, length=2)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="both", linewidth=0.3, color="#DDDDDD")
-    ax.set_axisbelow(True)
-    ax.set_xlabel("Time / time with zero padding", labelpad=2)
 
 
 def draw_filters(ax: Axes, table: pd.DataFrame) -> None:

@@ -1,12 +1,14 @@
 """What each mode costs in training, as the paper asks: `python -m scripts.figures.walltime`."""
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from scripts.figures.benchmark import ratio_axes
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, family, place
 from scripts.figures.tables import read_tables
@@ -26,7 +28,7 @@ MARKERS = "osv^D*"
 
 def draw_layers(ax: Axes, table: pd.DataFrame, methods: list[str]) -> None:
     """Draw each layer's ratio as a small marker, their geometric mean as a bar."""
-    for marker, (case, rows) in zip(MARKERS, table.groupby("case", sort=False), strict=False):
+    for marker, (case, rows) in zip(cycle(MARKERS), table.groupby("case", sort=False), strict=False):
         places = [methods.index(method) for method in rows["method"]]
         style = {"marker": marker, "markersize": 3.2, "markerfacecolor": "none", "markeredgewidth": 0.6}
         ax.plot(rows["ratio"], places, linestyle="", color="#555555", label=case, **style)
@@ -42,9 +44,8 @@ def draw_network(ax: Axes, table: pd.DataFrame, methods: list[str]) -> None:
         place_of_row, color = methods.index(row.method), METHODS[row.method].color
         ax.plot([row.ratio_low, row.ratio_high], [place_of_row] * 2, color=color, linewidth=0.8)
         ax.plot(row.ratio, place_of_row, color=color, marker="o", markersize=3.5, linestyle="")
-        if "zeros" in peak:
-            style = {"marker": "|", "markersize": 7, "markeredgewidth": 1.0, "linestyle": ""}
-            ax.plot(row.peak_bytes / peak["zeros"], place_of_row, color="#999999", zorder=1, **style)
+        style = {"marker": "|", "markersize": 7, "markeredgewidth": 1.0, "linestyle": ""}
+        ax.plot(row.peak_bytes / peak["zeros"], place_of_row, color="#999999", zorder=1, **style)
     ax.plot([], [], color="#555555", marker="o", markersize=3.5, linewidth=0.8, label="time (bar: quartiles)")
     ax.plot([], [], color="#999999", marker="|", markersize=7, linestyle="", label="peak of memory")
 
@@ -67,18 +68,9 @@ def draw(table: pd.DataFrame) -> Figure:
     draw_layers(panels[0], layers, methods)
     draw_network(panels[1], network, methods)
     for ax, title in zip(panels, ("(a) Single layers", f"(b) {network['case'].iloc[0]}"), strict=True):
-        ax.axvline(1, color="#888888", linewidth=0.6, zorder=0)
-        ax.set_xscale("log")
-        ax.xaxis.set_major_locator(FixedLocator(FINE_TICKS if ax.get_xlim()[1] < FINE_TICKS[-1] else TICKS))
-        ax.xaxis.set_minor_locator(NullLocator())
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.set_ylim(len(methods) - 0.5, -0.5)
-        ax.set_yticks(range(len(methods)), [METHODS[method].label for method in methods] if ax is panels[0] else [])
-        ax.tick_params(pad=2, length=2)
-        ax.tick_params(axis="y", length=0)
-        ax.grid(axis="both", linewidth=0.3, color="#DDDDDD")
-        ax.set_axisbelow(True)
-        ax.set_xlabel("Training step / step with zero padding", labelpad=2)
+        ticks = FINE_TICKS if ax.get_xlim()[1] < FINE_TICKS[-1] else TICKS
+        names = [METHODS[method].label if ax is panels[0] else "" for method in methods]
+        ratio_axes(ax, names, ticks, "Training step / step with zero padding")
         ax.set_title(title, loc="left", fontweight="bold", pad=3)
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.3 / (ROW * len(methods)))}
         ax.legend(
