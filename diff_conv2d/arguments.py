@@ -5,20 +5,29 @@ Every rejection is a ValueError or a TypeError that names the argument, what was
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from functools import _lru_cache_wrapper, lru_cache
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 import torch
 from torch import Tensor
 
-__all__ = ["Algorithm", "Geometry", "check_algorithm", "check_tensors", "per_axis", "widths_of_padding"]
+__all__ = [
+    "Algorithm",
+    "Geometry",
+    "check_algorithm",
+    "check_tensors",
+    "per_axis",
+    "remembered",
+    "widths_of_padding",
+]
+
+_R = TypeVar("_R")
 
 Algorithm = Literal["auto", "direct", "fast"]
 
 
-@dataclass(frozen=True)
-class Geometry:
+class Geometry(NamedTuple):
     """How a kernel is moved over an image, axis by axis (1 to 3 axes, outermost first).
 
     Output o of an axis sees the samples ``o * stride - before + j * dilation``, j = 0, ..., kernel - 1, of an
@@ -120,6 +129,14 @@ def widths_of_padding(
     return widths, widths
 
 
+def remembered(function: _lru_cache_wrapper[_R], input: Tensor) -> Callable[..., _R]:
+    """A cached function; without its cache where the sizes of the image, its argument, may be symbols.
+
+    A compiler would trace through the cache, and warn that it does; images of tracers are of classes of their own.
+    """
+    return function if type(input) is Tensor and not torch.compiler.is_compiling() else function.__wrapped__
+
+
 def _of_dtypes(**tensors: Tensor | None) -> str:
     return ", ".join(f"{name} is {t.dtype}" for name, t in tensors.items() if t is not None)
 
@@ -138,8 +155,15 @@ def _reject_dimensions(axes: int, shape: Sequence[int], kernels: Sequence[int]) 
     )
 
 
-def check_tensors(axes: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
-    """Reject an image, a kernel and a bias that do not belong together.
+def check_tensors(
+    axes: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    groups: int,
+    geometry: Geometry | None = None,
+) -> None:
+    """Reject an image, a kernel and a bias that do not belong together, or an image too small for a geometry.
 
     Raises:
         TypeError: if one of them is no tensor, or their dtypes differ (outside autocast).
@@ -148,11 +172,31 @@ def check_tensors(axes: int, input: Tensor, weight: Tensor, bias: Tensor | None,
     for name, tensor in (("input", input), ("weight", weight)):
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name} must be a tensor, got {type(tensor).__name__}")
-    shape, kernels = input.shape, weight.shape
-    if len(kernels) != axes + 2 or len(shape) not in (axes + 1, axes + 2):
-        _reject_dimensions(axes, shape, kernels)
+    # Asked here: True and 1.0 would be remembered as 1.
     if not isinstance(groups, int) or isinstance(groups, bool):
         raise TypeError(f"groups must be an integer, got {groups!r}")
+    check = remembered(_check_shapes, input)
+    check(axes, input.shape, weight.shape, None if bias is None else bias.shape, groups, geometry)
+    dtype = weight.dtype
+    same = input.dtype == dtype and (bias is None or bias.dtype == dtype)
+    if not same and not torch.is_autocast_enabled(input.device.type):
+        raise TypeError(
+            "input, weight and bias must have one dtype, got: " + _of_dtypes(input=input, weight=weight, bias=bias)
+        )
+
+
+@lru_cache(maxsize=1024)
+def _check_shapes(
+    axes: int,
+    shape: Sequence[int],
+    kernels: Sequence[int],
+    biases: Sequence[int] | None,
+    groups: int,
+    geometry: Geometry | None,
+) -> None:
+    """The part of `check_tensors` that needs no tensors."""
+    if len(kernels) != axes + 2 or len(shape) not in (axes + 1, axes + 2):
+        _reject_dimensions(axes, shape, kernels)
     if groups < 1:
         raise ValueError(f"groups must be at least 1, got {groups}")
     channels, (out_channels, group_channels, *kernel) = shape[-axes - 1], kernels
@@ -163,13 +207,17 @@ def check_tensors(axes: int, input: Tensor, weight: Tensor, bias: Tensor | None,
             f"input must have {group_channels * groups} channels (weight has {group_channels} for each of "
             f"{groups} groups), got {channels}"
         )
-    if bias is not None and bias.shape != (out_channels,):
-        raise ValueError(f"bias must have shape ({out_channels},), got {tuple(bias.shape)}")
+    if biases is not None and biases != (out_channels,):
+        raise ValueError(f"bias must have shape ({out_channels},), got {tuple(biases)}")
     if 0 in kernel:
-        raise ValueError(f"weight must have a kernel of at least one sample, got shape {tuple(weight.shape)}")
-    dtype = weight.dtype
-    same = input.dtype == dtype and (bias is None or bias.dtype == dtype)
-    if not same and not torch.is_autocast_enabled(input.device.type):
-        raise TypeError(
-            "input, weight and bias must have one dtype, got: " + _of_dtypes(input=input, weight=weight, bias=bias)
-        )
+        raise ValueError(f"weight must have a kernel of at least one sample, got shape {tuple(kernels)}")
+    if geometry is None:
+        return
+    for axis, length in enumerate(shape[-axes:]):
+        if length < 1:
+            raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(shape)}")
+        if geometry.output_size(axis, length) < 1:
+            raise ValueError(
+                f"weight spans {geometry.span(axis)} samples along spatial axis {axis}, more than the {length} "
+                f"of input with {geometry.before[axis]} + {geometry.after[axis]} of padding"
+            )

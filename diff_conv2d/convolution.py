@@ -26,19 +26,10 @@ def convolve(
 ) -> Tensor:
     """Convolve with arguments that have been parsed; the functions and the layers both end here."""
     axes = len(geometry.kernel)
-    check_tensors(axes, input, weight, bias, groups)
+    check_tensors(axes, input, weight, bias, groups, geometry)
     shape = mode.edge_weight_shape(tuple(weight.shape), geometry)
     if shape is not None or edge_weight is not None:
         _check_edge(shape, weight, edge_weight, edge_bias)
-    lengths = input.shape[-axes:]
-    for axis, length in enumerate(lengths):
-        if length < 1:
-            raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
-        if geometry.output_size(axis, length) < 1:
-            raise ValueError(
-                f"weight spans {geometry.span(axis)} samples along spatial axis {axis}, more than the {length} "
-                f"of input with {geometry.before[axis]} + {geometry.after[axis]} of padding"
-            )
     if input.ndim == axes + 1:
         batch = input.unsqueeze(0)
         return mode.convolve(batch, weight, bias, geometry, groups, edge_weight, edge_bias).squeeze(0)

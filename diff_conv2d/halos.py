@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -136,7 +135,7 @@ def _filter(
     high = tuple(
         a if outer and i == count - 1 else 0 for a, i, count in zip(geometry.after, place, counts, strict=True)
     )
-    here = replace(geometry, before=low, after=high)
+    here = geometry._replace(before=low, after=high)
     images, weight = _images(block, axes), torch.from_numpy(kernel)[None, None]
     if isinstance(mode, Adaptive):
         remaining = iter(fitted)

@@ -19,7 +19,7 @@ mode             samples                            rule
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
@@ -30,7 +30,8 @@ from torch import Tensor
 from diff_conv2d import extension
 from diff_conv2d.arguments import Geometry, per_axis
 from diff_conv2d.boundary import AxisExtension, Boundary, Extension
-from diff_conv2d.polynomial import Axis, continue_polynomial
+from diff_conv2d.polynomial import continue_polynomial
+from diff_conv2d.polynomial_axis import Axis
 
 __all__ = ["Circular", "Diff", "Extrapolate", "Random", "Reflect", "Replicate", "Symmetric", "Zeros"]
 
@@ -72,8 +73,7 @@ class Zeros(AxisExtension):
         # What one end has more than the other is added first, as torch does for padding='same' of an even kernel.
         even = tuple(map(min, geometry.before, geometry.after))
         if geometry.before != geometry.after:
-            excess = replace(
-                geometry,
+            excess = geometry._replace(
                 before=tuple(b - e for b, e in zip(geometry.before, even, strict=True)),
                 after=tuple(a - e for a, e in zip(geometry.after, even, strict=True)),
             )
@@ -157,17 +157,16 @@ class Random(AxisExtension):
         return extension.extend_random(input, geometry.dims[axis], start, stop, self.generator)
 
 
-@lru_cache(maxsize=1024)
-def _axes(geometry: Geometry, degrees: tuple[int, ...]) -> tuple[Axis, ...]:
-    sizes = zip(geometry.dims, geometry.before, geometry.after, degrees, geometry.dilation, strict=True)
-    return tuple(Axis(*size) for size in sizes)
-
-
 @dataclass(frozen=True)
 class _Polynomial(AxisExtension):
     """Continued by the polynomial through the samples nearest each edge."""
 
     degree: int | Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        """Make it something that caches can hold."""
+        if isinstance(self.degree, Sequence) and not isinstance(self.degree, str):
+            object.__setattr__(self, "degree", tuple(self.degree))
 
     def check(self, axes: int) -> None:
         """See `Boundary`."""
@@ -189,12 +188,20 @@ class _Polynomial(AxisExtension):
         if torch.compiler.is_compiling():
             # A compiler has its own ways to save copies, and sizes may be open to it.
             return super().extend(input, geometry)
-        return continue_polynomial(input, _axes(geometry, self.degrees(geometry)))
+        return continue_polynomial(input, _axes(self, geometry))
 
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """See `AxisExtension`."""
         degree, dilation = self.degrees(geometry)[axis], geometry.dilation[axis]
         return extension.extend_polynomial(input, geometry.dims[axis], start, stop, degree, dilation)
+
+
+@lru_cache(maxsize=1024)
+def _axes(mode: _Polynomial, geometry: Geometry) -> tuple[Axis, ...]:
+    sizes = zip(
+        geometry.dims, geometry.before, geometry.after, mode.degrees(geometry), geometry.dilation, strict=True
+    )
+    return tuple(Axis(*size) for size in sizes)
 
 
 @dataclass(frozen=True)

@@ -9,30 +9,21 @@ rows of its frame. The map is linear: its gradient is its transpose, the gradien
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.extension import computing_dtype
-from diff_conv2d.lagrange import extrapolation_weights
+from diff_conv2d.frame_table import continue_by_table, fold_by_table, table_for
 from diff_conv2d.linear_map import linear
+from diff_conv2d.polynomial_axis import Axis
 
-__all__ = ["Axis", "continue_polynomial"]
+__all__ = ["continue_polynomial"]
 
 # Samples of a column from which on it is long, and bytes of a row from which on columns share few cache lines.
 _LONG, _WIDE = 4096, 128
-
-
-class Axis(NamedTuple):
-    """How one axis is continued: samples before and after it, degree of the polynomial, dilation of the kernel."""
-
-    dim: int
-    before: int
-    after: int
-    degree: int
-    dilation: int
 
 
 def continue_polynomial(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
@@ -55,6 +46,9 @@ def continue_polynomial(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
 
 def _continued(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
     """One copy of the image, padded, whose frame is then overwritten axis by axis."""
+    table = table_for(input, input.shape, axes, transposed=False)
+    if table is not None:
+        return continue_by_table(input, table)
     result = _padded(input, axes)
     half, sizes, last = input.dtype.itemsize < 4, tuple(input.shape[-len(axes) :]), axes[-1]
     as_planes = _better_as_planes(result, last)
@@ -82,13 +76,19 @@ def _continued(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
 
 def _folded(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
     """The transpose of `_continued`: gradients of samples outside go to those that they were made of."""
+    inside = (size - axis.before - axis.after for size, axis in zip(grad.shape[-len(axes) :], axes, strict=True))
+    table = table_for(grad, (*grad.shape[: -len(axes)], *inside), axes, transposed=True)
+    return _folded_by_axes(grad, axes) if table is None else fold_by_table(grad, table)
+
+
+def _folded_by_axes(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
     if not axes:
         return grad.clone()
     axis, inner_axes = axes[0], axes[1:]
     if not axis.before and not axis.after:
-        return _folded(grad, inner_axes)
+        return _folded_by_axes(grad, inner_axes)
     length = grad.shape[axis.dim] - axis.before - axis.after
-    image = _folded(grad.narrow(axis.dim, axis.before, length), inner_axes)
+    image = _folded_by_axes(grad.narrow(axis.dim, axis.before, length), inner_axes)
     if not inner_axes and _better_as_planes(grad, axis):
         for end, outside in _ends(grad, axis):
             weights = tuple(zip(*_end_weights(axis, length, end), strict=True))
@@ -97,7 +97,7 @@ def _folded(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
     for outside_index, parts in _backward_plan(axis, length):
         outside = grad[outside_index]
         if inner_axes:
-            outside = _folded(outside, inner_axes)
+            outside = _folded_by_axes(outside, inner_axes)
         for index, w in parts:
             image[index].add_(outside, alpha=w)
     return image
@@ -200,7 +200,7 @@ def _end_weights(axis: Axis, length: int, end: str) -> tuple[tuple[int, ...], ..
         ((-1, 2), (-2, 3))
     """
     distances = range(1, (axis.before if end == "low" else axis.after) + 1)
-    parts = [dict(_row(length, s, axis.degree, axis.dilation)) for s in distances]
+    parts = [dict(axis.sources(length, s)) for s in distances]
     count = 1 + max(j for row in parts for j in row)
     rows = tuple(tuple(row.get(j, 0) for j in range(count)) for row in parts)
     return rows[::-1] if end == "low" else tuple(row[::-1] for row in rows)
@@ -222,26 +222,10 @@ def _rows(axis: Axis, length: int) -> list[tuple[str, int, tuple[tuple[int, int]
     """The samples outside: at which ends (both in one where that can be), at what distance, made of which samples."""
     rows = []
     for s in range(1, max(axis.before, axis.after) + 1):
-        row = _row(length, s, axis.degree, axis.dilation)
+        row = axis.sources(length, s)
         # A slice cannot have the step 0, or run backwards.
         if s <= min(axis.before, axis.after) and 2 * row[-1][0] < length - 1:
             rows.append(("both", s, row))
             continue
         rows += [(end, s, row) for end, width in (("low", axis.before), ("high", axis.after)) if s <= width]
     return rows
-
-
-def _row(length: int, distance: int, degree: int, dilation: int) -> tuple[tuple[int, int], ...]:
-    """Index, counted from the edge, and weight of the samples that make the one at a distance outside.
-
-    Example:
-        >>> _row(8, distance=1, degree=1, dilation=2)  # 2 x(1) - x(3)
-        ((1, 2), (3, -1))
-    """
-    # As in extension: the first sample of this lattice inside, and how many steps of the lattice it is away.
-    first = -distance % dilation
-    steps = (distance + first) // dilation
-    first = min(first, length - 1)
-    count = min(degree, (length - first - 1) // dilation) + 1
-    weights = extrapolation_weights(count, steps)
-    return tuple((first + j * dilation, w) for j, w in enumerate(weights))

@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import gradcheck, gradgradcheck
 
-from diff_conv2d import polynomial
+from diff_conv2d import frame_table, polynomial
 from diff_conv2d.extension import extend_polynomial
-from diff_conv2d.polynomial import Axis, continue_polynomial
+from diff_conv2d.polynomial import continue_polynomial
+from diff_conv2d.polynomial_axis import Axis
 
 # Shape, and for each axis (dim, before, after, degree, dilation).
 PROBLEMS = {
@@ -23,12 +25,21 @@ PROBLEMS = {
 }
 
 
-# From how many samples on the last axis is continued plane by plane: never, always.
-@pytest.fixture(params=[(name, long) for name in PROBLEMS for long in (10**9, 0)], ids=str)
-def problem(request, monkeypatch):
-    name, long = request.param
-    monkeypatch.setattr(polynomial, "_LONG", long)
+WAYS = ("rows", "planes", "table")
+
+
+def choose(monkeypatch, way):
+    """Make it the way for images of any size, where it is possible at all."""
+    monkeypatch.setattr(polynomial, "_LONG", 0 if way == "planes" else 10**9)
     monkeypatch.setattr(polynomial, "_WIDE", 0)
+    if way != "table":
+        monkeypatch.setattr(frame_table, "_table", lambda *_: None)
+
+
+@pytest.fixture(params=[(name, way) for name in PROBLEMS for way in WAYS], ids=str)
+def problem(request, monkeypatch):
+    name, way = request.param
+    choose(monkeypatch, way)
     shape, axes = PROBLEMS[name]
     image = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     return image, tuple(Axis(*axis) for axis in axes)
@@ -56,10 +67,52 @@ def test_the_gradient_is_that_of_autograd(problem):
     torch.testing.assert_close(image.grad, other.grad, rtol=1e-12, atol=1e-11)
 
 
-@pytest.mark.parametrize("long", [10**9, 0])
-def test_samples_without_weight_are_not_looked_at(monkeypatch, long):
-    monkeypatch.setattr(polynomial, "_LONG", long)
-    monkeypatch.setattr(polynomial, "_WIDE", 0)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_table_is_used_for_small_images_only(transposed):
+    def table(shape, axes, dtype=torch.float32):
+        return frame_table._table(shape, tuple(Axis(*a) for a in axes), dtype, torch.device("cpu"), transposed)
+
+    without = {"degree 0", "dilation", "dilation, degree 0", "few samples"}
+    assert {name for name, (shape, axes) in PROBLEMS.items() if table(shape, axes) is None} == without
+    shape, axes = PROBLEMS["3x3"]
+    assert table(shape, axes, torch.bfloat16) is None
+    assert table((1, 1, 300, 300), axes) is None
+    assert table((64, 512, 32, 32), axes) is None
+    assert table(shape, [(dim, 0, 0, 2, 1) for dim in (-2, -1)]) is None
+
+
+def test_a_table_made_in_inference_mode_serves_training():
+    frame_table._table.cache_clear()
+    axes = (Axis(-2, 1, 1, 2, 1), Axis(-1, 1, 1, 2, 1))
+    with torch.inference_mode():
+        continue_polynomial(torch.ones(1, 1, 4, 4), axes)
+    image = torch.ones(1, 1, 4, 4, requires_grad=True)
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(torch.ones(1, 1, 4, 4), image)
+        (tangent,) = torch.autograd.forward_ad.unpack_dual(continue_polynomial(dual, axes))[1:]
+        tangent.sum().backward()
+    assert image.grad.sum() == 36
+
+
+def test_no_table_is_made_of_fake_tensors():
+    frame_table._table.cache_clear()
+    axes = (Axis(-2, 1, 1, 2, 1), Axis(-1, 1, 1, 2, 1))
+    with FakeTensorMode():
+        assert continue_polynomial(torch.ones(1, 1, 5, 4), axes).shape == (1, 1, 7, 6)
+    assert torch.equal(continue_polynomial(torch.ones(1, 1, 5, 4), axes), torch.ones(1, 1, 7, 6))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_infinite_sample_is_infinite_outside(monkeypatch, way):
+    choose(monkeypatch, way)
+    line = torch.arange(7.0)
+    line[0] = torch.inf
+    assert continue_polynomial(line[None, None], (Axis(-1, 1, 1, 2, 1),))[0, 0, 0] == torch.inf
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_samples_without_weight_are_not_looked_at(monkeypatch, way):
+    choose(monkeypatch, way)
     line = torch.arange(9.0)
     line[1] = torch.inf
     continued = continue_polynomial(line[None, None], (Axis(-1, 4, 4, degree=2, dilation=2),))[0, 0]
@@ -80,7 +133,9 @@ def test_derivatives_of_every_kind(problem):
     assert gradgradcheck(run, (image,), fast_mode=True)
 
 
-def test_vmap_of_the_gradient():
+@pytest.mark.parametrize("way", WAYS)
+def test_vmap_of_the_gradient(monkeypatch, way):
+    choose(monkeypatch, way)
     stack = torch.randn(3, 1, 2, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     axes = (Axis(-2, 1, 1, 2, 1), Axis(-1, 1, 1, 2, 1))
     gradient = torch.func.grad(lambda image: (continue_polynomial(image, axes) ** 2).sum())
@@ -111,7 +166,9 @@ def test_the_layout_of_the_memory_is_kept():
     assert continue_polynomial(image, axes).is_contiguous(memory_format=torch.channels_last)
 
 
-def test_nan_stays_on_its_lines():
+@pytest.mark.parametrize("way", WAYS)
+def test_nan_stays_on_its_lines(monkeypatch, way):
+    choose(monkeypatch, way)
     image = torch.zeros(1, 1, 8, 8)
     image[0, 0, 1, 4] = torch.nan
     result = continue_polynomial(image, (Axis(-2, 1, 1, 2, 1), Axis(-1, 1, 1, 2, 1)))[0, 0]
