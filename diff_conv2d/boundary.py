@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -20,6 +21,8 @@ __all__ = ["AxisExtension", "Boundary", "Extension"]
 @dataclass(frozen=True)
 class Boundary(ABC):
     """How a convolution treats what lies beyond the edge."""
+
+    has_edge_kernels: ClassVar[bool] = False
 
     @abstractmethod
     def convolve(
@@ -38,7 +41,7 @@ class Boundary(ABC):
         """Reject options that do not fit this number of spatial axes; a layer asks at its construction."""
 
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
-        """Shape of the extra kernels that a layer of this mode trains for invalid outputs; None for none."""
+        """Shape of the extra kernels for invalid outputs of a mode that `has_edge_kernels`; None for any other."""
         return None
 
 

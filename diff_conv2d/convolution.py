@@ -27,9 +27,8 @@ def convolve(
     """Convolve with arguments that have been parsed; the functions and the layers both end here."""
     axes = len(geometry.kernel)
     check_tensors(axes, input, weight, bias, groups, geometry)
-    shape = mode.edge_weight_shape(tuple(weight.shape), geometry)
-    if shape is not None or edge_weight is not None:
-        _check_edge(shape, weight, edge_weight, edge_bias)
+    if mode.has_edge_kernels or edge_weight is not None:
+        _check_edge(mode.edge_weight_shape(tuple(weight.shape), geometry), weight, edge_weight, edge_bias)
     if input.ndim == axes + 1:
         batch = input.unsqueeze(0)
         return mode.convolve(batch, weight, bias, geometry, groups, edge_weight, edge_bias).squeeze(0)

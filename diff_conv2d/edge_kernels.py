@@ -35,6 +35,8 @@ class Explicit(Boundary):
     for 3x3); here, as in the paper, each displacement has its own.
     """
 
+    has_edge_kernels = True
+
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
         """See `Boundary`."""
         counts = [sum(_displacements(geometry, axis)) + 1 for axis in range(len(geometry.kernel))]
@@ -90,6 +92,8 @@ class DiffExplicit(Diff):
     The layer's `edge_weight` has the shape of `weight`. Missing from the list of methods in the authors' code, but
     documented there as `train_edge_kernel=True` of `DiffConv2dLayer`, which is the same.
     """
+
+    has_edge_kernels = True
 
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
         """See `Boundary`."""

@@ -48,12 +48,12 @@ MODES: dict[str, type[Boundary]] = {
 if set(MODES) != set(get_args(PaddingMode)):
     raise ImportError("PaddingMode and MODES differ")
 
-_TORCHS = (modes.Zeros, modes.Reflect, modes.Replicate, modes.Circular)
+_TORCHS = {modes.Zeros, modes.Reflect, modes.Replicate, modes.Circular}
 
 
 def algorithm_for(mode: Boundary, algorithm: Algorithm) -> Algorithm:
     """What 'auto' means for a mode: torch's own four keep torch's results to the bit."""
-    return "direct" if algorithm == "auto" and isinstance(mode, _TORCHS) else algorithm
+    return "direct" if algorithm == "auto" and type(mode) in _TORCHS else algorithm
 
 
 def boundary(padding_mode: str, **options: Any) -> Boundary:

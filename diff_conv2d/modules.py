@@ -74,7 +74,10 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         return parse(kernel, stride, dilation, padding, algorithm_for(self._mode, self.algorithm))
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return convolve(input, weight, bias, self.geometry, self.groups, self._mode, self.edge_weight, self.edge_bias)
+        mode = self._mode
+        # To ask a module for a parameter that it has not takes microseconds.
+        edge_weight, edge_bias = (self.edge_weight, self.edge_bias) if mode.has_edge_kernels else (None, None)
+        return convolve(input, weight, bias, self.geometry, self.groups, mode, edge_weight, edge_bias)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         # A checkpoint without edge kernels (torch's) starts them as copies of its kernel, as a new layer does.
