@@ -75,7 +75,10 @@ def table_for(tensor: Tensor, shape: tuple[int, ...], axes: tuple[Axis, ...], tr
         transposed: for `fold_by_table` instead of `continue_by_table`.
     """
     # Where the tensor is of a class of its own (a fake one, say), a table made of it might be so too, and is kept.
-    if type(tensor) is not Tensor or not tensor.is_contiguous() or len(shape) != len(axes) + 2:
+    # In a trace, where sizes are tensors, it would become part of the graph.
+    if type(tensor) is not Tensor or type(shape[0]) is not int:
+        return None
+    if not tensor.is_contiguous() or len(shape) != len(axes) + 2:
         return None
     return _table(shape, axes, tensor.dtype, tensor.device, transposed)
 
@@ -85,16 +88,15 @@ def _table(
     shape: tuple[int, ...], axes: tuple[Axis, ...], dtype: torch.dtype, device: torch.device, transposed: bool
 ) -> FrameTable | None:
     images, sizes = prod(shape[:2]), shape[2:]
-    every = [_sources(axis, size) for axis, size in zip(axes, sizes, strict=True)]
-    count = (prod(sum(map(len, sources)) for sources in every) - prod(sizes)) * images
-    small = 0 < count <= _FEW_TERMS[transposed] and prod(sizes) <= _SMALL
-    if not small or dtype not in (torch.float32, torch.float64) or device.type != "cpu":
+    if prod(sizes) > _SMALL or dtype not in (torch.float32, torch.float64) or device.type != "cpu":
         return None
     # Of each sample outside the edge sample must be a source, and not the only one.
-    if any(
-        (axis.before or axis.after) and (axis.dilation > 1 or min(axis.degree, size - 1) < 1)
-        for axis, size in zip(axes, sizes, strict=True)
-    ):
+    for axis, size in zip(axes, sizes, strict=True):
+        if (axis.before or axis.after) and (axis.dilation > 1 or min(axis.degree, size - 1) < 1):
+            return None
+    every = [_sources(axis, size) for axis, size in zip(axes, sizes, strict=True)]
+    count = (prod(sum(map(len, sources)) for sources in every) - prod(sizes)) * images
+    if not 0 < count <= _FEW_TERMS[transposed]:
         return None
     lengths = prod(sizes), prod(map(len, every))
     widths = [width for axis in reversed(axes) for width in (axis.before, axis.after)]

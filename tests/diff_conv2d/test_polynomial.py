@@ -102,6 +102,15 @@ def test_no_table_is_made_of_fake_tensors():
     assert torch.equal(continue_polynomial(torch.ones(1, 1, 5, 4), axes), torch.ones(1, 1, 7, 6))
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::torch.jit.TracerWarning")
+def test_a_trace_holds_no_table():
+    axes = (Axis(-2, 1, 1, 2, 1), Axis(-1, 1, 1, 2, 1))
+    trace = torch.jit.trace(lambda image: continue_polynomial(image, axes), torch.ones(1, 2, 5, 5))
+    assert "scatter_add" not in str(trace.graph)
+    images = torch.randn(3, 2, 5, 5)
+    torch.testing.assert_close(trace(images), continue_polynomial(images, axes))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_an_infinite_sample_is_infinite_outside(monkeypatch, way):
     choose(monkeypatch, way)
