@@ -174,6 +174,13 @@ def test_float16_kernel_of_seven_does_not_overflow_its_weights():
 IMAGE, WEIGHT = torch.zeros(1, 4, 6, 6), torch.zeros(8, 4, 3, 3)
 
 
+@pytest.mark.parametrize("groups", [True, 1.0])
+def test_what_equals_an_integer_is_rejected_after_it_too(groups):
+    diff_conv2d.conv2d(IMAGE, WEIGHT, groups=1)
+    with pytest.raises(TypeError, match=f"groups must be an integer, got {groups}"):
+        diff_conv2d.conv2d(IMAGE, WEIGHT, groups=groups)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
