@@ -36,10 +36,10 @@ def faster_in_blocks(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     What most calls fail is asked first, since small convolutions ask too. Compiled, exported, traced and autocast
     code keeps the plain convolution.
     """
-    if torch.compiler.is_compiling() or input.numel() < 2**17:
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return False
     planes = weight.shape[0] * weight.shape[1]
-    if planes > 4 or input.dtype is not weight.dtype or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+    if planes > 4 or input.dtype is not weight.dtype:
         return False
     pixels = input.numel() // (input.shape[1] or 1)
     if pixels < 2**17 or input.device.type != "cpu" or torch.is_autocast_enabled("cpu"):

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diff_conv2d.arguments import remembered
 from diff_conv2d.lagrange import extrapolation_weights
 
 __all__ = [
@@ -78,9 +79,7 @@ def _outside(input: Tensor, dim: int, distance: int, degree: int, dilation: int,
     available = (length - first - 1) // dilation + 1
     count = degree + 1 if available > degree else int(available)
     span = (count - 1) * dilation + 1
-    # A compiler traces through the cache anyway, and warns that it does.
-    exact = extrapolation_weights.__wrapped__ if torch.compiler.is_compiling() else extrapolation_weights
-    weights = exact(count, steps)
+    weights = remembered(extrapolation_weights, input)(count, steps)
     if at_end:
         # The high end is the low end of the reversed image.
         samples, weights = input.narrow(dim, length - first - span, span), weights[::-1]

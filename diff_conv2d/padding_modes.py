@@ -32,6 +32,7 @@ from diff_conv2d.arguments import Geometry, per_axis
 from diff_conv2d.boundary import AxisExtension, Boundary, Extension
 from diff_conv2d.polynomial import continue_polynomial
 from diff_conv2d.polynomial_axis import Axis
+from diff_conv2d.regions import CONVOLUTIONS
 
 __all__ = ["Circular", "Diff", "Extrapolate", "Random", "Reflect", "Replicate", "Symmetric", "Zeros"]
 
@@ -69,7 +70,7 @@ class Zeros(AxisExtension):
         """Let torch pad inside its convolution."""
         if geometry.algorithm == "fast":
             return super().convolve(input, weight, bias, geometry, groups)
-        convolve = (F.conv1d, F.conv2d, F.conv3d)[len(geometry.kernel) - 1]
+        convolve = CONVOLUTIONS[len(geometry.kernel)]
         # What one end has more than the other is added first, as torch does for padding='same' of an even kernel.
         even = tuple(map(min, geometry.before, geometry.after))
         if geometry.before != geometry.after:

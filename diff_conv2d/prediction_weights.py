@@ -187,8 +187,7 @@ def scores(
     positions = rows - (p + inner - 1) * step
     # The residual of distance s is v(1) d(1) + v(2) d(2) + ... + d(0) + d(-1) + ... + d(1 - s).
     outer = torch.ones(p, p, dtype=candidates.dtype, device=candidates.device).tril().flip(-1)
-    filters = torch.cat([outer.expand(*candidates.shape[:4], p), candidates], -1)
-    filters = filters.flatten(2, 3)
+    filters = torch.cat([outer.expand(*candidates.shape[:4], p), candidates], -1).flatten(2, 3)
     if size_is_at_least(p + inner - 1, lines):
         # The windows of a few lines are smaller than the filters at every position.
         few = differences.unfold(2, (p + inner - 1) * step + 1, 1)[..., ::step]

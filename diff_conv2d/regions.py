@@ -17,10 +17,10 @@ from torch import Tensor
 from diff_conv2d.arguments import Geometry
 from diff_conv2d.blocks import convolve_in_blocks, faster_in_blocks
 
-__all__ = ["Run", "assemble", "cut_by_displacement", "cut_by_validity", "valid_convolution"]
+__all__ = ["CONVOLUTIONS", "Run", "assemble", "cut_by_displacement", "cut_by_validity", "valid_convolution"]
 
-
-_CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+#: torch's, by the number of spatial axes.
+CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
 class Run(NamedTuple):
@@ -38,7 +38,7 @@ def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geomet
     """torch's convolution of an image that is complete already: no padding."""
     if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
         return convolve_in_blocks(input, weight, bias, groups)
-    return _CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
+    return CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
 
 
 def cut_by_displacement(geometry: Geometry, axis: int, length: int) -> list[Run]:
