@@ -3,7 +3,7 @@
 import numpy as np
 
 from experiments.data.deblurring import BlurredPatches, InMemoryFields, blur_radius
-from experiments.data.regions import Block, split_columns, window_corners
+from experiments.data.regions import Block, spatial_blocks, split_columns, window_corners
 from experiments.data.splits import Splits
 from experiments.data.terrain import SHAPE, load_terrain
 
@@ -84,7 +84,14 @@ def globe(
             fields, corners, size, halo, normalisation, augment=augment and split == "train"
         )
     wide = size + 2 * halo
-    return Splits("super_resolution", **parts, in_channels=1, image_size=(wide, wide), halo=halo)
+    return Splits(
+        "super_resolution",
+        **parts,
+        in_channels=1,
+        image_size=(wide, wide),
+        halo=halo,
+        test_blocks=spatial_blocks(parts["test"].corners[:, 1:], size),
+    )
 
 
 def _corners(columns: list[tuple[int, int]], size: int, radius: int, stride: int) -> np.ndarray:

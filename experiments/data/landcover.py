@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from experiments.data.regions import SPLITS, Block, split_columns, window_corners
+from experiments.data.regions import SPLITS, Block, spatial_blocks, split_columns, window_corners
 from experiments.data.splits import Splits
 from experiments.data.tiles import Tiles, channel_moments
 
@@ -52,7 +52,8 @@ def landcover(
     """Tiles of the Blue Marble with the land cover class of every pixel, for segmentation.
 
     Tiles are drawn at random from those between 72 degrees north and 56 south that are not nearly all water.
-    Whole blocks of longitude are held out, with a tile's width between them and the blocks to train on.
+    Whole blocks of longitude are held out, with a tile's width between them and the blocks to train on, across
+    the date line too.
     Images are normalised by mean and standard deviation of the training tiles, per channel.
 
     References:
@@ -67,7 +68,7 @@ def landcover(
         test_tiles: How many to test on.
         max_water: Largest share of water in a tile, 0 to 1.
         halo: Pixels of true context around each image, 0 to half a tile, so that contexts of different splits do
-            not meet (across the date line they do). Tiles, targets and normalisation are those without it.
+            not meet. Tiles, targets and normalisation are those without it.
         augment: Whether training tiles are flipped at random, east to west and north to south.
 
     Returns:
@@ -94,8 +95,7 @@ def landcover(
         chosen[split] = corners[_draw([eligible], counts[split], split)]
     targets = {split: _cut(labels, corners, tile) for split, corners in chosen.items()}
     parts = _tiles(image, chosen, targets, tile, halo, augment)
-    wide = tile + 2 * halo
-    return Splits("segmentation", **parts, in_channels=3, image_size=(wide, wide), classes=CLASSES, halo=halo)
+    return _splits("segmentation", parts, CLASSES, chosen["test"], tile, halo)
 
 
 def landcover_scenes(
@@ -120,7 +120,7 @@ def landcover_scenes(
         test_tiles: How many to test on.
         dominance: Least share of a tile's pixels that its class covers, above 0.5 and up to 1.
         halo: Pixels of true context around each image, 0 to half a tile, so that contexts of different splits do
-            not meet (across the date line they do). Tiles, targets and normalisation are those without it.
+            not meet. Tiles, targets and normalisation are those without it.
         augment: Whether training tiles are flipped at random, east to west and north to south.
 
     Returns:
@@ -152,8 +152,7 @@ def landcover_scenes(
         scene_shares = shares[drawn][:, [CLASSES.index(name) for name in SCENES]]
         targets[split] = torch.from_numpy(scene_shares.argmax(axis=1))
     parts = _tiles(image, chosen, targets, tile, halo, augment)
-    wide = tile + 2 * halo
-    return Splits("classification", **parts, in_channels=3, image_size=(wide, wide), classes=SCENES, halo=halo)
+    return _splits("classification", parts, SCENES, chosen["test"], tile, halo)
 
 
 def load_maps() -> tuple[np.ndarray, np.ndarray]:
@@ -197,7 +196,7 @@ def _candidates(labels: np.ndarray, tile: int) -> dict[str, tuple[np.ndarray, np
     top, bottom = ((90 - latitude) * PIXELS_PER_DEGREE for latitude in (NORTH, SOUTH))
     corners = {
         split: window_corners((top, bottom), columns, tile, tile // STRIDES_PER_TILE)
-        for split, columns in split_columns(BLOCKS, gap=tile).items()
+        for split, columns in split_columns(BLOCKS, gap=tile, cyclic=True).items()
     }
     shares = {split: np.empty((len(corners[split]), len(CLASSES))) for split in SPLITS}
     for number in range(len(CLASSES)):
@@ -250,6 +249,17 @@ def _tiles(
     mean, std = channel_moments(images["train"][..., halo : halo + tile, halo : halo + tile])
     flips = {split: (-2, -1) if augment and split == "train" else () for split in SPLITS}
     return {split: Tiles(images[split], targets[split], mean, std, flips[split]) for split in SPLITS}
+
+
+def _splits(
+    task: str, parts: dict[str, Tiles], classes: tuple[str, ...], test_corners: np.ndarray, tile: int, halo: int
+) -> Splits:
+    """Put the three parts together."""
+    wide = tile + 2 * halo
+    blocks = spatial_blocks(test_corners, tile)
+    return Splits(
+        task, **parts, in_channels=3, image_size=(wide, wide), classes=classes, halo=halo, test_blocks=blocks
+    )
 
 
 def _check_counts(tile: int, train: int, validation: int, test: int) -> dict[str, int]:

@@ -4,16 +4,20 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
+import torch
+from torch import Tensor
 
-__all__ = ["SPLITS", "Block", "split_columns", "window_corners"]
+__all__ = ["SPLITS", "Block", "spatial_blocks", "split_columns", "window_corners"]
 
 SPLITS = ("train", "validation", "test")
+# Rows and columns of a block of test items: four tiles of 64, so that few tiles share pixels with another block.
+BLOCK_SIZE = 256
 
 # (split, first column, column after the last)
 Block = tuple[str, int, int]
 
 
-def split_columns(blocks: Iterable[Block], gap: int) -> dict[str, list[tuple[int, int]]]:
+def split_columns(blocks: Iterable[Block], gap: int, cyclic: bool = False) -> dict[str, list[tuple[int, int]]]:
     """Give each split its columns, with a gap between one block and the next.
 
     Neighbouring windows of a map resemble each other and may share pixels. Both would flatter a network that
@@ -22,6 +26,7 @@ def split_columns(blocks: Iterable[Block], gap: int) -> dict[str, list[tuple[int
     Args:
         blocks: Neighbouring blocks of columns, from left to right.
         gap: Columns between two blocks that neither of them uses, at least 0.
+        cyclic: Whether the last block is followed by the first, as on a map of the whole Earth.
 
     Returns:
         For each split its stretches of columns, (first, after the last); those that nothing is left of are absent.
@@ -32,6 +37,8 @@ def split_columns(blocks: Iterable[Block], gap: int) -> dict[str, list[tuple[int
     Example:
         >>> split_columns([("train", 0, 100), ("test", 100, 200)], gap=20)
         {'train': [(0, 90)], 'validation': [], 'test': [(110, 200)]}
+        >>> split_columns([("train", 0, 100), ("test", 100, 200)], gap=20, cyclic=True)
+        {'train': [(10, 90)], 'validation': [], 'test': [(110, 190)]}
     """
     blocks = list(blocks)
     if any(left[2] != right[1] for left, right in pairwise(blocks)):
@@ -41,8 +48,8 @@ def split_columns(blocks: Iterable[Block], gap: int) -> dict[str, list[tuple[int
         if split not in columns:
             raise ValueError(f"a split must be one of {', '.join(SPLITS)}, got {split!r}")
         # An odd gap leaves its extra column to neither side: (gap + 1) // 2 twice is at least gap.
-        start += (gap + 1) // 2 if number > 0 else 0
-        stop -= (gap + 1) // 2 if number < len(blocks) - 1 else 0
+        start += (gap + 1) // 2 if cyclic or number > 0 else 0
+        stop -= (gap + 1) // 2 if cyclic or number < len(blocks) - 1 else 0
         if start < stop:
             columns[split].append((start, stop))
     return columns
@@ -70,3 +77,24 @@ def window_corners(rows: tuple[int, int], columns: Iterable[tuple[int, int]], si
         lefts = np.arange(start, stop - size + 1, stride)
         corners.append(np.stack(np.meshgrid(tops, lefts, indexing="ij"), axis=-1).reshape(-1, 2))
     return np.concatenate(corners)
+
+
+def spatial_blocks(corners: np.ndarray, size: int) -> Tensor:
+    """Number the block of the map that each window's centre lies in.
+
+    Windows that overlap or adjoin tell nearly the same about a network: how far a result depends on the test set must
+    be judged by blocks of the map, not by windows. Blocks are the squares of a grid of 256 pixels.
+
+    Args:
+        corners: Pairs (row, column), :math:`(N, 2)`.
+        size: Rows and columns of a window.
+
+    Returns:
+        The number of each window's block, from 0 on without a hole, int64, :math:`(N)`.
+
+    Example:
+        >>> spatial_blocks(np.array([[0, 0], [0, 300], [100, 100]]), size=64).tolist()
+        [0, 1, 0]
+    """
+    cells = (corners + size // 2) // BLOCK_SIZE
+    return torch.from_numpy(np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64))

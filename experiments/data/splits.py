@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
+from torch import Tensor
 from torch.utils.data import Dataset
 
 __all__ = ["TASKS", "Splits"]
@@ -33,6 +34,8 @@ class Splits:
         halo: Pixels of true context that an image has on each side beyond its target; a network's output is cut
             by as much.
         ignore_index: Target of pixels that neither loss nor metrics count, or ``None``.
+        test_blocks: For each item of ``test`` the number of the independent part of the test set that it belongs
+            to, such as a block of a map, int64, :math:`(N)`; ``None`` where none is known.
 
     Raises:
         ValueError: The parts do not fit together, or one of them is empty.
@@ -55,6 +58,7 @@ class Splits:
     classes: tuple[str, ...] = ()
     ignore_index: int | None = None
     halo: int = 0
+    test_blocks: Tensor | None = None
 
     def __post_init__(self):
         if self.task not in TASKS:
@@ -65,3 +69,5 @@ class Splits:
             part = getattr(self, field.name)
             if isinstance(part, Dataset) and len(part) == 0:  # type: ignore[arg-type]
                 raise ValueError(f"the {field.name} part of the data set has no items")
+        if self.test_blocks is not None and len(self.test_blocks) != len(self.test):  # type: ignore[arg-type]
+            raise ValueError(f"test_blocks must have a number for each test item, got {len(self.test_blocks)}")

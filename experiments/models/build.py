@@ -7,7 +7,7 @@ from torch import nn
 
 from diff_conv2d import convert
 from experiments.data.splits import Splits
-from experiments.models.halo import crop_features
+from experiments.models.halo import crop_features, normalise_by_centre
 from experiments.models.unet import UNet, UNetClassifier
 
 __all__ = ["TASKS", "build_model"]
@@ -52,8 +52,10 @@ def build_model(name: str, options: dict[str, Any], padding: dict[str, Any], dat
         network = torchvision.models.get_model(name, weights=None, num_classes=len(data.classes), **options)
         if data.in_channels != 3:
             _replace_first(network, data.in_channels)
-    if data.halo and data.task == "classification":
-        crop_features(network, data.halo, data.image_size)
+    if data.halo:
+        normalise_by_centre(network, data.halo, data.image_size)
+        if data.task == "classification":
+            crop_features(network, data.halo, data.image_size)
     mode = {key: tuple(v) if isinstance(v, list) else v for key, v in padding.items() if key != "mode"}
     return convert(network, padding["mode"], verbose=False, **mode)
 

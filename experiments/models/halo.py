@@ -1,8 +1,9 @@
 """The control of true context: a network sees a halo of real data, and what it makes of it is cut to the centre."""
 
+import torch
 from torch import Tensor, nn
 
-__all__ = ["CropFeatures", "crop", "crop_features"]
+__all__ = ["CentreBatchNorm2d", "CropFeatures", "crop", "crop_features", "normalise_by_centre"]
 
 
 def crop(image: Tensor, margin: int) -> Tensor:
@@ -74,3 +75,58 @@ def crop_features(network: nn.Module, halo: int, image_size: tuple[int, int]) ->
         )
     # Without parameters or buffers: the keys of the weights stay the same.
     network.avgpool = nn.Sequential(CropFeatures(halo, image_size), pooling)
+
+
+class CentreBatchNorm2d(nn.BatchNorm2d):
+    r"""Batch normalisation by the statistics of the centre, which the halo does not enter.
+
+    .. math:: y = \gamma \frac{x - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}} + \beta
+
+    with the mean and the variance over the batch and the part of the map inside the halo. With the statistics of the
+    whole map, a network with a halo would be trained and tested under another normalisation than one without: no
+    control of what the boundary does.
+
+    Args:
+        norm: the layer to take the parameters, buffers and settings of.
+        halo: the halo's width in the image, in pixels.
+        image_size: height and width of the image with its halo.
+
+    Example:
+        >>> x = torch.rand(2, 3, 8, 8)
+        >>> y = CentreBatchNorm2d(nn.BatchNorm2d(3), halo=8, image_size=(32, 32))(x)
+        >>> torch.allclose(y[..., 2:-2, 2:-2], nn.BatchNorm2d(3)(x[..., 2:-2, 2:-2]), atol=1e-5)
+        True
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d, halo: int, image_size: tuple[int, int]) -> None:
+        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        self.load_state_dict(norm.state_dict())
+        self.halo, self.image_size = halo, image_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The map normalised, with its halo."""
+        if not self.training:
+            return super().forward(input)
+        sizes = zip(input.shape[-2:], self.image_size, strict=True)
+        height, width = (round(self.halo * size / whole) for size, whole in sizes)
+        centre = input[..., height : input.shape[-2] - height, width : input.shape[-1] - width]
+        # Its output is not needed, but it keeps the running statistics as it does without a halo.
+        with torch.no_grad():
+            super().forward(centre)
+        variance, mean = torch.var_mean(centre, (0, 2, 3), correction=0)
+        scale = (variance + self.eps).rsqrt() * self.weight
+        return input * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+
+
+def normalise_by_centre(network: nn.Module, halo: int, image_size: tuple[int, int]) -> None:
+    """Let every batch normalisation of a network take its statistics from the centre; the network is changed.
+
+    Args:
+        network: any.
+        halo: the halo's width in the image, in pixels.
+        image_size: height and width of the image with its halo.
+    """
+    for path, layer in list(network.named_modules()):
+        if type(layer) is nn.BatchNorm2d:
+            parent, _, name = path.rpartition(".")
+            setattr(network.get_submodule(parent), name, CentreBatchNorm2d(layer, halo, image_size))

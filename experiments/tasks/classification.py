@@ -4,11 +4,11 @@ from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics import MeanMetric
 
+from experiments.metrics.block_mean import BlockMean
 from experiments.metrics.consistency import shift_consistency
 from experiments.models.unet import UNetClassifier
-from experiments.tasks.task import Batch, Task, side_by_side
+from experiments.tasks.task import Batch, Task, count_blocks, side_by_side
 
 __all__ = ["Classification"]
 
@@ -21,7 +21,8 @@ class Classification(Task):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.accuracy, self.consistency = MeanMetric(), MeanMetric()
+        blocks = count_blocks(self.test_blocks)
+        self.accuracy, self.consistency = BlockMean(blocks), BlockMean(blocks)
 
     def scores(self, images: Tensor) -> Tensor:
         """Class scores, whether the network also reconstructs the image or not."""
@@ -37,21 +38,30 @@ class Classification(Task):
             return F.cross_entropy(scores, classes) + RECONSTRUCTION * F.mse_loss(reconstruction, images)
         return F.cross_entropy(output, classes)
 
-    def measure(self, batch: Batch) -> None:
+    def measure(self, batch: Batch, blocks: Tensor | None = None) -> None:
         """See `Task`."""
         images, classes = batch
-        self.accuracy.update((self.scores(images).argmax(1) == classes).float())
+        self.accuracy.update((self.scores(images).argmax(1) == classes).float(), blocks)
         # The paper's classifier takes images of one size only.
         if self.trainer.testing and not isinstance(self.network, UNetClassifier):
-            self.consistency.update(shift_consistency(self.scores, images))
+            self.consistency.update(shift_consistency(self.scores, images), blocks)
 
     def results(self) -> dict[str, dict[str, float]]:
         """See `Task`."""
-        metrics = {"accuracy": self.accuracy, "shift_consistency": self.consistency}
-        values = {name: {"whole": m.compute().item()} for name, m in metrics.items() if m.update_called}
-        for metric in metrics.values():
+        values = {name: {"whole": m.compute().item()} for name, m in self._metrics().items()}
+        for metric in (self.accuracy, self.consistency):
             metric.reset()
         return values
+
+    def results_without_each_block(self) -> dict[str, dict[str, list[float]]]:
+        """See `Task`."""
+        left = {name: metric.without_each_block() for name, metric in self._metrics().items()}
+        return {name: {"whole": values} for name, values in left.items() if values}
+
+    def _metrics(self) -> dict[str, BlockMean]:
+        """The metrics that have been measured."""
+        metrics = {"accuracy": self.accuracy, "shift_consistency": self.consistency}
+        return {name: metric for name, metric in metrics.items() if metric.update_called}
 
     def picture(self, batch: Batch) -> Tensor:
         """The images alone."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from experiments.metrics.dense import RegionError
 from experiments.models.halo import crop
-from experiments.tasks.task import Batch, Task, side_by_side
+from experiments.tasks.task import Batch, Task, count_blocks, side_by_side
 
 __all__ = ["SuperResolution"]
 
@@ -18,23 +18,27 @@ class SuperResolution(Task):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.error = RegionError()
+        self.error = RegionError(count_blocks(self.test_blocks))
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean squared error."""
         images, targets = batch
         return F.mse_loss(self(images), targets)
 
-    def measure(self, batch: Batch) -> None:
+    def measure(self, batch: Batch, blocks: Tensor | None = None) -> None:
         """See `Task`."""
         images, targets = batch
-        self.error.update(self(images), targets)
+        self.error.update(self(images), targets, blocks)
 
     def results(self) -> dict[str, dict[str, float]]:
         """See `Task`."""
         values = self.error.compute()
         self.error.reset()
         return values
+
+    def results_without_each_block(self) -> dict[str, dict[str, list[float]]]:
+        """See `Task`."""
+        return self.error.without_each_block()
 
     def picture(self, batch: Batch) -> Tensor:
         """Blurred images, predictions and targets."""

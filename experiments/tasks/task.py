@@ -1,6 +1,7 @@
 """What the tasks share: a network, its optimizer, a loss for each batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from experiments.models.halo import crop
 
-__all__ = ["Batch", "Task", "TrainingDivergedError"]
+__all__ = ["Batch", "Task", "TrainingDivergedError", "count_blocks", "side_by_side"]
 
 Batch = tuple[Tensor, Tensor]
 
@@ -28,7 +29,12 @@ class Task(L.LightningModule):
         padding_mode: the network's boundary mode, for messages.
         halo: pixels of true context on each side of the images, which the network's output is cut by; 0 where the
             network does so itself.
+        test_blocks: the number of the independent part of the test set that each test item belongs to, (N,); None
+            where none is known.
     """
+
+    # Metrics that are shown after each epoch; None shows all. The test has all of them.
+    validated: tuple[str, ...] | None = None
 
     def __init__(
         self,
@@ -37,14 +43,19 @@ class Task(L.LightningModule):
         scheduler: Callable[..., Any] | None,
         padding_mode: str,
         halo: int = 0,
+        test_blocks: Tensor | None = None,
     ) -> None:
         super().__init__()
+        self.test_blocks = test_blocks
         self.network = network
         self.padding_mode, self.halo = padding_mode, halo
         self._optimizer, self._scheduler = optimizer, scheduler
 
     def forward(self, images: Tensor) -> Any:
         """The network's output, without the halo."""
+        if images.ndim == 4 and images.device.type == "cpu":
+            # Convolutions of few channels take half the time with the channels innermost.
+            images = images.contiguous(memory_format=torch.channels_last)
         output = self.network(images)
         return crop(output, self.halo) if self.halo else output
 
@@ -52,12 +63,21 @@ class Task(L.LightningModule):
         """The loss of a batch."""
         raise NotImplementedError
 
-    def measure(self, batch: Batch) -> None:
-        """Add a batch to the metrics of the validation or the test that is running."""
+    def measure(self, batch: Batch, blocks: Tensor | None = None) -> None:
+        """Add a batch to the metrics of the validation or the test that is running.
+
+        Args:
+            batch: images and targets.
+            blocks: the block of each image, (N,); None where there are none.
+        """
         raise NotImplementedError
 
     def results(self) -> dict[str, dict[str, float]]:
         """By metric, by region, what has been measured since the last call."""
+        raise NotImplementedError
+
+    def results_without_each_block(self) -> dict[str, dict[str, list[float]]]:
+        """By metric, by region, the results without each block of the test set; to be asked before `results`."""
         raise NotImplementedError
 
     def picture(self, batch: Batch) -> Tensor:
@@ -66,7 +86,8 @@ class Task(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the loss; stop when it is no number."""
-        loss = self.loss(batch)
+        with self._noise_of_its_own():
+            loss = self.loss(batch)
         if not bool(loss.detach().isfinite()):
             raise TrainingDivergedError(
                 f"the loss is {loss.item()} in epoch {self.current_epoch}, batch {batch_index}, with "
@@ -79,20 +100,25 @@ class Task(L.LightningModule):
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Measure a batch."""
         options = {"prog_bar": True, "logger": False, "sync_dist": True, "batch_size": len(batch[0])}
-        self.log("validation/loss", self.loss(batch), **options)
-        self.measure(batch)
+        with self._noise_of_its_own():
+            self.log("validation/loss", self.loss(batch), **options)
+            self.measure(batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the whole image; the regions are for the test."""
         for metric, regions in self.results().items():
+            if self.validated is not None and metric not in self.validated:
+                continue
             self.log(f"validation/{metric}", regions["whole"], prog_bar=True, logger=False, sync_dist=True)
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
         """Measure a batch."""
-        self.measure(batch)
+        with self._noise_of_its_own():
+            self.measure(batch, self._blocks_of(batch_index, len(batch[0])))
 
     def on_test_epoch_end(self) -> None:
         """Keep the results for the record."""
+        self.test_results_without_each_block = self.results_without_each_block()
         self.test_results = self.results()
 
     def configure_optimizers(self) -> Any:
@@ -101,6 +127,22 @@ class Task(L.LightningModule):
         if self._scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._scheduler(optimizer)}
+
+    def _blocks_of(self, batch_index: int, count: int) -> Tensor | None:
+        """The blocks of a test batch; items come in order, every process takes each nth of them."""
+        if self.test_blocks is None:
+            return None
+        first = batch_index * self.trainer.test_dataloaders.batch_size
+        items = (first + torch.arange(count)) * self.trainer.world_size + self.trainer.global_rank
+        return self.test_blocks[items % len(self.test_blocks)]
+
+    @contextmanager
+    def _noise_of_its_own(self) -> Iterator[None]:
+        """Let what the network draws (random padding) change nothing outside: every method sees the same flips."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(torch.initial_seed() + 1 + self.trainer.global_step)
+            yield
 
 
 def side_by_side(images: Tensor, *others: Tensor) -> Tensor:
@@ -113,3 +155,8 @@ def side_by_side(images: Tensor, *others: Tensor) -> Tensor:
         return scaled.expand(-1, 3, -1, -1) if scaled.shape[1] == 1 else scaled[:, :3]
 
     return torch.cat([shown(picture) for picture in (images, *others)], 3)
+
+
+def count_blocks(test_blocks: Tensor | None) -> int:
+    """How many independent parts a test set has; 1 where none are known."""
+    return 1 if test_blocks is None else int(test_blocks.max()) + 1

@@ -17,6 +17,7 @@ from rich.console import Console
 from experiments.checks import integer
 from experiments.data.splits import Splits
 from experiments.models.build import build_model
+from experiments.provenance import made_from
 from experiments.tasks.classification import Classification
 from experiments.tasks.segmentation import Segmentation
 from experiments.tasks.super_resolution import SuperResolution
@@ -41,13 +42,14 @@ def build_task(config: DictConfig, data: Splits) -> Task:
     padding = OmegaConf.to_container(config.padding, resolve=True)
     network = build_model(config.model.name, options, padding, data)
     scheduler = instantiate(config.scheduler) if config.scheduler else None
+    blocks = {"test_blocks": data.test_blocks}
     arguments = network, instantiate(config.optimizer), scheduler, config.padding.mode
     if data.task == "classification":
-        return Classification(*arguments)
+        return Classification(*arguments, **blocks)
     if data.task == "segmentation":
         classes = {"num_classes": len(data.classes), "ignore_index": data.ignore_index}
-        return Segmentation(*arguments, halo=data.halo, **classes)
-    return SuperResolution(*arguments, halo=data.halo)
+        return Segmentation(*arguments, halo=data.halo, **classes, **blocks)
+    return SuperResolution(*arguments, halo=data.halo, **blocks)
 
 
 def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, Any]:
@@ -114,6 +116,8 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
         "train_images": len(data.train),
         "test_images": len(data.test),
         "results": task.test_results,
+        "results_without_each_block": task.test_results_without_each_block,
+        "made_from": made_from("experiments.training.train", config.data._target_.rpartition(".")[0]),
         "fit_seconds": round(seconds, 2),
         "waiting_share": round(waiting.share, 4),
         "environment": _environment(trainer),
