@@ -10,7 +10,7 @@ from experiments.training.finished_runs import HALO, Run
 from experiments.training.run_folder import data_name
 from scripts.sweeps import Sweep
 
-__all__ = ["Cell", "cells_of", "rows_of"]
+__all__ = ["Cell", "cells_of", "rows_of", "rows_without_blocks"]
 
 
 class Cell(NamedTuple):
@@ -91,6 +91,27 @@ def rows_of(cells: Mapping[Cell, Run]) -> list[dict[str, Any]]:
                 f"{cells[cell].folder.record} has no {metric} of {region}, which other runs have: remove this file, "
                 "and the command that made the run measures it again"
             )
+    return rows
+
+
+def rows_without_blocks(cells: Mapping[Cell, Run]) -> list[dict[str, Any]]:
+    """A row for each cell, metric, region and block of the test set: the value without this block.
+
+    Raises:
+        ValueError: some runs have values without blocks and others have none.
+    """
+    rows: list[dict[str, Any]] = []
+    have = {cell: (run.record or {}).get("results_without_each_block") or {} for cell, run in cells.items()}
+    if any(have.values()) and (lacks := [cell for cell, values in have.items() if not values]):
+        raise ValueError(
+            f"{cells[lacks[0]].folder.record} has no results without each block of the test set, which other runs "
+            "have: remove this file, and the command that made the run measures it again"
+        )
+    for cell, metrics in have.items():
+        for metric, regions in metrics.items():
+            for region, values in regions.items():
+                place = {"data": data_name(cells[cell].config), **cell._asdict(), "metric": metric, "region": region}
+                rows += [place | {"block": block, "value": float(value)} for block, value in enumerate(values)]
     return rows
 
 

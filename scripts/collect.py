@@ -1,8 +1,9 @@
 """Runs into tables: `python -m scripts.collect segmentation`, see --help.
 
-It reads the records below results/runs/train, and writes two tables: EXPERIMENT_runs.csv, a row per run, metric and
-region, and from that file EXPERIMENT.csv, a row per method, metric and region, with means over seeds, 95 % intervals
-and paired differences to zero padding. A run that is missing is an error that names the command to run.
+It reads the records below results/runs/train, and writes three tables: EXPERIMENT_runs.csv, a row per run, metric and
+region; EXPERIMENT_blocks.csv, the same without each block of the test set, where blocks are known; and from these
+files EXPERIMENT.csv, a row per method, metric and region, with means over seeds, 95 % intervals and paired
+differences to zero padding. A run that is missing is an error that names the command to run.
 """
 
 import argparse
@@ -15,9 +16,9 @@ import yaml
 from experiments.paths import REPOSITORY
 from experiments.records import write_table
 from experiments.training.finished_runs import read_runs
-from scripts.cells import cells_of, rows_of
+from scripts.cells import cells_of, rows_of, rows_without_blocks
 from scripts.figures.tables import TABLES, read_table
-from scripts.summary import INTERVALS, RUN_COLUMNS, summarise
+from scripts.summary import BLOCK_COLUMNS, INTERVALS, RUN_COLUMNS, summarise
 from scripts.sweeps import REFERENCE, SCALES, SWEEPS, full_name
 
 __all__ = ["collect", "main", "recompute"]
@@ -28,7 +29,7 @@ RUNS = REPOSITORY / "results" / "runs" / "train"
 def collect(
     name: str, runs_dir: Path, tables: Path, methods: list[str], seeds: list[int], where: dict[str, object]
 ) -> list[Path]:
-    """Write both tables of an experiment and return their paths.
+    """Write the tables of an experiment and return their paths.
 
     Args:
         name: of `scripts.sweeps.SWEEPS`.
@@ -49,15 +50,23 @@ def collect(
     cells = cells_of(name, sweep, read_runs(runs_dir, [sweep.config]), methods, seeds, where)
     path = tables / f"{name}_runs.csv"
     write_table(path, pd.DataFrame(rows_of(cells), columns=RUN_COLUMNS))
-    return [path, recompute(name, tables)]
+    paths, blocks = [path], tables / f"{name}_blocks.csv"
+    if left_out := rows_without_blocks(cells):
+        write_table(blocks, pd.DataFrame(left_out, columns=BLOCK_COLUMNS))
+        paths.append(blocks)
+    else:
+        blocks.unlink(missing_ok=True)
+    return [*paths, recompute(name, tables)]
 
 
 def recompute(name: str, tables: Path) -> Path:
-    """Write the table of means from the table of runs *as it is on disk*, so that it is the same every time."""
+    """Write the table of means from the other tables *as they are on disk*, so that it is the same every time."""
     command = f"python -m scripts.collect {name}"
     runs = read_table(tables / f"{name}_runs.csv", RUN_COLUMNS, command)
     path = tables / f"{name}.csv"
-    write_table(path, summarise(runs), may_be_empty=INTERVALS)
+    blocks = tables / f"{name}_blocks.csv"
+    left_out = read_table(blocks, BLOCK_COLUMNS, command) if blocks.is_file() else None
+    write_table(path, summarise(runs, left_out), may_be_empty=INTERVALS)
     return path
 
 

@@ -3,32 +3,45 @@
 import numpy as np
 import pandas as pd
 
-from scripts.bootstrap import bootstrap_interval
+from scripts.intervals import estimate
 from scripts.sweeps import METRICS, REFERENCE
 
-__all__ = ["CELL", "INTERVALS", "RATIO", "RUN_COLUMNS", "SUMMARY_COLUMNS", "differences", "summarise"]
+__all__ = [
+    "BLOCK_COLUMNS",
+    "CELL",
+    "INTERVALS",
+    "RATIO",
+    "RUN_COLUMNS",
+    "SUMMARY_COLUMNS",
+    "differences",
+    "summarise",
+]
 
 RUN_COLUMNS = ["data", "model", "method", "seed", "metric", "region", "value"]
 CELL = ["data", "model", "method", "metric", "region"]
-INTERVALS = ["low", "high", "difference", "difference_low", "difference_high"]
-SUMMARY_COLUMNS = [*CELL, "seeds", "mean", *INTERVALS]
+# A value that is left when a block of the test set is left out.
+BLOCK_COLUMNS = ["data", "model", "method", "seed", "metric", "region", "block", "value"]
+INTERVALS = ["low", "high", "difference", "difference_low", "difference_high", "p"]
+SUMMARY_COLUMNS = [*CELL, "seeds", "blocks", "mean", *INTERVALS]
 
 # A region that is made here: the frame's error over the interior's, run by run. Only where 0 is no error.
 RATIO = "frame/interior"
 RATIO_METRICS = ("mse",)
 
 
-def summarise(runs: pd.DataFrame) -> pd.DataFrame:
+def summarise(runs: pd.DataFrame, left_out: pd.DataFrame | None = None) -> pd.DataFrame:
     """Average over seeds.
 
     Args:
         runs: a row per run, metric and region, with `RUN_COLUMNS`; zeros among the methods.
+        left_out: the values without each block of the test set, with `BLOCK_COLUMNS`; None where no blocks are known.
 
     Returns:
         A row per method, metric and region, in the order of the runs: `mean` over `seeds` with its interval `low` to
         `high`, and `difference`, the mean over seeds of the value minus that of zeros with the same seed, with its
-        own. Intervals are those of `scripts.bootstrap`. They are empty (NaN) for one seed, and a difference is empty
-        for zeros itself.
+        own and the p-value `p` of no difference. Intervals are those of `scripts.intervals`; they count the choice of
+        the test set where `blocks` is above 0. They are empty (NaN) for one seed, and a difference is empty for zeros
+        itself.
 
     Raises:
         ValueError: a cell occurs twice, a value is not finite, or a run has no partner among those of zeros.
@@ -44,11 +57,13 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
 
     rows = []
     by_cell = {cell: group.set_index("seed")["value"] for cell, group in _with_ratio(runs).groupby(CELL, sort=False)}
+    by_block = {} if left_out is None else _by_block(left_out)
     for cell, values in by_cell.items():
         data, model, method, metric, region = cell
-        low, high = bootstrap_interval(values.to_numpy())
-        row = {**dict(zip(CELL, cell, strict=True)), "seeds": len(values), "mean": values.mean(), "low": low}
-        row["high"] = high
+        without = by_block.get(cell)
+        found = estimate(values.to_numpy(), None if without is None else without.loc[values.index].to_numpy())
+        row = {**dict(zip(CELL, cell, strict=True)), "seeds": len(values), "mean": found.mean}
+        row |= {"blocks": 0 if without is None else without.shape[1], "low": found.low, "high": found.high}
         if method != REFERENCE:
             reference = by_cell.get((data, model, REFERENCE, metric, region), pd.Series(dtype=float))
             if set(reference.index) != set(values.index):
@@ -56,9 +71,16 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
                     f"{model} {method}, {metric} of {region}: seeds {_listed(values.index)}, but {REFERENCE} has "
                     f"{_listed(reference.index)}; differences are between runs of one seed"
                 )
-            differences = (values - reference.loc[values.index]).to_numpy()
-            row["difference"] = differences.mean()
-            row["difference_low"], row["difference_high"] = bootstrap_interval(differences)
+            paired = (values - reference.loc[values.index]).to_numpy()
+            if without is not None:
+                without = without - by_block[data, model, REFERENCE, metric, region].loc[values.index]
+            found = estimate(paired, None if without is None else without.loc[values.index].to_numpy())
+            row |= {
+                "difference": found.mean,
+                "difference_low": found.low,
+                "difference_high": found.high,
+                "p": found.p,
+            }
         rows.append(row)
     return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
 
@@ -81,13 +103,30 @@ def differences(table: pd.DataFrame, metric: str, region: str) -> pd.DataFrame:
     return shown.set_axis(["centre", "low", "high"], axis=1) * factor
 
 
-def _with_ratio(runs: pd.DataFrame) -> pd.DataFrame:
-    """Add the ratio of the frame's to the interior's value of each run, after its other regions."""
+def _by_block(left_out: pd.DataFrame) -> dict[tuple[str, ...], pd.DataFrame]:
+    """For each cell a table of seeds by blocks.
+
+    Raises:
+        ValueError: a value is missing.
+    """
+    missing = [column for column in BLOCK_COLUMNS if column not in left_out]
+    if missing:
+        raise ValueError(f"the table of blocks has no column {missing[0]}")
+    blocks = _with_ratio(left_out, [c for c in BLOCK_COLUMNS if c not in ("region", "value")])
+    found = {cell: group.pivot(index="seed", columns="block", values="value") for cell, group in blocks.groupby(CELL)}
+    for cell, table in found.items():
+        if table.isna().to_numpy().any():
+            raise ValueError(f"the table of blocks lacks a block of {' '.join(map(str, cell))}")
+    return found
+
+
+def _with_ratio(runs: pd.DataFrame, index: list[str] | None = None) -> pd.DataFrame:
+    """Add the ratio of the frame's to the interior's value of each run, or block, after its other regions."""
     chosen = runs[runs["metric"].isin(RATIO_METRICS)]
-    index = [column for column in RUN_COLUMNS if column not in ("region", "value")]
+    index = index or [column for column in RUN_COLUMNS if column not in ("region", "value")]
     frame, interior = (chosen[chosen["region"] == region].set_index(index)["value"] for region in RATIO.split("/"))
     ratio = (frame / interior).dropna().reset_index().assign(region=RATIO)
-    return pd.concat([runs, ratio[RUN_COLUMNS]], ignore_index=True)
+    return pd.concat([runs, ratio[[*index, "region", "value"]]], ignore_index=True)
 
 
 def _listed(seeds: pd.Index) -> str:

@@ -15,7 +15,7 @@ def _composed(experiment, padding):
         return OmegaConf.to_yaml(compose("train", [f"experiment={experiment}", f"padding={padding}"]))
 
 
-def write_run(runs, experiment, method, seed, results, settings=None, failure=None):
+def write_run(runs, experiment, method, seed, results, settings=None, failure=None, without=None):
     """Write one folder; `results` None leaves it without a record. Return it."""
     config = OmegaConf.create(_composed(experiment, "zeros" if method == "halo" else method))
     for key, value in {"seed": seed, **({"data.halo": 32} if method == "halo" else {}), **(settings or {})}.items():
@@ -27,7 +27,10 @@ def write_run(runs, experiment, method, seed, results, settings=None, failure=No
         folder.write_json(folder.failure, {"run": "some run", "reason": failure})
     if results is not None:
         record = {"data": data_name(config), "model": config.model.name, "method": config.padding.mode, "seed": seed}
-        folder.write_json(folder.record, {**record, "experiment": experiment, "results": results})
+        record |= {"experiment": experiment, "results": results}
+        if without is not None:
+            record["results_without_each_block"] = without
+        folder.write_json(folder.record, record)
     return folder
 
 

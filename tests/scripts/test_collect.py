@@ -1,3 +1,4 @@
+import itertools
 import sys
 
 import numpy as np
@@ -5,10 +6,11 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 from run_records import flat_results, write_run
+from scipy import stats
 
 from experiments.paths import CONFIGS
 from scripts import collect
-from scripts.bootstrap import bootstrap_interval
+from scripts.intervals import estimate
 from scripts.summary import summarise
 from scripts.sweeps import SWEEPS, full_name
 
@@ -68,10 +70,14 @@ def test_a_row_per_run_metric_and_region_and_known_means_and_differences(places,
     assert set(table["seeds"]) == {3}
     diff = table.loc[("mse", "frame", "diff")]
     assert diff["mean"] == pytest.approx(10.71, rel=1e-6)
-    # The level of a seed, 0 to 20, is in the interval of the mean, but not in that of the difference.
-    assert (diff["low"], diff["high"]) == pytest.approx((0.7, 20.72), rel=1e-6)
+    # The level of a seed, 0 to 20, is in the interval of the mean, but not in that of the difference. t(2) = 4.303.
+    reach = 4.302653 / 3**0.5
+    assert (diff["low"], diff["high"]) == pytest.approx((10.71 - 10.01 * reach, 10.71 + 10.01 * reach), rel=1e-5)
     assert diff["difference"] == pytest.approx(-0.29, rel=1e-5)
-    assert (diff["difference_low"], diff["difference_high"]) == pytest.approx((-0.3, -0.28), rel=1e-5)
+    expected = -0.29 - 0.01 * reach, -0.29 + 0.01 * reach
+    assert (diff["difference_low"], diff["difference_high"]) == pytest.approx(expected, rel=1e-5)
+    assert diff["p"] == pytest.approx(stats.ttest_1samp([-0.3, -0.29, -0.28], 0).pvalue, rel=1e-3)
+    assert diff["blocks"] == 0
     assert table.loc[("mse", "frame", "zeros"), ["difference", "difference_low", "difference_high"]].isna().all()
     # The interior has a tenth of the frame's error in every run.
     assert table.loc[("mse", "frame/interior", "diff"), "mean"] == pytest.approx(10, rel=1e-5)
@@ -86,6 +92,34 @@ def test_the_second_table_comes_from_the_first_to_the_digit(places, monkeypatch)
     (tables / "super_resolution.csv").unlink()
     run(monkeypatch, runs / "nowhere", tables, "--from-runs-csv", cells=())
     assert (tables / "super_resolution.csv").read_bytes() == whole
+
+
+def test_blocks_of_the_test_set_widen_the_interval(places, monkeypatch):
+    """Every run errs more by one in one block of four: what the mean would be without it is known."""
+    runs, tables = places
+    for method, s in itertools.product(METHODS, SEEDS):
+        value, extra = level(method, s), 4.0 * (method == "diff")
+        # Four equal blocks: without the first, its surplus is gone; without another, the mean is higher.
+        without = {"mse": {"frame": [value - extra / 4, *[value + extra / 12] * 3]}}
+        write_run(runs, "globe", method, s, flat_results("globe", value), without=without)
+    run(monkeypatch, runs, tables)
+    blocks = pd.read_csv(tables / "super_resolution_blocks.csv")
+    assert len(blocks) == 3 * 3 * 4
+    table = pd.read_csv(tables / "super_resolution.csv").set_index(["metric", "region", "method"])
+    frame, interior = table.loc[("mse", "frame", "diff")], table.loc[("mse", "interior", "diff")]
+    assert (frame["blocks"], interior["blocks"]) == (4, 0)
+    # Pseudo-values of the blocks: 4, 0, 0, 0 above what is without them; their mean has a standard error of 1.
+    assert frame["difference_high"] - frame["difference"] > 2 > interior["difference_high"] - interior["difference"]
+    run(monkeypatch, runs / "nowhere", tables, "--from-runs-csv", cells=())
+    assert pd.read_csv(tables / "super_resolution.csv").set_index(["metric", "region", "method"]).equals(table)
+
+
+def test_runs_with_and_without_blocks_are_not_mixed(places, monkeypatch, capsys):
+    runs, tables = places
+    write_sweep(runs)
+    without = {"mse": {"frame": [1.0, 2.0]}}
+    write_run(runs, "globe", "diff", 1, flat_results("globe", level("diff", 1)), without=without)
+    assert "has no results without each block" in refused(monkeypatch, capsys, runs, tables)
 
 
 def test_one_seed_has_no_interval(places, monkeypatch):
@@ -249,7 +283,7 @@ def test_differences_are_between_runs_of_one_seed_in_any_order():
         ("diff", 1): 4.0,
     }
     table = summarise(rows(values)).set_index("method")
-    expected = bootstrap_interval(np.array([-0.5, -0.1, -1.0]))
+    expected = estimate(np.array([-0.5, -0.1, -1.0]))[1:3]
     assert table.loc["diff", "difference"] == pytest.approx(-1.6 / 3)
     assert tuple(table.loc["diff", ["difference_low", "difference_high"]]) == pytest.approx(expected)
 
