@@ -74,7 +74,8 @@ def differences_title(table: pd.DataFrame, name: str) -> str:
 
 def forest_height(panels: Sequence[Panel]) -> float:
     """Inches that the rows need."""
-    return len(_all_methods(panels)) * ROW * _step(panels)
+    # One row says that there are none.
+    return max(1, len(_all_methods(panels))) * ROW * _step(panels)
 
 
 def draw_forest(figure: Figure, panels: Sequence[Panel], top: float, left: float, width: float) -> None:
@@ -91,6 +92,12 @@ def draw_forest(figure: Figure, panels: Sequence[Panel], top: float, left: float
         width: in inches, names included.
     """
     methods, step = _all_methods(panels), _step(panels)
+    if not methods:
+        # A table of zeros alone has no differences.
+        ax = place(figure, left, top, width, forest_height(panels))
+        ax.set_axis_off()
+        ax.text(0, 0.5, "No other method to compare.", va="center", transform=ax.transAxes)
+        return
     each = (width - NAMES - GAP * (len(panels) - 1)) / len(panels)
     for index, panel in enumerate(panels):
         ax = place(figure, left + NAMES + index * (each + GAP), top, each, forest_height(panels))

@@ -78,6 +78,16 @@ def test_one_seed_and_three_methods_are_drawn_without_intervals(name):
     plt.close(figure)
 
 
+@pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_table_of_zeros_alone_is_drawn_and_says_that_it_compares_nothing(name, seeds):
+    figure = drawn(name, seeds=seeds, methods=("zeros",))
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [style.METHODS["zeros"].label]
+    # In classification the differences share their rows with the levels, so that one panel is empty.
+    assert ("No other method to compare." in texts(figure)) == (name != "classification")
+    plt.close(figure)
+
+
 def test_a_marker_is_filled_when_its_interval_does_not_hold_zero():
     table = table_of("super_resolution")
     figure = drawn("super_resolution")
