@@ -102,6 +102,10 @@ reproduce-error-maps: env ## The paper's figure 3, from networks of super-resolu
 		$(if $(PAPER),experiment=paper_super_resolution name=paper_error_maps) $(ARGS)
 	$(RUN) -m scripts.figures.error_maps $(if $(PAPER),--name paper_error_maps)
 
+.PHONY: check-tables
+check-tables: env ## Which tables are stale; computes the quick ones again: ARGS="shells --confirm"
+	$(RUN) -m scripts.check_tables $(ARGS)
+
 findings: env ## Put the findings of the training experiments, from results/tables, into the README
 	$(RUN) -m scripts.findings --update
 

@@ -16,6 +16,7 @@ from experiments.fields import FIELDS, Image, load_field
 from experiments.filtering_settings import Settings, read_settings
 from experiments.hydra_program import hydra_program
 from experiments.laplacian import laplacian_study
+from experiments.manifest import settings_of, write_manifest
 from experiments.methods import Method, seeded
 from experiments.progress import progress_bar
 from experiments.ranking import ranking_table
@@ -130,6 +131,7 @@ def main(config: DictConfig) -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"filtering: {error}")
     paths = run(settings, images, console)
+    write_manifest("filtering", paths, ["experiments.filtering"], settings_of(config), program="filtering")
     with replacing(settings.output_dir / "runs" / "filtering" / "config.yaml") as partial:
         partial.write_text(OmegaConf.to_yaml(config), encoding="utf-8")
     # Plain prints: a path must not be broken into lines.

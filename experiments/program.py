@@ -9,6 +9,8 @@ from typing import TypeVar
 from omegaconf import DictConfig
 from rich.console import Console
 
+from experiments.manifest import settings_of, write_manifest
+
 __all__ = ["run_program"]
 
 Settings = TypeVar("Settings")
@@ -22,6 +24,8 @@ def run_program(
 ) -> None:
     """Check a configuration, run, and print what was written; what is wrong is told in one sentence.
 
+    What the tables were made from is kept beside them (`experiments.manifest`).
+
     Args:
         name: Of the program, as the sentence begins.
         config: As composed.
@@ -31,9 +35,12 @@ def run_program(
     """
     console, start = Console(), monotonic()
     try:
-        paths = run(read_settings(config), console)
+        paths = list(run(read_settings(config), console))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"{name}: {error}")
+    # A program may have more than one configuration, which then has a name of its own.
+    study = str(config.get("name", name))
+    write_manifest(study, paths, [f"experiments.{name}"], settings_of(config), program=name)
     # Plain prints: a path must not be broken into lines.
     for path in paths:
         print(path)

@@ -19,7 +19,7 @@ from experiments.paths import REPOSITORY
 __all__ = ["code_digest", "machine", "made_from", "sources_of"]
 
 # Packages of this repository that decide results.
-PACKAGES = ("diff_conv2d", "experiments")
+PACKAGES = ("diff_conv2d", "experiments", "scripts")
 
 
 def made_from(*modules: str) -> dict[str, Any]:

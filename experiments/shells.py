@@ -16,6 +16,7 @@ from experiments.edge_parts import shell_errors
 from experiments.fields import Image, load_field
 from experiments.filtering import random_source
 from experiments.hydra_program import hydra_program
+from experiments.manifest import settings_of, write_manifest
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.shells_settings import Settings, read_settings
@@ -66,7 +67,9 @@ def main(config: DictConfig) -> None:
         images = {name: list(load_field(name, orders, settings.size)[1]) for name, orders in settings.orders.items()}
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"shells: {error}")
-    for path in run(settings, images, console):
+    paths = run(settings, images, console)
+    write_manifest("shells", paths, ["experiments.shells"], settings_of(config), program="shells")
+    for path in paths:
         print(path)
     print(f"Done in {monotonic() - start:.0f} s.")
 

@@ -18,6 +18,7 @@ from experiments.records import write_table
 from experiments.training.finished_runs import read_runs
 from scripts.cells import cells_of, rows_of, rows_without_blocks
 from scripts.figures.tables import TABLES, read_table
+from scripts.manifests import write_sweep_manifest
 from scripts.summary import BLOCK_COLUMNS, INTERVALS, RUN_COLUMNS, summarise
 from scripts.sweeps import REFERENCE, SCALES, SWEEPS, full_name
 
@@ -56,7 +57,9 @@ def collect(
         paths.append(blocks)
     else:
         blocks.unlink(missing_ok=True)
-    return [*paths, recompute(name, tables)]
+    paths.append(recompute(name, tables))
+    write_sweep_manifest(name, paths, cells.values())
+    return paths
 
 
 def recompute(name: str, tables: Path) -> Path:

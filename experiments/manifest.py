@@ -1,0 +1,79 @@
+"""What the tables of a study were made from, kept beside them: `results/tables/made_from/STUDY.json`."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.provenance import made_from
+from experiments.records import replacing
+
+__all__ = ["FOLDER", "digest", "read_manifest", "settings_of", "write_manifest"]
+
+# Beside the tables.
+FOLDER = "made_from"
+# Where results go decides none of them.
+NOT_DECISIVE = ("output_dir", "hydra", "runs_dir", "jobs", "processes")
+
+
+def write_manifest(
+    study: str,
+    paths: Iterable[Path],
+    modules: Iterable[str],
+    settings: Mapping[str, Any],
+    **more: Any,
+) -> Path:
+    """Write what the tables of a study were made from: sources, settings, torch, machine, date.
+
+    Args:
+        study: its name, which is that of its configuration.
+        paths: the tables, all in one folder.
+        modules: modules of this repository that made them.
+        settings: that decide the result, as written in the configuration.
+        more: anything else to keep, or what is to stand in place of what is found here and now.
+
+    Returns:
+        The path of the manifest.
+    """
+    paths = [Path(path) for path in paths]
+    path = paths[0].parent / FOLDER / f"{study}.json"
+    content = {
+        "tables": {table.name: digest(table) for table in paths},
+        "modules": list(modules),
+        "settings": dict(settings),
+        **made_from(*modules),
+        **more,
+    }
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return path
+
+
+def settings_of(config: DictConfig) -> dict[str, Any]:
+    """The settings of a study that decide its result; references such as ${repository:data} stay as they are."""
+    nested: Any = OmegaConf.to_container(config, resolve=False)
+    return {key: value for key, value in nested.items() if key not in NOT_DECISIVE}
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read a manifest.
+
+    Raises:
+        ValueError: it is no manifest.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from error
+    missing = [key for key in ("tables", "modules", "settings", "sources") if key not in content]
+    if missing:
+        raise ValueError(f"{path} has no {missing[0]}")
+    return content
+
+
+def digest(path: Path) -> str:
+    """The first sixteen digits of a file's SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

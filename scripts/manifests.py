@@ -1,0 +1,70 @@
+"""What the tables of a sweep were made from, as its runs tell; and which runs the configuration asks for."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from experiments.manifest import write_manifest
+from experiments.paths import CONFIGS
+from experiments.training.cells import composed, sweep_cells
+from experiments.training.finished_runs import Run
+from experiments.training.run_folder import run_name
+from scripts.sweeps import PAPER
+
+__all__ = ["SWEEP", "configured_runs", "write_sweep_manifest"]
+
+# The kind of a manifest whose tables come from training runs.
+SWEEP = "sweep"
+
+
+def write_sweep_manifest(name: str, paths: Iterable[Path], runs: Iterable[Run]) -> Path | None:
+    """Write the manifest of a sweep: sources, machines and dates are those of its runs, not those of the collecting.
+
+    Args:
+        name: of the sweep.
+        paths: its tables.
+        runs: that they were made of.
+
+    Returns:
+        The path of the manifest; None where the runs do not say what they were made from.
+    """
+    runs = list(runs)
+    made = [(run.record or {}).get("made_from") for run in runs]
+    if not all(made):
+        return None
+    kinds: list[Mapping[str, str]] = []
+    for one in made:
+        if one["sources"] not in kinds:
+            kinds.append(one["sources"])
+    counts = [sum(one["sources"] == kind for one in made) for kind in kinds]
+    most = kinds[counts.index(max(counts))]
+    data = str(runs[0].config.data._target_).rpartition(".")[0]
+    return write_manifest(
+        name,
+        paths,
+        ["experiments.training.train", data],
+        {"runs": sorted(run_name(run.config).as_posix() for run in runs), "seeds": sorted({r.seed for r in runs})},
+        kind=SWEEP,
+        sources=dict(most),
+        other_sources=len(runs) - max(counts),
+        torch=_all(one["torch"] for one in made),
+        machine=_all(one["machine"] for one in made),
+        date=_all(one["date"] for one in made),
+    )
+
+
+def configured_runs(name: str, seeds: list[int]) -> set[str]:
+    """The names of the runs that `configs/reproduce.yaml` asks for, for a sweep by its full name."""
+    scale = PAPER if name.startswith("paper_") else "embedded"
+    overrides = [f"sweep={name.removeprefix('paper_')}", f"scale={scale}", f"seeds={seeds}"]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("reproduce", overrides)
+    return {run_name(composed(cell)).as_posix() for cell in sweep_cells(config)}
+
+
+def _all(values: Iterable[str]) -> str:
+    """Every value that occurs, in order."""
+    return "; ".join(sorted(set(values)))
