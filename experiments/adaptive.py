@@ -1,6 +1,10 @@
-"""The study of adaptive boundaries: `python -m experiments.adaptive kernel_sizes=[3]`, see configs/adaptive.yaml."""
+"""The study of adaptive boundaries: `python -m experiments.adaptive kernel_sizes=[3]`, see configs/adaptive.yaml.
+
+On held-out fields: `python -m experiments.adaptive --config-name adaptive_held_out`, see that file.
+"""
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -10,14 +14,14 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from experiments.adaptive_settings import Settings, read_settings
+from experiments.adaptive_settings import FIELD_SETS, Settings, read_settings
 from experiments.adaptive_summary import best_degree, ratios, summary_table
 from experiments.adaptive_variants import VARIANTS, compared
-from experiments.data.study_fields import study_field
+from experiments.data.synthetic_fields import standardised
 from experiments.edge_error import CHUNK, crop, frame_l1
 from experiments.filtering import random_source
 from experiments.hydra_program import hydra_program
-from experiments.methods import Method
+from experiments.methods import METHODS, Method
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
@@ -54,7 +58,7 @@ def batch_errors(images: Tensor, kernels: Tensor, methods: Mapping[str, Method])
 
 def measure(settings: Settings, name: str) -> Iterator[tuple[list[dict[str, object]], list[dict[str, object]]]]:
     """Measure a field, size by size: rows of the table of modes, and of that of variants."""
-    field = study_field(name)
+    field = standardised(FIELD_SETS[settings.field_set], name)
     for size, count in settings.crops.items():
         rows: tuple[list[dict[str, object]], list[dict[str, object]]] = ([], [])
         for kernel in settings.kernel_sizes:
@@ -64,20 +68,18 @@ def measure(settings: Settings, name: str) -> Iterator[tuple[list[dict[str, obje
                 continue
             shape = settings.num_kernels, kernel, kernel
             kernels = torch.randn(shape, generator=random_source("kernels", *key, kernel), dtype=torch.float64)
-            tables = [compared(kernel, random_source("noise", *key, kernel))]
+            found = compared(kernel, random_source("noise", *key, kernel))
+            tables = [{m: f for m, f in found.items() if m in settings.methods or m not in METHODS}]
             tables += [VARIANTS] if size in settings.ablation_sizes else []
-            for table, methods in zip(rows, tables, strict=False):
-                for method, error in batch_errors(images, kernels, methods).items():
-                    table.append(
-                        {
-                            "field": name,
-                            "size": size,
-                            "crops": count,
-                            "kernel_size": kernel,
-                            "method": method,
-                            "l1_error": error,
-                        }
-                    )
+            # A batch is measured by its mean; crops that are told apart are batches of one.
+            batches = images.split(1) if settings.each_crop else [images]
+            for (crop_number, batch), (table, methods) in product(
+                enumerate(batches), zip(rows, tables, strict=False)
+            ):
+                which = {"crop": crop_number} if settings.each_crop else {"crops": count}
+                about = {"field": name, "size": size, **which, "kernel_size": kernel}
+                for method, error in batch_errors(batch, kernels, methods).items():
+                    table.append({**about, "method": method, "l1_error": error})
         yield rows
 
 
@@ -99,10 +101,10 @@ def run(settings: Settings, console: Console) -> list[Path]:
     modes, variants = (pd.DataFrame(table).assign(**about) for table in rows)
     console.print(summary_table(ratios(modes), "Modes"))
     folder = settings.output_dir / "tables"
-    tables = {folder / "adaptive.csv": modes}
+    tables = {folder / f"{settings.name}.csv": modes}
     if settings.ablation_sizes:
         console.print(summary_table(ratios(variants, best_degree(modes)), "Variants of adaptive"))
-        tables[folder / "adaptive_ablation.csv"] = variants
+        tables[folder / f"{settings.name}_ablation.csv"] = variants
     for path, table in tables.items():
         write_table(path, table)
     return list(tables)

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-__all__ = ["ratios", "summary", "summary_table"]
+__all__ = ["best_degree", "field_means", "ratios", "summary", "summary_table"]
 
-KEYS = ["field", "size", "kernel_size"]
+# A cell of the table; ``crop`` where each crop has rows of its own.
+KEYS = ["field", "size", "crop", "kernel_size"]
 
 # Errors below this share of the field's standard deviation are rounding, and count as equal.
 ROUNDING = 1e-9
@@ -18,23 +19,32 @@ def ratios(errors: pd.DataFrame, best: pd.Series | None = None) -> pd.DataFrame:
     .. math:: \frac{\max(E, \varepsilon)}{\max(\min_{0 \le d < k} E_d, \varepsilon)}
 
     Args:
-        errors: Columns ``field, size, kernel_size, method, l1_error``.
+        errors: Columns ``field, size, kernel_size, method, l1_error``, and maybe ``crop``.
         best: The denominators, if the table does not hold them: as :func:`best_degree` gives them.
 
     Returns:
-        Ratios: a row for each field, size and kernel size, a column for each method but the degrees.
+        Ratios: a row for each field, size, kernel size and crop, a column for each method but the degrees.
 
     """
-    cells = errors.pivot_table("l1_error", KEYS, "method", sort=False)
+    cells = errors.pivot_table("l1_error", _keys(errors), "method", sort=False)
     best = best_degree(errors) if best is None else best
     methods = [method for method in cells if not method.startswith("degree_")]
     return cells[methods].clip(lower=ROUNDING).div(best.loc[cells.index].clip(lower=ROUNDING), axis=0)
 
 
 def best_degree(errors: pd.DataFrame) -> pd.Series:
-    """Return the error of the best degree for each field, size and kernel size."""
+    """Return the error of the best degree for each field, size, kernel size and crop."""
     degrees = errors[errors["method"].str.startswith("degree_")]
-    return degrees.groupby(KEYS, sort=False)["l1_error"].min()
+    return degrees.groupby(_keys(errors), sort=False)["l1_error"].min()
+
+
+def _keys(errors: pd.DataFrame) -> list[str]:
+    return [key for key in KEYS if key in errors]
+
+
+def field_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the geometric mean of the ratios of each field over its cells, a row for each field."""
+    return np.exp(np.log(table).groupby(level="field", sort=False).mean())
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
