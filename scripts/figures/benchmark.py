@@ -6,8 +6,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from scripts.figures.beyond import mark_beyond
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import PAGE_WIDTH, STYLES, in_order, place
 from scripts.figures.tables import read_tables
@@ -20,11 +21,11 @@ COMMAND = "python -m experiments.benchmark"
 # Layers of networks: all of the modes would hide each other.
 SHOWN = ("torch_reflect", "torch_replicate", "diff", "adaptive", "diff_memory")
 FILTERS = ("zeros", "replicate", "diff", "adaptive", "scipy", "opencv")
-# Ratios beyond are drawn at the rim.
-LARGEST = 8.0
+# The axis begins here, or lower where a ratio does. Ratios beyond its end are marked at the rim with their number.
+SMALLEST, LARGEST = 0.5, 8.0
 
 # Inches.
-TOP, ROW, LEFT, WIDTH, BOTTOM = 0.55, 0.16, 1.95, 2.75, 0.45
+TOP, ROW, LEFT, WIDTH, BOTTOM = 0.55, 0.16, 1.95, 2.6, 0.45
 RIGHT, FILTER_WIDTH, FILTER_HEIGHT = 5.3, 1.8, 2.0
 
 
@@ -48,19 +49,17 @@ def draw_ratios(ax: Axes, table: pd.DataFrame) -> None:
     """Draw for each case the median ratio to zero padding, with its quartiles."""
     cases = list(dict.fromkeys(table["case"]))
     for method in reversed(in_order(set(SHOWN) & set(table["method"]))):
-        rows = table[table["method"] == method]
+        rows = table[(table["method"] == method) & (table["ratio"] <= LARGEST)]
         places = [cases.index(case) for case in rows["case"]]
         style = STYLES[method].line | {"linestyle": "", "markersize": 4}
-        ax.hlines(
-            places,
-            rows["ratio_low"].clip(upper=LARGEST),
-            rows["ratio_high"].clip(upper=LARGEST),
-            color=STYLES[method].color,
-            linewidth=0.6,
-        )
-        ax.plot(rows["ratio"].clip(upper=LARGEST), places, clip_on=False, **style)
+        ax.hlines(places, rows["ratio_low"], rows["ratio_high"], color=STYLES[method].color, linewidth=0.6)
+        ax.plot(rows["ratio"], places, **style)
+    shown = table[table["method"].isin(SHOWN)]
+    for case, rows in shown.groupby("case", sort=False):
+        ratios = rows.set_index("method")["ratio"]
+        mark_beyond(ax, cases.index(case), dict(ratios[ratios > LARGEST]))
     ratio_axes(ax, cases, (0.5, 0.7, 1, 1.5, 2, 4, 8), "Time / time with zero padding")
-    ax.set_xlim(0.5, LARGEST)
+    ax.set_xlim(min(SMALLEST, shown["ratio_low"].min()), LARGEST)
     ax.set_ylim(len(cases) - 0.4, -0.6)
 
 
@@ -76,6 +75,9 @@ def draw_filters(ax: Axes, table: pd.DataFrame) -> None:
     ax.set_yscale("log")
     ax.set_xticks([3, 5, 7], ["3x3", "5x5", "7x7"])
     ax.set_xlim(2.6, 7.4)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.tick_params(pad=2, length=2.5)
     ax.tick_params(which="minor", length=1.5)
     ax.grid(axis="y", linewidth=0.3, color="#DDDDDD")
@@ -92,7 +94,7 @@ def draw(table: pd.DataFrame) -> Figure:
     figure = plt.figure(figsize=(PAGE_WIDTH, height))
     left = place(figure, LEFT, TOP, WIDTH, height - TOP - BOTTOM)
     draw_ratios(left, layers)
-    left.set_title("(a) Layers and networks", loc="left", fontweight="bold", x=-0.6)
+    left.set_title("(a) Layers and networks", loc="left", fontweight="bold", x=-0.69)
     handles = dict(zip(*left.get_legend_handles_labels()[::-1], strict=True))
     names = [STYLES[name].label for name in in_order(set(SHOWN) & set(layers["method"]))]
     figure.legend(
