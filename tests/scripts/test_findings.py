@@ -1,78 +1,140 @@
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
+from experiments.data.landcover import CLASSES, landcover, landcover_scenes
+from experiments.models.build import build_model
 from experiments.paths import REPOSITORY
 from experiments.records import write_table
 from scripts import findings
+from scripts.claims import claims
 from scripts.figures.tables import TABLES
+from scripts.intervals import holm
 from scripts.pages import between_marks
-from scripts.summary import INTERVALS, SUMMARY_COLUMNS
+from scripts.summary import BLOCK_COLUMNS, RUN_COLUMNS
+
+NOISE = np.array([-0.002, 0.001, 0.0, 0.003, -0.002])
 
 
-def write(folder, experiment, metric, region, differences, mean=0.5):
-    """A table with zeros at `mean`, and (difference, low, high) for each other method."""
-    none = (None, None, None)
-    rows = [
-        ("d", "m", method, metric, region, 5, mean, mean, mean, *values)
-        for method, values in {"zeros": none, **differences}.items()
-    ]
-    write_table(folder / f"{experiment}.csv", pd.DataFrame(rows, columns=SUMMARY_COLUMNS), may_be_empty=INTERVALS)
+def write(folder, task, places, levels, seeds=5, blocks=None):
+    """Runs of each method at its level, with a little noise that no two methods share."""
+    rows, left = [], []
+    for number, (method, level) in enumerate(levels.items()):
+        for seed in range(seeds):
+            value = level + np.roll(NOISE, number)[seed % 5]
+            for metric, region in places:
+                rows.append(("d", "unet", method, seed, metric, region, value))
+                left += [("d", "unet", method, seed, metric, region, b, value) for b in range(blocks or 0)]
+    write_table(folder / f"{task}_runs.csv", pd.DataFrame(rows, columns=RUN_COLUMNS))
+    if blocks:
+        write_table(folder / f"{task}_blocks.csv", pd.DataFrame(left, columns=BLOCK_COLUMNS))
 
 
 def test_each_kind_of_finding_is_told(tmp_path):
-    accuracies = {
-        "diff": (0.012, 0.004, 0.02),
-        "replicate": (-0.03, -0.04, -0.02),
-        "circular": (0.001, -0.01, 0.012),
-        "halo": (0.02, None, None),
-    }
-    write(tmp_path, "classification", "accuracy", "whole", accuracies)
+    places = [("accuracy", "whole"), ("shift_consistency", "whole")]
+    levels = {"zeros": 0.6, "diff": 0.63, "replicate": 0.55, "circular": 0.6005}
+    write(tmp_path, "classification", places, levels)
     text = findings.findings(tmp_path)
-    assert "| `diff` | **+1.2** [+0.40, +2.0] |" in text
-    assert "| `replicate` | −3.0 [−4.0, −2.0] |" in text
-    assert "| `circular` | *not resolved* [−1.0, +1.2] |" in text
-    assert "| `halo` | *not resolved* +2.0 |" in text
-    assert "the mean over 5 seeds with its 95 % interval" in text
-    assert "`zeros` |" not in text
+    assert "| `diff` | **+3.0** [" in text
+    assert "]† |" in text
+    assert "| `replicate` | *−5.0* [" in text
+    circular = next(line for line in text.splitlines() if line.startswith("| `circular`"))
+    assert circular.split("|")[2].strip().startswith("[−")
+    assert "Primary comparison: `diff` with zero padding, accuracy, +3.0 points [+2." in text
+    assert "- Accuracy: worse with `replicate`; the others are not resolved, and their intervals end within" in text
+    assert "interval over seeds (5)\nand" in text
+    assert "The intervals of classification count the seeds alone" in text
 
 
-def test_errors_are_in_percent_of_zeros_and_less_is_better(tmp_path):
-    errors = {"diff": (-0.05, -0.1, -0.01), "random": (0.05, 0.01, 0.1)}
-    write(tmp_path, "super_resolution", "mse", "frame", errors)
+def test_errors_are_in_percent_of_the_other_and_less_is_better(tmp_path):
+    places = [("mse", "frame"), ("mse", "interior")]
+    levels = {"zeros": 0.5, "diff": 0.4, "random": 0.6, "adaptive": 0.3, "halo": 0.4, "replicate": 0.45}
+    write(tmp_path, "super_resolution", places, levels, blocks=4)
     text = findings.findings(tmp_path)
-    assert "| `diff` | **−10** [−20, −2.0] |" in text
-    assert "| `random` | +10 [+2.0, +20] |" in text
+    assert "| `diff` | **−20** [" in text
+    assert "| `random` | *+20* [" in text
+    assert "better than zero padding with `adaptive`, `halo` and `replicate`; worse with `random`." in text
+    assert "`adaptive` compared with true context (`halo`): error in the frame −25 % [" in text
+    assert "count the seeds alone" not in text
+
+
+def test_all_but_the_primary_comparison_are_corrected(tmp_path):
+    write(
+        tmp_path,
+        "segmentation",
+        [("mean_iou", "whole"), ("mean_iou", "frame")],
+        {"zeros": 0.4, "diff": 0.41, "halo": 0.405},
+    )
+    table = claims(tmp_path, "segmentation")
+    assert table["primary"].tolist() == [True, False, False, False]
+    assert table["corrected"][0] == table["p"][0]
+    np.testing.assert_allclose(table["corrected"][1:], holm(table["p"][1:].to_numpy()))
+    differences = 0.01 + np.roll(NOISE, 1) - NOISE
+    assert table["p"][0] == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, rel=1e-4)
+    assert table["estimate"][0] == pytest.approx(1.0)
+
+
+def test_one_seed_resolves_nothing(tmp_path):
+    write(tmp_path, "segmentation", [("mean_iou", "whole")], {"zeros": 0.4, "diff": 0.45}, seeds=1)
+    text = findings.findings(tmp_path)
+    assert "| `diff` | +5.0† (one seed) |" in text
+    assert "resolved, and" not in text
 
 
 def test_without_tables_there_is_nothing_to_tell(tmp_path):
     assert findings.findings(tmp_path) == ""
 
 
-def test_the_readme_has_what_the_tables_say():
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    expected = findings.findings(TABLES)
-    assert between_marks(readme, findings.START, findings.END) == expected, (
-        "`python -m scripts.findings --update` brings it up to date"
+@pytest.mark.parametrize(
+    ("page", "content"), [("README.md", findings.findings), ("docs/findings.md", findings.evidence)]
+)
+def test_the_pages_have_what_the_tables_say(page, content):
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    assert between_marks(text, findings.START, findings.END) == content(TABLES), (
+        "`make findings` brings it up to date"
     )
 
 
-def update(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["findings", "--update", *map(str, arguments)])
-    findings.main()
+def test_every_sentence_of_the_findings_has_its_row_of_evidence():
+    sentences, rows = findings.findings(TABLES), findings.evidence(TABLES)
+    for task in findings.TASKS:
+        for row in claims(TABLES, task).to_dict("records"):
+            assert f"`{row['method']}` − `{row['other']}` | {row['metric']}, {row['region']}" in rows
+            if row["primary"]:
+                assert findings._number(row["low"]) in sentences
 
 
 def test_update_changes_what_is_between_the_marks_alone(tmp_path, monkeypatch):
-    write(tmp_path, "classification", "accuracy", "whole", {"diff": (0.012, 0.004, 0.02)})
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{findings.START}\nold\n{findings.END}\nafter\n", encoding="utf-8")
+    write(tmp_path, "classification", [("accuracy", "whole")], {"zeros": 0.6, "diff": 0.63})
+    pages = [tmp_path / name for name in ("README.md", "page.md")]
+    for page in pages:
+        page.write_text(f"before\n{findings.START}\nold\n{findings.END}\nafter\n", encoding="utf-8")
+    places = ["--readme", pages[0], "--page", pages[1], "--tables", tmp_path]
+    monkeypatch.setattr(sys, "argv", ["findings", "--update", *map(str, places)])
     for _ in range(2):
-        update(monkeypatch, "--readme", readme, "--tables", tmp_path)
-        text = readme.read_text(encoding="utf-8")
-        assert between_marks(text, findings.START, findings.END) == findings.findings(tmp_path)
-        assert text.startswith(f"before\n{findings.START}\n")
-        assert text.endswith(f"\n{findings.END}\nafter\n")
-    readme.write_text("no marks")
+        findings.main()
+        for page, content in zip(pages, (findings.findings, findings.evidence), strict=True):
+            text = page.read_text(encoding="utf-8")
+            assert between_marks(text, findings.START, findings.END) == content(tmp_path)
+            assert text.startswith(f"before\n{findings.START}\n")
+            assert text.endswith(f"\n{findings.END}\nafter\n")
+    pages[0].write_text("no marks")
     with pytest.raises(SystemExit, match="must have the lines <!-- findings -->"):
-        update(monkeypatch, "--readme", readme, "--tables", tmp_path)
+        findings.main()
+
+
+def test_what_could_confound_them():
+    """The facts of the page that no table has."""
+    page = " ".join((REPOSITORY / "docs" / "findings.md").read_text(encoding="utf-8").split())
+    data = landcover_scenes(train_tiles=6, validation_tiles=6, test_tiles=6)
+    count = {
+        mode: sum(p.numel() for p in build_model("resnet18", {}, {"mode": mode}, data).parameters())
+        for mode in ("zeros", "explicit")
+    }
+    assert f"{count['explicit'] / count['zeros']:.1f} times the parameters" in page
+    pixels = landcover().test.targets
+    share = (pixels == CLASSES.index("snow")).double().mean().item()
+    assert f"Snow is {100 * share:.1f} % of the pixels of the test" in page
