@@ -55,12 +55,15 @@ lint: env ## Check style (ruff) and types (mypy, strict)
 train: env ## Train a ResNet-18 with Diff on the embedded data: ARGS="padding=replicate seed=1"
 	$(RUN) train.py padding=diff model=resnet18 $(ARGS)
 
-# The figure is drawn from the tables that were just made, also when they went elsewhere.
+# The figure is drawn from the tables that were just made, also when they went elsewhere; the pages show those of the
+# repository alone.
 OUTPUT = $(patsubst output_dir=%,%,$(filter output_dir=%,$(ARGS)))
 .PHONY: reproduce-filtering figures
 reproduce-filtering: env ## The paper's filtering experiment: tables, then its figure
 	$(RUN) -m experiments.filtering $(ARGS)
 	$(RUN) -m scripts.figures.filtering $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+	$(if $(OUTPUT),,$(RUN) -m scripts.filtering_page)
+	$(if $(ARGS),,$(RUN) -m scripts.page_numbers filtering)
 
 # The sweeps of training runs: `make reproduce-segmentation SEEDS=0 METHODS=zeros,diff`. Each trains what is not done
 # yet, then makes its tables and its figure.
@@ -109,6 +112,13 @@ check-tables: env ## Which tables are stale; computes the quick ones again: ARGS
 findings: env ## Put the findings of the training experiments, from results/tables, into the README
 	$(RUN) -m scripts.findings --update
 
+.PHONY: pages
+pages: findings ## Put every number that a table has into README, docs and notebooks, from results/tables
+	$(RUN) -m scripts.filtering_page
+	$(RUN) -m scripts.adaptive_page
+	$(RUN) -m scripts.benchmark_page
+	$(RUN) -m scripts.page_numbers
+
 # In this order: all training runs in one sweep, so that no core waits for another; then their tables, and what needs
 # the networks of super-resolution.
 .PHONY: reproduce reproduce-training
@@ -125,9 +135,11 @@ endif
 reproduce: $(addprefix reproduce-,$(REPRODUCED)) $(BENCHMARKED) ## Everything: every table and figure (SEEDS=0 METHODS=zeros,diff: a part)
 
 .PHONY: reproduce-adaptive
-reproduce-adaptive: env ## The study of the adaptive boundary: tables, then its figure
+reproduce-adaptive: env ## The study of the adaptive boundary: tables, held-out fields too, figure, page
 	$(RUN) -m experiments.adaptive $(ARGS)
+	$(RUN) -m experiments.adaptive --config-name adaptive_held_out $(filter output_dir=%,$(ARGS))
 	$(RUN) -m scripts.figures.adaptive $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+	$(if $(ARGS),,$(RUN) -m scripts.adaptive_page)
 
 # The studies of the operator: each its tables, then its figure.
 .PHONY: reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts

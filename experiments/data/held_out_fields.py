@@ -117,7 +117,7 @@ HELD_OUT_KINDS: Kinds = {
         "chebyshev_25": lambda: chebyshev(25, SIZE).numpy(),
         "spherical_harmonics_20": lambda: spherical_harmonics(20, SIZE).numpy(),
         "narrow_bumps": partial(bumps, 120, 100, 6, 25),
-        "slow_exponentials": lambda: np.exp(W / 90 - H / 25) + np.exp(-(W + H) / 50),
+        "slow_exponentials": lambda: np.exp(H / 70 - W / 40) + np.exp(W / 120),
         "many_waves": partial(waves, 14, 101),
         "runge": _runge,
         "bessel": lambda: j0(np.hypot(H - 300, W - 210) / 6),

@@ -1,3 +1,4 @@
+import itertools
 import sys
 
 import hydra
@@ -8,12 +9,14 @@ import torch
 
 from experiments import adaptive
 from experiments.adaptive_settings import read_settings
-from experiments.adaptive_summary import best_degree, ratios, summary, summary_table
+from experiments.adaptive_summary import best_degree, field_means, ratios, summary, summary_table
 from experiments.adaptive_variants import VARIANTS, compared
+from experiments.data.held_out_fields import HELD_OUT_KINDS, held_out_field
 from experiments.data.study_fields import FIELDS, KINDS, study_field
+from experiments.data.synthetic_fields import SIZE
 from experiments.edge_error import edge_errors
 from experiments.methods import METHODS
-from experiments.paths import CONFIGS
+from experiments.paths import CONFIGS, REPOSITORY
 
 SMALL = [
     "fields=[discs,scan]",
@@ -25,9 +28,12 @@ SMALL = [
 ]
 
 
-def settings(*overrides):
+HELD_OUT = {name: kind for kind, members in HELD_OUT_KINDS.items() for name in members}
+
+
+def settings(*overrides, name="adaptive"):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose("adaptive", list(overrides)))
+        return read_settings(hydra.compose(name, list(overrides)))
 
 
 def table(errors):
@@ -58,6 +64,52 @@ def test_there_are_enough_fields_of_every_kind():
 def test_an_unknown_field_is_named():
     with pytest.raises(ValueError, match=r"fields must be of .*; got 'lena'"):
         study_field("lena")
+
+
+# Held-out fields
+
+
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_held_out_fields_are_standardised_and_come_again(name):
+    field = held_out_field(name)
+    assert field.dtype == torch.float64
+    assert min(field.shape) >= 130
+    torch.testing.assert_close(field.mean().item(), 0.0, rtol=0, atol=1e-9)
+    torch.testing.assert_close(field.std().item(), 1.0)
+    assert torch.equal(field, held_out_field(name))
+
+
+def test_held_out_fields_have_the_kinds_of_the_study_and_other_names():
+    assert list(HELD_OUT_KINDS) == list(KINDS)
+    assert all(len(fields) >= 8 for fields in HELD_OUT_KINDS.values())
+    # Names are part of what crops and kernels are drawn from.
+    assert not HELD_OUT.keys() & FIELDS.keys()
+    assert len(HELD_OUT) == sum(len(fields) for fields in HELD_OUT_KINDS.values())
+
+
+def test_held_out_terrain_shares_no_pixel_with_the_study_or_itself():
+    corners = [
+        make.args for kinds in (KINDS, HELD_OUT_KINDS) for name, make in kinds["real"].items() if "terrain" in name
+    ]
+    assert len(corners) == 8
+    for one, other in itertools.combinations(corners, 2):
+        assert max(abs(a - b) for a, b in zip(one, other, strict=True)) >= SIZE, (one, other)
+
+
+def test_held_out_fields_are_other_fields():
+    """No field is nearly one of the study; the snapshots are of one flow, and are compared below."""
+    study = {name: study_field(name) for name in FIELDS if "navier" not in name}
+    for name in (name for name in HELD_OUT if "navier" not in name):
+        field = held_out_field(name)
+        for known, other in study.items():
+            if field.shape == other.shape:
+                assert (field * other).mean().abs() < 0.9, (name, known)
+
+
+def test_held_out_snapshots_are_none_of_the_study():
+    for name in (name for name in HELD_OUT if "navier" in name):
+        for known in (name for name in FIELDS if "navier" in name):
+            assert not torch.equal(held_out_field(name), study_field(known))
 
 
 # Measuring
@@ -116,6 +168,48 @@ def test_small_run_writes_its_tables(monkeypatch, tmp_path, capsys):
     assert not list(tmp_path.rglob("*.partial"))
 
 
+def test_small_run_on_held_out_fields_has_each_crop_by_itself(monkeypatch, tmp_path):
+    overrides = ["fields=[counts]", "~crops", "+crops={10:2}", "kernel_sizes=[3]", "num_kernels=2"]
+    name = "--config-name=adaptive_held_out"
+    monkeypatch.setattr(sys, "argv", ["adaptive", name, *overrides, f"output_dir={tmp_path}"])
+    adaptive.main()
+    assert [path.name for path in (tmp_path / "tables").glob("*.csv")] == ["adaptive_held_out.csv"]
+    rows = pd.read_csv(tmp_path / "tables" / "adaptive_held_out.csv")
+    chosen = settings(name="adaptive_held_out")
+    assert len(rows) == 2 * (len(chosen.methods) + 3)
+    assert set(rows["crop"]) == {0, 1}
+    assert rows.groupby("method")["l1_error"].nunique().eq(2).all()
+    assert ratios(rows).index.names == ["field", "size", "crop", "kernel_size"]
+    # The mean of a batch is that of its crops.
+    again = [option for option in overrides if option != name] + [
+        "each_crop=false",
+        f"output_dir={tmp_path / 'mean'}",
+    ]
+    monkeypatch.setattr(sys, "argv", ["adaptive", name, *again])
+    adaptive.main()
+    means = pd.read_csv(tmp_path / "mean" / "tables" / "adaptive_held_out.csv").set_index("method")["l1_error"]
+    expected = rows.groupby("method")["l1_error"].mean()
+    pd.testing.assert_series_equal(means.sort_index(), expected.sort_index(), rtol=1e-5)
+
+
+def test_the_table_of_held_out_fields_is_the_one_that_its_settings_ask_for():
+    rows = pd.read_csv(REPOSITORY / "results" / "tables" / "adaptive_held_out.csv")
+    chosen = settings(name="adaptive_held_out")
+    assert list(dict.fromkeys(rows["field"])) == chosen.fields == list(HELD_OUT)
+    assert set(rows["size"]) == set(chosen.crops)
+    assert set(rows["kernel_size"]) == set(chosen.kernel_sizes)
+    crops = rows.drop_duplicates(["field", "size", "crop"]).groupby("size").size()
+    # Snapshots have 256 samples, lettering 130: too few for 256 and a frame.
+    assert crops.to_dict() == {size: 126 if size < 256 else 111 for size in chosen.crops}
+
+
+def test_a_field_is_the_geometric_mean_over_its_cells():
+    index = pd.MultiIndex.from_product([["a"], [32, 64], [3]], names=["field", "size", "kernel_size"])
+    assert field_means(pd.DataFrame({"adaptive": [0.5, 8.0]}, index=index))["adaptive"].to_dict() == pytest.approx(
+        {"a": 2.0}
+    )
+
+
 def test_ratios_are_to_the_best_degree():
     errors = table(
         {
@@ -145,6 +239,11 @@ def test_ratios_are_to_the_best_degree():
         ("ablation_sizes=[31]", "ablation_sizes must be of"),
         ("num_kernels=0", "num_kernels must be an integer of at least 1, got 0"),
         ("seed=-1", "seed must be an integer of at least 0, got -1"),
+        ("field_set=all", "field_set must be one of study, held_out; got 'all'"),
+        ("fields=[forest]", "fields must be of .*; got 'forest'"),
+        ("methods=[nearest]", "methods must be of .*; got 'nearest'"),
+        ("each_crop=2", "each_crop must be true or false, got 2"),
+        ("name=a/b", "name must be a word that can name a file, got 'a/b'"),
     ],
 )
 def test_settings_are_checked(override, message):
