@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.provenance import made_from
 from experiments.records import replacing
 
-__all__ = ["FOLDER", "digest", "read_manifest", "settings_of", "write_manifest"]
+__all__ = ["FOLDER", "chosen_parts", "digest", "read_manifest", "settings_of", "write_manifest"]
 
 # Beside the tables.
 FOLDER = "made_from"
@@ -56,6 +57,12 @@ def settings_of(config: DictConfig) -> dict[str, Any]:
     """The settings of a study that decide its result; references such as ${repository:data} stay as they are."""
     nested: Any = OmegaConf.to_container(config, resolve=False)
     return {key: value for key, value in nested.items() if key not in NOT_DECISIVE}
+
+
+def chosen_parts() -> list[str]:
+    """The overrides of the program that runs, but for where its results go: of seeds and methods that are a part."""
+    overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    return [override for override in overrides if override.partition("=")[0] not in NOT_DECISIVE]
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

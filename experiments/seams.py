@@ -13,6 +13,7 @@ from rich.console import Console
 
 from experiments.data.splits import Splits
 from experiments.hydra_program import hydra_program, sentence
+from experiments.manifest import chosen_parts, settings_of, write_manifest
 from experiments.models.halo import crop
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
@@ -143,6 +144,9 @@ def main(settings: DictConfig) -> None:
         table, arrays = run(settings, Console())
         write_table(tables / "seams.csv", table)
         write_arrays(tables / "seams_pictures.npz", arrays)
+        paths = [tables / "seams.csv", tables / "seams_pictures.npz"]
+        modules = ["experiments.seams", "experiments.data.globe"]
+        write_manifest("seams", paths, modules, settings_of(settings), program="seams", overrides=chosen_parts())
     except HydraException as error:
         sys.exit(f"seams: {sentence(error)}")
     except (ValueError, OSError) as error:

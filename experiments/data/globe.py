@@ -38,7 +38,7 @@ def globe(
     """Patches of terrain blurred by a Gaussian, and the terrain itself, for super-resolution.
 
     The whole crop is blurred before patches are cut, so that the true context of every patch is known: a
-    network that is given a halo of it is the control that no boundary handling can beat. Whole blocks of
+    network that is given a halo of it is the control of true context. Whole blocks of
     longitude are held out, with a gap of a patch and the blur's radius to the blocks to train on.
     Training patches overlap their neighbours by half; those to validate and to test on are disjoint, so that
     each adds evidence of its own. Flat patches are left out.
