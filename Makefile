@@ -98,6 +98,13 @@ reproduce-seams: env ## What tiling does to the networks of super-resolution, wh
 
 COMMA := ,
 SPACE := $() $()
+# A study of few seeds: the first three.
+FIRST = $(subst $(SPACE),$(COMMA),$(wordlist 1,3,$(subst $(COMMA), ,$(SEEDS))))
+.PHONY: reproduce-finetuning
+reproduce-finetuning: env ## What convert does to networks of classification and super-resolution, which must be trained
+	$(RUN) -m experiments.finetuning 'seeds=[$(FIRST)]' $(if $(METHODS),'only=[$(METHODS)]') $(ARGS)
+	$(RUN) -m scripts.figures.finetuning $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+
 PAPER = $(filter paper,$(SCALE))
 .PHONY: reproduce-error-maps findings
 reproduce-error-maps: env ## The paper's figure 3, from networks of super-resolution, which must be trained
@@ -128,7 +135,7 @@ reproduce-training: env ## The training runs of all four, in one sweep
 REPRODUCED = filtering adaptive convergence shells regimes rollouts training classification segmentation \
   super-resolution error-maps
 ifneq ($(SCALE),paper)
-REPRODUCED += normalization seams walltime
+REPRODUCED += normalization seams finetuning walltime
 BENCHMARKED = benchmark
 endif
 .NOTPARALLEL:
@@ -169,7 +176,7 @@ notebooks: env ## Execute the notebooks; their figures come from results/tables
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 FIGURES = filtering adaptive convergence shells regimes rollouts classification segmentation super_resolution \
-  error_maps normalization seams walltime benchmark
+  error_maps normalization seams finetuning walltime benchmark
 figures: env ## Draw every figure again whose table is in results/tables
 	@for name in $(FIGURES); do \
 	  if [ -e results/tables/$$name.csv ] || [ -e results/tables/$$name.npz ]; \

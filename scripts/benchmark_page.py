@@ -1,4 +1,7 @@
-"""The tables of docs/speed.md, made from results/tables/benchmark.csv: `python -m scripts.benchmark_page`."""
+"""Tables and sentences of docs/speed.md: `python -m scripts.benchmark_page`.
+
+They are made from results/tables/benchmark.csv.
+"""
 
 import numpy as np
 import pandas as pd
@@ -6,10 +9,12 @@ import pandas as pd
 from experiments.paths import REPOSITORY
 from scripts.figures.style import in_order
 from scripts.pages import update
+from scripts.prose import listed, span
 
-__all__ = ["END", "START", "main", "markdown"]
+__all__ = ["COSTS_END", "COSTS_START", "END", "START", "costs", "main", "markdown", "numbers"]
 
 START, END = "<!-- benchmark table -->", "<!-- end -->"
+COSTS_START, COSTS_END = "<!-- what it costs -->", "<!-- end of what it costs -->"
 # What the columns are called; the paper's network on wall time is one case of its own.
 GROUPS = {
     "cnn": "layers, training step",
@@ -50,10 +55,103 @@ def markdown(table: pd.DataFrame) -> str:
     return text
 
 
+def costs(table: pd.DataFrame) -> str:
+    """Write what Diff and ``adaptive`` cost in training, as sentences; one that lacks a method or a case is left out.
+
+    They give ratios, which hold whichever method is the slower.
+    """
+    ratios = table.pivot_table("ratio", ["group", "case"], "method", sort=False)
+    peaks = table.pivot_table("peak_bytes", ["group", "case"], "method", sort=False)
+    sentences = []
+    layers = _cases(ratios, "cnn")
+    plain = [method for method in ("diff", "torch_replicate", "torch_reflect") if method in layers]
+    if {"diff", "torch_replicate", "torch_reflect"} <= set(plain):
+        means, most = np.exp(np.log(layers[plain]).mean()), layers[plain].max()
+        words = {
+            "diff": "Diff",
+            "torch_replicate": "torch's own `replicate` layer",
+            "torch_reflect": "its `reflect` layer",
+        }
+        each = [f"{words[method]} {means[method]:.2f} times ({most[method]:.2f})" for method in plain]
+        sentences.append(
+            f"A training step of a layer takes, as a multiple of zero padding's time: {listed(each)} (geometric mean "
+            f"over {len(layers)} layers, in brackets the most)."
+        )
+    networks = _cases(ratios, "networks")
+    if len(networks) and {"diff", "replicate", "reflect"} <= set(networks):
+        each = [
+            f"in the {str(case).split(',')[0]} {row['diff'] / row['replicate']:.2f} times as long as `replicate` and "
+            f"{row['diff'] / row['reflect']:.2f} times as long as `reflect`"
+            for case, row in networks.iterrows()
+        ]
+        sentences.append(f"In whole networks Diff takes, {'; '.join(each)}.")
+    wide = layers[layers.index.str.endswith("kernel 7")]
+    if len(wide) and {"diff", "replicate"} <= set(wide):
+        ratio = (wide["diff"] / wide["replicate"]).iloc[0]
+        sentences.append(
+            f"With a 7 x 7 kernel, which takes three samples outside from seven inside, Diff takes {ratio:.2f} "
+            "times as long as `replicate`."
+        )
+    if len(layers) and "adaptive" in layers:
+        variants = _cases(ratios, "variants")
+        others = {
+            "depthwise": variants[variants.index.str.contains("groups")],
+            # Batch, channels and one size.
+            "in one dimension": variants[variants.index.str.match(r"\d+x\d+x\d+(,|$)")],
+            "one small image in inference": _cases(ratios, "inference"),
+        }
+        each = [f"{name} {span(cases['adaptive'])} times" for name, cases in others.items() if "adaptive" in cases]
+        sentences.append(f"`adaptive` takes {span(layers['adaptive'])} times zero padding's time in these layers")
+        sentences[-1] += f"; where one does little arithmetic: {listed(each)}." if each else "."
+    of_layers = _cases(peaks, "cnn")
+    if len(of_layers) and {"zeros", "diff", "diff_memory"} <= set(of_layers):
+        shares = of_layers.div(of_layers["zeros"], axis=0)
+        each = [f"{row['diff_memory']:.2f} and {row['diff']:.2f} ({case})" for case, row in shares.iterrows()]
+        sentences.append(
+            "Peaks of memory in a training step relative to zero padding's, with `optimized_for='memory'` and with a "
+            f"padded copy: {listed(each)}."
+        )
+    return "".join(f"- {sentence}\n" for sentence in sentences)
+
+
+def numbers(table: pd.DataFrame) -> dict[str, str]:
+    """Write the numbers of this table that prose mentions, by name; those that it lacks are left out."""
+    seconds = table.pivot_table("seconds", "case", "method", sort=False)
+    layers = _cases(table.pivot_table("ratio", ["group", "case"], "method", sort=False), "cnn")
+    result = {f"benchmark.layers.{name}": f"{mean:.2f}" for name, mean in np.exp(np.log(layers).mean()).items()}
+    calls = seconds.filter(like="call,", axis=0)
+    if len(calls) and {"diff", "torch_reflect"} <= set(calls):
+        extra = (calls["diff"] - calls["torch_reflect"]).iloc[0] * 1e6
+        result["benchmark.call.diff_over_torch_reflect"] = f"{extra:.0f}"
+    filters = table[table["case"].str.startswith("filter, 2048")]
+    plain = filters[(filters["method"] == "zeros") & filters["case"].str.endswith(", 3x3")]
+    if len(plain):
+        result["benchmark.filter.zeros.milliseconds"] = f"{plain['seconds'].iloc[0] * 1e3:.0f}"
+        # The peak holds the result too, 2048 x 2048 of float32.
+        result["benchmark.filter.zeros.results_held"] = f"{plain['peak_bytes'].iloc[0] / (4 * 2048**2) - 1:.0f}"
+    times = filters.pivot_table("seconds", "case", "method", sort=False)
+    if len(times) and {"zeros", "diff", "opencv", "scipy"} <= set(times):
+        result["benchmark.filter.sizes"] = listed([str(case).rsplit(", ", 1)[1] for case in times.index])
+        for name in ("opencv", "scipy"):
+            values = times["diff"] / times[name]
+            result[f"benchmark.filter.diff_over_{name}"] = listed([f"{value:.2f}" for value in values])
+        result["benchmark.filter.zeros_over_diff"] = listed([f"{v:.0f}" for v in times["zeros"] / times["diff"]])
+    return result
+
+
+def _cases(table: pd.DataFrame, group: str) -> pd.DataFrame:
+    """The cases of a group, with the methods that have been measured in all of them."""
+    if group not in table.index.get_level_values("group"):
+        return pd.DataFrame(index=pd.Index([], dtype=str))
+    return table.loc[group].dropna(axis=1)
+
+
 def main() -> None:
     """Write the page anew."""
-    table = markdown(pd.read_csv(REPOSITORY / "results" / "tables" / "benchmark.csv"))
-    update(REPOSITORY / "docs" / "speed.md", START, END, table)
+    table = pd.read_csv(REPOSITORY / "results" / "tables" / "benchmark.csv")
+    page = REPOSITORY / "docs" / "speed.md"
+    update(page, START, END, markdown(table))
+    update(page, COSTS_START, COSTS_END, costs(table))
 
 
 if __name__ == "__main__":
