@@ -20,14 +20,15 @@ from experiments.converted_networks import chance, converted, fine_tuned, traine
 from experiments.data.splits import Splits
 from experiments.finetuning_summary import MOST_FREQUENT
 from experiments.hydra_program import hydra_program, sentence
+from experiments.manifest import settings_of, write_manifest
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.tasks.task import TrainingDivergedError
 from experiments.training.cells import Cell, composed, sweep_cells
-from experiments.training.run_folder import data_name
+from experiments.training.run_folder import data_name, run_name
 
-__all__ = ["TRAINED", "main", "run"]
+__all__ = ["TRAINED", "main", "manifest", "run"]
 
 # What the networks were trained with.
 TRAINED = "zeros"
@@ -75,6 +76,15 @@ def run(settings: DictConfig, console: Console) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def manifest(path: Path, settings: DictConfig) -> None:
+    """Write what the table was made from, the runs of its networks included."""
+    trained = [composed(cell) for cell in _cells(settings) if cell.method == TRAINED]
+    data = sorted({config.data._target_.rpartition(".")[0] for config in trained})
+    runs = sorted(run_name(config).as_posix() for config in trained)
+    modules = ["experiments.finetuning", *data]
+    write_manifest("finetuning", [path], modules, settings_of(settings), program="finetuning", runs=runs)
+
+
 def _cells(settings: DictConfig) -> list[Cell]:
     """The runs whose networks are converted, and those whose boundary modes they are converted to."""
     wanted = settings.modes if settings.only is None else settings.only
@@ -97,10 +107,10 @@ def _check(settings: DictConfig) -> None:
 def main(settings: DictConfig) -> None:
     """Write the table, and say what it shows."""
     path = REPOSITORY / Path(settings.output_dir) / "tables" / "finetuning.csv"
-    OmegaConf.resolve(settings)
     try:
         table = run(settings, Console())
         write_table(path, table)
+        manifest(path, settings)
     except HydraException as error:
         sys.exit(f"finetuning: {sentence(error)}")
     except (ValueError, OSError, TrainingDivergedError) as error:
