@@ -5,6 +5,8 @@ second derivative of the error shows what happens at their seams.
 """
 
 import sys
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,8 @@ MAP_SIZE = 400
 LEVELS, SHOWN = 127, 0.999
 # Patches at a time.
 BATCH = 16
+# Blocks that are looked at, at most: on a map of the whole Earth there are thousands, and each has to be read.
+CANDIDATES = 128
 
 
 def chosen_runs(config: DictConfig) -> dict[str, Run]:
@@ -41,7 +45,7 @@ def chosen_runs(config: DictConfig) -> dict[str, Run]:
     """
     where = flatten(OmegaConf.to_container(config.where or OmegaConf.create(), resolve=True))
     found: dict[str, Run] = {}
-    for run in read_runs(REPOSITORY.joinpath(config.runs_dir), [config.experiment]):
+    for run in read_runs(REPOSITORY.joinpath(config.runs_dir), [config.experiment_name]):
         fits = run.record and run.seed == config.seed
         if not fits or any(run.settings.get(key) != value for key, value in where.items()):
             continue
@@ -57,43 +61,81 @@ def chosen_runs(config: DictConfig) -> dict[str, Run]:
         settings = f"seed={config.seed} " + " ".join(f"{k}={str(v).lower()}" for k, v in where.items())
         names = {HALO: "zeros data.halo=32"}
         raise ValueError(
-            f"no finished run of {missing[0]} with seed {config.seed} for {config.experiment}; "
-            f"`python train.py experiment={config.experiment} padding={names.get(missing[0], missing[0])} "
+            f"no finished run of {missing[0]} with seed {config.seed} for {config.experiment_name}; "
+            f"`python train.py experiment={config.experiment_name} padding={names.get(missing[0], missing[0])} "
             f"{settings.strip()}` makes it"
         )
     return {method: found[method] for method in methods}
 
 
-def chosen_block(patches: BlurredPatches, block: int, corner: list[int] | None) -> np.ndarray:
+def chosen_block(patches: BlurredPatches, block: int, corner: Sequence[int | str] | None) -> np.ndarray:
     """Choose patches side by side.
 
     Args:
         patches: of the test.
         block: patches along each side.
-        corner: map, row and column of the first; None takes the complete block whose flattest patch has the
-            largest standard deviation.
+        corner: map, row and column of the first, the map by its number or by the name of a tile of ETOPO; None takes
+            the complete block whose flattest patch has the largest standard deviation, of 128 all over the test.
 
     Returns:
         Map, row and column of each patch, row by row, (block * block, 3).
 
     Raises:
-        ValueError: the test has no such block.
+        ValueError: the test has no such block, or the corner is none.
     """
     offsets = [(0, i * patches.size, j * patches.size) for i in range(block) for j in range(block)]
     if corner is not None:
-        return np.array(corner) + np.array(offsets)
+        return _checked(patches, corner, block) + np.array(offsets)
     there = set(map(tuple, patches.corners.tolist()))
     blocks = [np.array(first) + np.array(offsets) for first in sorted(there)]
     whole = [corners for corners in blocks if there.issuperset(map(tuple, corners.tolist()))]
     if not whole:
         raise ValueError(f"the test has no {block} x {block} patches side by side; take a smaller block, or a corner")
 
-    def least_relief(corners: np.ndarray) -> float:
-        windows = (patches.fields.window(*corner, patches.size, patches.size)[1] for corner in corners.tolist())
-        return min(window.std().item() for window in windows)
+    # Blocks overlap: each patch is read once.
+    @cache
+    def relief(corner: tuple[int, ...]) -> float:
+        return patches.fields.window(*corner, patches.size, patches.size)[1].std().item()
 
     # A plain shows nothing.
-    return max(whole, key=least_relief)
+    step = -(-len(whole) // CANDIDATES)
+    return max(whole[::step], key=lambda corners: min(relief(tuple(corner)) for corner in corners.tolist()))
+
+
+def _checked(patches: BlurredPatches, corner: Sequence[int | str], block: int) -> np.ndarray:
+    """The corner of a block as three numbers, where there are pixels for all of the block."""
+    if len(corner) != 3 or not all(isinstance(place, int) for place in corner[1:]):
+        raise ValueError(f"corner must be a map, a row and a column, such as [0,100,200]; got {list(corner)}")
+    tiles = [] if isinstance(patches.fields, InMemoryFields) else [Path(p).name for p in patches.fields.paths]
+    number, top, left = corner
+    if isinstance(number, str):
+        named = [index for index, tile in enumerate(tiles) if f"_{number}_" in tile]
+        if not named:
+            there = f"of {len(tiles)} tiles, none is" if tiles else "they are not made of tiles, one of them"
+            raise ValueError(
+                f"corner names the tile {number}, which is not in the data of these runs ({there} {number}); give "
+                "another corner, or corner=null"
+            )
+        number = named[0]
+    first, last, maps = _extent(patches)
+    side = block * patches.size
+    fits = all(low <= place <= high - side for place, low, high in zip((top, left), first, last, strict=True))
+    if not fits or not 0 <= number < maps:
+        raise ValueError(
+            f"corner must leave {side} x {side} pixels within the rows {first[0]} to {last[0]} and the columns "
+            f"{first[1]} to {last[1]} of one of {maps} maps; got {list(corner)}"
+        )
+    return np.array([number, top, left])
+
+
+def _extent(patches: BlurredPatches) -> tuple[tuple[int, int], tuple[int, int], int]:
+    """First row and column, the row and column after the last, and the number of maps that patches may come from."""
+    if isinstance(patches.fields, InMemoryFields):
+        return (0, 0), tuple(patches.fields.clear.shape), 1  # type: ignore[return-value]
+    # A tile in a file, less what is cut off its edge.
+    from experiments.data.etopo import MARGIN, TILE_SIZE
+
+    return (MARGIN, MARGIN), (TILE_SIZE - MARGIN, TILE_SIZE - MARGIN), len(patches.fields.paths)
 
 
 def restored(run: Run, data: Splits, corners: np.ndarray) -> np.ndarray:
@@ -156,7 +198,7 @@ def error_maps(config: DictConfig) -> dict[str, np.ndarray]:
             loaded[key] = instantiate(run.config.data)
         data, test = loaded[key], loaded[key].test
         if not isinstance(test, BlurredPatches):
-            raise ValueError(f"experiment must be a super-resolution; {config.experiment} is {data.task}")
+            raise ValueError(f"experiment_name must be a super-resolution; {config.experiment_name} is {data.task}")
         if corners is None:
             corners = chosen_block(test, config.block, config.corner)
             first, side = corners[0].tolist(), config.block * test.size
@@ -211,15 +253,9 @@ def _stitched(patches: np.ndarray, block: int) -> np.ndarray:
 def _map(test: BlurredPatches, first: list[int], side: int) -> dict[str, np.ndarray]:
     """The map around the block, coarser, and where the block is in it."""
     number, top, left = first
-    if isinstance(test.fields, InMemoryFields):
-        whole, origin = test.fields.clear, (0, 0)
-    else:
-        # Of a tile in a file, what training patches may come from.
-        from experiments.data.etopo import MARGIN, TILE_SIZE
-
-        inner = TILE_SIZE - 2 * MARGIN
-        whole, origin = test.fields.window(number, MARGIN, MARGIN, inner, inner)[1], (MARGIN, MARGIN)
-    height, width = whole.shape
+    origin, end, _ = _extent(test)
+    height, width = end[0] - origin[0], end[1] - origin[1]
+    whole = test.fields.window(number, *origin, height, width)[1]
     step = -(-max(height, width) // MAP_SIZE)
     box = (top - origin[0]) / height, (left - origin[1]) / width, side / height, side / width
     return {"map": whole[::step, ::step].double().numpy(), "box": np.array(box)}

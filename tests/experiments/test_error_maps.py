@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from run_records import flat_results, write_run
@@ -12,6 +13,7 @@ from run_records import flat_results, write_run
 from experiments import error_maps
 from experiments.data.deblurring import BlurredPatches, InMemoryFields
 from experiments.error_maps import chosen_block, restored
+from experiments.paths import CONFIGS
 from experiments.second_derivative import second_derivative
 from experiments.training.finished_runs import read_runs
 from experiments.training.train import build_task
@@ -42,7 +44,7 @@ def write_network(runs, method, seed=0):
 
 
 def configuration(runs, **changes):
-    base = {"experiment": "globe", "seed": 0, "where": None, "methods": None, "block": 2, "corner": None}
+    base = {"experiment_name": "globe", "seed": 0, "where": None, "methods": None, "block": 2, "corner": None}
     return OmegaConf.create({**base, "runs_dir": str(runs), **changes})
 
 
@@ -108,3 +110,58 @@ def test_two_runs_of_one_method_are_told_apart(tmp_path):
     where = {"model": {"options": {"batch_norm": False}}}
     chosen = error_maps.chosen_runs(configuration(tmp_path, where=where))
     assert chosen["zeros"].settings["model.options.batch_norm"] is False
+
+
+class Tiles:
+    """Patches of tiles in files, of which each window is a constant: the tile's number and its place."""
+
+    paths = ("ETOPO_2022_v1_15s_N30E030_surface.tif", "ETOPO_2022_v1_15s_N45E045_surface.tif")
+
+    def __init__(self):
+        self.read = []
+
+    def window(self, number, top, left, rows, columns):
+        self.read.append((number, top, left))
+        relief = torch.zeros(rows, columns)
+        relief[::2] = number * 10_000 + top + left
+        return relief, relief
+
+
+def test_the_papers_block_is_named_by_its_tile():
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("error_maps", ["scale=paper"])
+    assert (config.experiment_name, config.name) == ("paper_super_resolution", "paper_error_maps")
+    patches = BlurredPatches(Tiles(), np.zeros((1, 3), int), 192)
+    corners = chosen_block(patches, config.block, config.corner)
+    assert corners.shape == (16, 3)
+    assert corners[0].tolist() == [1, 1700, 800]
+    assert corners[-1].tolist() == [1, 1700 + 3 * 192, 800 + 3 * 192]
+    # Nothing is read to choose it.
+    assert patches.fields.read == []
+
+
+@pytest.mark.parametrize(
+    ("corner", "message"),
+    [
+        (["N60E045", 1700, 800], "corner names the tile N60E045, .*of 2 tiles, none is N60E045"),
+        (["N45E045", 3000, 800], "corner must leave 768 x 768 pixels within the rows 264 to 3336"),
+        ([2, 1700, 800], "of one of 2 maps"),
+        ([1700, 800], "corner must be a map, a row and a column"),
+    ],
+)
+def test_a_corner_without_a_block_is_refused(corner, message):
+    with pytest.raises(ValueError, match=message):
+        chosen_block(BlurredPatches(Tiles(), np.zeros((1, 3), int), 192), 4, corner)
+
+
+def test_the_search_for_a_block_reads_each_patch_once_and_not_all_of_them():
+    grid = [(0, 264 + 192 * i, 264 + 192 * j) for i in range(16) for j in range(16)]
+    corners = np.array([(number, row, column) for number in range(2) for _, row, column in grid])
+    patches = BlurredPatches(Tiles(), corners, 192)
+    chosen = chosen_block(patches, 4, None)
+    assert len(patches.fields.read) == len(set(patches.fields.read))
+    assert chosen[0, 0] == 1
+    many = np.array([(number, row, column) for number in range(40) for _, row, column in grid])
+    patches = BlurredPatches(Tiles(), many, 192)
+    assert chosen_block(patches, 4, None)[0, 0] > 30
+    assert len(patches.fields.read) <= 128 * 16
