@@ -56,7 +56,8 @@ def write_manifest(
 def settings_of(config: DictConfig) -> dict[str, Any]:
     """The settings of a study that decide its result; references such as ${repository:data} stay as they are."""
     nested: Any = OmegaConf.to_container(config, resolve=False)
-    return {key: value for key, value in nested.items() if key not in NOT_DECISIVE}
+    # As JSON gives them back: its keys are strings.
+    return json.loads(json.dumps({key: value for key, value in nested.items() if key not in NOT_DECISIVE}))
 
 
 def chosen_parts() -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -40,7 +41,9 @@ def run_program(
         sys.exit(f"{name}: {error}")
     # A program may have more than one configuration, which then has a name of its own.
     study = str(config.get("name", name))
-    write_manifest(study, paths, [f"experiments.{name}"], settings_of(config), program=name)
+    composed_from = HydraConfig.get().job.config_name if HydraConfig.initialized() else name
+    modules = [f"experiments.{name}"]
+    write_manifest(study, paths, modules, settings_of(config), program=name, config=composed_from)
     # Plain prints: a path must not be broken into lines.
     for path in paths:
         print(path)

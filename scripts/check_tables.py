@@ -85,6 +85,10 @@ QUICK = {
         ("samples=[16,32,64,128]", "kernel_sizes=[3]"), {"convergence": ("operator", "samples", *CELL, "part")}
     ),
     "adaptive": Quick(("fields=[discs,blurred_2]", "ablation_sizes=[]"), {"adaptive": ("field", "size", *CELL)}),
+    "adaptive_held_out": Quick(
+        ("fields=[forest]", "methods=[replicate,diff,adaptive]"),
+        {"adaptive_held_out": ("field", "size", "crop", *CELL)},
+    ),
 }
 
 
@@ -178,6 +182,7 @@ def computed_again(study: str, tables: Path) -> str | None:
             sys.executable,
             "-m",
             f"experiments.{manifest['program']}",
+            f"--config-name={manifest.get('config', manifest['program'])}",
             *quick.overrides,
             f"output_dir={folder}",
         ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from experiments.manifest import write_manifest
 from experiments.records import write_table
 from scripts.figures.tables import TABLES
 from scripts.intervals import estimate
@@ -87,6 +88,7 @@ def main() -> None:
     table = coverage(arguments.repeats)
     path = arguments.tables / "coverage.csv"
     write_table(path, table)
+    write_manifest("coverage", [path], ["scripts.coverage"], {"repeats": arguments.repeats})
     columns = table.pivot_table("coverage", ["noise", "spread"], ["seeds", "interval"], sort=False)
     print(columns.map("{:.3f}".format).to_string())
     print(path)

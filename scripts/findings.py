@@ -139,16 +139,17 @@ def _column(table: pd.DataFrame, metric: str, region: str) -> pd.DataFrame:
 def _reading(found: dict[str, pd.DataFrame]) -> str:
     """How the table is read."""
     seeds = sorted({int(count) for table in found.values() for count in table["seeds"]})
+    counts = _listed(map(str, seeds))
     without = [task for task, table in found.items() if not table["blocks"].any()]
     lines = [
-        f"Difference to `zeros` with the same seed: mean and 95 % interval over seeds ({_listed(map(str, seeds))})",
+        f"Difference to `zeros` with the same seed: mean and 95 % interval over seeds ({counts})",
         "and over blocks of 256 px of the test set (`scripts/intervals.py`; how often such intervals hold the truth:",
         "`results/tables/coverage.csv`). Accuracy, IoU and consistency are in points (more is better), errors in %",
-        "of that of `zeros` (less is better). One comparison of each task is primary, that of the paper's claim, marked",
-        "†; all others of the task are corrected for their number (Holm). **Bold**: better than `zeros`, p < 0.05",
-        "after correction; *italic*: worse. A plain interval is not resolved: it tells how large a difference is",
-        "possible. `halo` is no mode but the control that is given the true context. The evidence behind each cell",
-        "and sentence: [docs/findings.md](docs/findings.md).",
+        "of that of `zeros` (less is better). One comparison of each task is primary, that of the paper's claim,",
+        "marked †; all others of the task are corrected for their number (Holm). **Bold**: better than `zeros`,",
+        "p < 0.05 after correction; *italic*: worse. A plain interval is not resolved: it tells how large a",
+        "difference is possible. `halo` is no mode but the control that is given the true context. The evidence",
+        "behind each cell and sentence: [docs/findings.md](docs/findings.md).",
     ]
     if without:
         lines += ["", f"The intervals of {_listed(without)} count the seeds alone, not the choice of the test set."]
