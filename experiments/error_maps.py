@@ -1,7 +1,8 @@
 """Error maps of trained networks: `python -m experiments.error_maps`, see configs/error_maps.yaml.
 
-Neighbouring patches of the test region are restored one by one, as in the paper's figure 3, and put together. A
-second derivative of the error shows what happens at their seams.
+Neighbouring patches of the test region are restored one by one, as in the paper's figure 3, and put together. The
+paper's second derivative of the error is kept beside what shows the seams better: the size of the error around each
+pixel, and the mean square error at each pixel of a patch, over many patches.
 """
 
 import sys
@@ -17,7 +18,9 @@ from torch import Tensor
 
 from experiments.data.deblurring import BlurredPatches, InMemoryFields
 from experiments.data.splits import Splits
+from experiments.error_pictures import frame, local_error, mean_square_by_pixel, spread
 from experiments.hydra_program import hydra_program
+from experiments.metrics.regions import FRAME
 from experiments.paths import REPOSITORY
 from experiments.records import write_arrays
 from experiments.second_derivative import RADIUS, second_derivative
@@ -180,7 +183,10 @@ def error_maps(config: DictConfig) -> dict[str, np.ndarray]:
         `map` and where the block is in it, `box` (top, left, height, width as shares); `input`, `target` and
         `prediction` (zeros) of the block, float16; `error/METHOD`, the filtered error in steps of `level`, at most
         127 of them, int8; `rms/METHOD`, its root mean square where the filter sees two patches and elsewhere;
-        `patch`, the size of a patch; `seed`.
+        `local/METHOD`, the size of the unfiltered error around each second pixel, float16; `local_rms/METHOD`, its
+        root mean square within `frame` pixels of the patches' edges and elsewhere; `folded/METHOD`, the mean square
+        error at each pixel of a patch over `patches` of the test, in the unit of its metric, float16;
+        `folded_means/METHOD`, its means in the frame and elsewhere; `patch`, the size of a patch; `seed`.
 
     Raises:
         ValueError: runs are missing, or not those of a super-resolution.
@@ -201,6 +207,10 @@ def error_maps(config: DictConfig) -> dict[str, np.ndarray]:
             raise ValueError(f"experiment_name must be a super-resolution; {config.experiment_name} is {data.task}")
         if corners is None:
             corners = chosen_block(test, config.block, config.corner)
+            many = spread(test.corners, config.patches)
+            # Small patches would be all frame.
+            width = min(FRAME, test.size // 4)
+            arrays |= {"patches": np.array(len(many)), "frame": np.array(width)}
             first, side = corners[0].tolist(), config.block * test.size
             blurred, clear = (window.double().numpy() for window in test.fields.window(*first, side, side))
             arrays |= {"input": blurred, "target": clear, "patch": np.array(test.size), "seed": np.array(config.seed)}
@@ -209,13 +219,19 @@ def error_maps(config: DictConfig) -> dict[str, np.ndarray]:
         if method == "zeros":
             arrays["prediction"] = together
         errors[method] = second_derivative(together - clear)
+        arrays[f"local/{method}"] = local_error(together - clear)
+        in_frame = frame(test.size, width)
+        arrays[f"local_rms/{method}"] = _rms(together - clear, np.tile(in_frame, (config.block, config.block)))
+        folded = mean_square_by_pixel(restored(run, data, many), test, many)
+        arrays[f"folded/{method}"] = folded
+        arrays[f"folded_means/{method}"] = np.array([folded[in_frame].mean(), folded[~in_frame].mean()])
     # Half precision, or 127 levels of an error, are finer than any screen or print shows.
     arrays = {key: a.astype(np.float16) if a.ndim == 2 else a for key, a in arrays.items()}
     level = np.quantile(np.abs(errors["zeros"]), SHOWN) / LEVELS
     at_seams = near_seams(config.block, int(arrays["patch"]))
     for method, error in errors.items():
         arrays[f"error/{method}"] = np.rint(error / level).clip(-LEVELS, LEVELS).astype(np.int8)
-        arrays[f"rms/{method}"] = np.array([np.sqrt(np.mean(error[m] ** 2)) for m in (at_seams, ~at_seams)])
+        arrays[f"rms/{method}"] = _rms(error, at_seams)
     return arrays | {"level": np.array(level)}
 
 
@@ -237,6 +253,11 @@ def near_seams(block: int, size: int) -> np.ndarray:
     first = np.arange(block * size - 2 * RADIUS)
     crosses = first // size != (first + 2 * RADIUS) // size
     return crosses[:, None] | crosses[None]
+
+
+def _rms(error: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Root mean square of an error where a mask is true, and elsewhere."""
+    return np.array([np.sqrt(np.mean(error[mask] ** 2)) for mask in (where, ~where)])
 
 
 def _centre(images: Tensor, size: int) -> Tensor:

@@ -44,13 +44,20 @@ def write_network(runs, method, seed=0):
 
 
 def configuration(runs, **changes):
-    base = {"experiment_name": "globe", "seed": 0, "where": None, "methods": None, "block": 2, "corner": None}
+    base = {
+        "experiment_name": "globe",
+        "seed": 0,
+        "where": None,
+        "methods": None,
+        "block": 2,
+        "corner": None,
+        "patches": 256,
+    }
     return OmegaConf.create({**base, "runs_dir": str(runs), **changes})
 
 
 def test_arrays_of_a_network_whose_answer_is_known(tmp_path):
-    for method in ("zeros", "diff"):
-        write_network(tmp_path, method)
+    run, _ = (write_network(tmp_path, method) for method in ("zeros", "diff"))
     arrays = error_maps.error_maps(configuration(tmp_path))
     blurred, clear = arrays["input"].astype(float), arrays["target"].astype(float)
     assert clear.shape == (32, 32)
@@ -66,6 +73,25 @@ def test_arrays_of_a_network_whose_answer_is_known(tmp_path):
     at_seams = error_maps.near_seams(2, 16)
     measured = [np.sqrt(np.mean(error[mask] ** 2)) for mask in (at_seams, ~at_seams)]
     np.testing.assert_allclose(arrays["rms/zeros"], measured, rtol=0.05)
+    # The test's patches, laid on one another: what is left of each is its clear picture, less the blurred one's mean.
+    test = error_maps.instantiate(run.config.data).test
+    pairs = [test[index] for index in np.linspace(0, len(test) - 1, int(arrays["patches"])).astype(int)]
+    blurred, clear = (torch.stack([pair[side][0] for pair in pairs]).double().numpy() for side in (0, 1))
+    folded = ((clear - blurred.mean((1, 2), keepdims=True)) ** 2).mean(0)
+    assert arrays["patches"] == 256
+    assert arrays["frame"] == 4
+    np.testing.assert_allclose(arrays["folded/diff"].astype(float), folded, rtol=2e-3)
+    np.testing.assert_allclose(arrays["folded_means/diff"][1], folded[4:-4, 4:-4].mean(), rtol=1e-4)
+    around = (folded.sum() - folded[4:-4, 4:-4].sum()) / (16**2 - 8**2)
+    np.testing.assert_allclose(arrays["folded_means/diff"][0], around, rtol=1e-4)
+    # Of an error, the size in a window: neither larger than the largest, nor, as a around, another one.
+    error = arrays["prediction"].astype(float) - arrays["target"].astype(float)
+    assert arrays["local/diff"].shape == (16, 16)
+    assert arrays["local/diff"].max() <= np.abs(error).max() * 1.01
+    measured = np.sqrt((arrays["local/diff"].astype(float) ** 2).mean())
+    np.testing.assert_allclose(measured, np.sqrt((error**2).mean()), rtol=0.1)
+    tiles = error.reshape(2, 16, 2, 16)[:, 4:-4, :, 4:-4]
+    np.testing.assert_allclose(arrays["local_rms/diff"][1], np.sqrt((tiles**2).mean()), rtol=0.02)
     top, left, height, width = arrays["box"]
     rows, columns = arrays["map"].shape
     assert 0 <= top <= 1 - height

@@ -1,3 +1,4 @@
+import itertools
 import sys
 
 import matplotlib as mpl
@@ -138,24 +139,51 @@ def error_arrays(methods):
     noise = np.random.default_rng(0)
     arrays = {key: noise.normal(size=(24, 24)).astype(np.float16) for key in ("input", "target", "prediction")}
     arrays |= {"map": noise.normal(size=(20, 30)), "box": np.array([0.1, 0.1, 0.2, 0.2])}
-    arrays |= {"patch": np.array(8), "seed": np.array(0), "level": np.array(0.5)}
+    arrays |= {key: np.array(value) for key, value in {"patch": 8, "seed": 0, "patches": 5, "frame": 2}.items()}
+    arrays |= {"level": np.array(0.5)}
     for index, method in enumerate(methods):
         arrays[f"error/{method}"] = noise.integers(-127, 128, size=(20, 20), dtype=np.int8)
         arrays[f"rms/{method}"] = np.array([10.0 + index, 5.0])
+        arrays[f"local/{method}"] = np.full((12, 12), 20.0 + index, np.float16)
+        arrays[f"local_rms/{method}"] = np.array([30.0 + index, 6.0])
+        arrays[f"folded/{method}"] = np.full((8, 8), 0.5 + (method != "zeros") * index / 16, np.float16)
+        arrays[f"folded_means/{method}"] = np.array([0.5 + (method != "zeros") * index / 16, 0.25])
     return arrays
 
 
-def test_error_maps_have_a_ticked_map_and_numbers_for_each_method(tmp_path, monkeypatch):
-    methods = style.METHODS
+def test_error_maps_have_ticked_maps_and_numbers_for_each_method(tmp_path, monkeypatch):
+    methods = list(style.METHODS)
     with mpl.rc_context(style.RC):
         figure = error_maps.draw(error_arrays(methods))
-    assert [f"{10 + index} / 5" in texts(figure) for index in range(len(methods))] == [True] * len(methods)
-    assert {style.METHODS[m].label for m in methods} <= set(texts(figure))
-    maps = [ax for ax in figure.axes if ax.get_title() == "Diff"]
+        figure.canvas.draw()
+    written = texts(figure)
+    assert {f"{30 + index} / 6" for index in range(len(methods))} <= set(written)
+    # Filtered errors are shown of some only.
+    filtered = [methods.index(method) for method in error_maps.FILTERED]
+    assert {f"{10 + index} / 5" for index in filtered} <= set(written)
+    assert {style.METHODS[m].label for m in methods} <= set(written)
+    # Of the mean square error: the reference's own, and how much more it is with each other method, in %.
+    assert "0.500 / 0.250" in written
+    changes = [100 * index / 8 for index, method in enumerate(methods) if method != "zeros"]
+    assert {f"{change:+.1f} / +0.0" for change in changes} <= set(written)
+    filtered_map, local, folded = (ax for ax in figure.axes if ax.get_title() == "Diff")
     # Seams lie between the pixels 5 and 6, 13 and 14: 8 and 16, less the 2 that the filter has cut.
-    assert maps[0].get_xticks().tolist() == [5.5, 13.5]
+    assert filtered_map.get_xticks().tolist() == [5.5, 13.5]
+    # Of every second pixel: between the pixels 7 and 8.
+    assert local.get_xticks().tolist() == [3.75, 7.75]
+    assert folded.get_xticks().tolist() == []
     assert near_seams(3, 8)[0].nonzero()[0].tolist() == [4, 5, 6, 7, 12, 13, 14, 15]
+    # What is shown is the difference to zero padding.
+    place = methods.index("diff") - methods.index("zeros")
+    np.testing.assert_array_equal(local.images[0].get_array(), np.full((12, 12), float(place)))
+    boxes = [text.get_window_extent() for text in figure.texts]
+    assert not any(one.overlaps(two) for one, two in itertools.combinations(boxes, 2))
     plt.close(figure)
+
+    arrays = error_arrays(methods)
+    del arrays["folded/diff"]
+    with pytest.raises(ValueError, match=r"no folded/diff; `python -m experiments\.error_maps` makes it again"):
+        error_maps.draw(arrays)
 
     write_arrays(tmp_path / "error_maps.npz", error_arrays(("zeros", "diff")))
     run(monkeypatch, error_maps, tmp_path, tmp_path)
