@@ -25,11 +25,24 @@ from experiments.manifest import FOLDER, digest, read_manifest, settings_of
 from experiments.paths import CONFIGS, REPOSITORY
 from experiments.provenance import sources_of
 from experiments.records import replacing
+from experiments.training.cell import cell_folder
+from experiments.training.cells import composed, sweep_cells
+from experiments.training.pool import default_jobs, run_cells
 from scripts.collect import recompute
 from scripts.figures.tables import TABLES
-from scripts.manifests import SWEEP, configured_runs
+from scripts.manifests import SWEEP, configured_runs, sweep_config
 
-__all__ = ["NO_INFLUENCE", "QUICK", "Quick", "compared", "computed_again", "main", "stale", "unnamed"]
+__all__ = [
+    "NO_INFLUENCE",
+    "QUICK",
+    "Quick",
+    "compared",
+    "computed_again",
+    "main",
+    "stale",
+    "trained_again",
+    "unnamed",
+]
 
 # These say how things are told or kept, and decide no number.
 NO_INFLUENCE = (
@@ -61,6 +74,8 @@ class Quick:
 
 
 CELL = ("kernel_size", "method")
+# What is trained again to confirm a sweep under new code: the plainest, the paper's, the most intricate.
+RETRAINED = ("zeros", "diff", "adaptive")
 QUICK = {
     # In float32: what is left of an exact method is rounding.
     "filtering": Quick(
@@ -197,6 +212,43 @@ def computed_again(study: str, tables: Path) -> str | None:
     return f"{rows} rows computed again, largest relative difference {worst:.1g}"
 
 
+def trained_again(study: str, tables: Path) -> str:
+    """Train some runs of a sweep again, minutes each, and compare their results with the table of runs.
+
+    Args:
+        study: the sweep's full name.
+        tables: folder of the tables.
+
+    Returns:
+        What was compared, in a few words.
+
+    Raises:
+        ValueError: something differs, or a run failed.
+    """
+    manifest = read_manifest(tables / FOLDER / f"{study}.json")
+    kept = pd.read_csv(tables / f"{study}_runs.csv")
+    seed = min(manifest["settings"]["seeds"])
+    methods = [method for method in RETRAINED if method in set(kept["method"])]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        cells = sweep_cells(sweep_config(study, [seed], only=methods, runs_dir=folder))
+        for cell, failure, _ in run_cells(cells, default_jobs()):
+            if failure:
+                raise ValueError(f"{cell.name} failed: {failure}")
+            record = json.loads(cell_folder(composed(cell)).record.read_text(encoding="utf-8"))
+            rows += [
+                {"method": cell.method, "model": cell.variant or None, "metric": metric, "region": region, "value": v}
+                for metric, regions in record["results"].items()
+                for region, v in regions.items()
+            ]
+    new = pd.DataFrame(rows)
+    keys = ["method", "metric", "region", *(["model"] if new["model"].notna().all() else [])]
+    count, worst = compared(f"{study}_runs", kept[kept["seed"] == seed], new.dropna(axis=1), keys, 1e-3, 1e-6)
+    return (
+        f"{', '.join(methods)} of seed {seed} trained again, {count} values, largest relative difference {worst:.1g}"
+    )
+
+
 def compared(
     name: str, old: pd.DataFrame, new: pd.DataFrame, keys: Iterable[str], rtol: float, atol: float
 ) -> tuple[int, float]:
@@ -244,7 +296,8 @@ def main() -> None:
     parser.add_argument(
         "--confirm",
         action="store_true",
-        help="where the code has changed, but what is computed again agrees: keep the new sources in the manifest",
+        help="where the code has changed, but what is computed again agrees (of a sweep of training runs three are "
+        "trained again, some minutes each): keep the new sources in the manifest",
     )
     parser.add_argument("--mark-stale", metavar="WHY", help="mark the studies named as stale, with the reason")
     arguments = parser.parse_args()
@@ -274,7 +327,12 @@ def _told(study: str, path: Path, arguments: argparse.Namespace) -> bool:
         except ValueError as error:
             why.append(str(error))
     code_alone = len(why) == 1 and why[0].startswith("the code has changed")
-    if arguments.confirm and code_alone and again and study in QUICK:
+    if arguments.confirm and code_alone and manifest.get("kind") == SWEEP:
+        try:
+            again = trained_again(study, arguments.tables)
+        except ValueError as error:
+            why, code_alone = [str(error)], False
+    if arguments.confirm and code_alone and again and (study in QUICK or manifest.get("kind") == SWEEP):
         _changed(path, sources=sources_of(*manifest["modules"]), confirmed=again)
         why = []
     told = f" ({again})" if again else ""

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
 
 from experiments.manifest import write_manifest
 from experiments.paths import CONFIGS
@@ -13,7 +15,7 @@ from experiments.training.finished_runs import Run
 from experiments.training.run_folder import run_name
 from scripts.sweeps import PAPER
 
-__all__ = ["SWEEP", "configured_runs", "write_sweep_manifest"]
+__all__ = ["SWEEP", "configured_runs", "sweep_config", "write_sweep_manifest"]
 
 # The kind of a manifest whose tables come from training runs.
 SWEEP = "sweep"
@@ -57,12 +59,19 @@ def write_sweep_manifest(name: str, paths: Iterable[Path], runs: Iterable[Run]) 
 
 def configured_runs(name: str, seeds: list[int]) -> set[str]:
     """The names of the runs that `configs/reproduce.yaml` asks for, for a sweep by its full name."""
+    return {run_name(composed(cell)).as_posix() for cell in sweep_cells(sweep_config(name, seeds))}
+
+
+def sweep_config(name: str, seeds: list[int], **others: Any) -> DictConfig:
+    """The configuration of a sweep by its full name, as `configs/reproduce.yaml` has it; other settings by name."""
     scale = PAPER if name.startswith("paper_") else "embedded"
     overrides = [f"sweep={name.removeprefix('paper_')}", f"scale={scale}", f"seeds={seeds}"]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         config = compose("reproduce", overrides)
-    return {run_name(composed(cell)).as_posix() for cell in sweep_cells(config)}
+    for key, value in others.items():
+        config[key] = value
+    return config
 
 
 def _all(values: Iterable[str]) -> str:

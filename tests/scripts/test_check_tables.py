@@ -145,3 +145,34 @@ def test_quick_studies_are_those_of_the_repository():
     for study, quick in QUICK.items():
         for name, keys in quick.tables.items():
             assert set(keys) <= set(pd.read_csv(TABLES / f"{name}.csv", nrows=1)), study
+
+
+def test_a_sweep_is_confirmed_by_training_some_runs_again(tmp_path, monkeypatch):
+    """The training itself is replaced: the results of its record decide."""
+    runs = pd.DataFrame(
+        [("globe", "unet", m, 0, "mse", "frame", v) for m, v in {"zeros": 0.2, "diff": 0.1, "halo": 0.3}.items()],
+        columns=["data", "model", "method", "seed", "metric", "region", "value"],
+    )
+    runs.to_csv(tmp_path / "super_resolution_runs.csv", index=False)
+    write_manifest(
+        "super_resolution",
+        [tmp_path / "super_resolution_runs.csv"],
+        MODULES,
+        {"runs": [], "seeds": [0]},
+        kind="sweep",
+    )
+    results = {"zeros": 0.2, "diff": 0.1}
+
+    def trained(cells, jobs):
+        for cell in cells:
+            folder = check_tables.cell_folder(check_tables.composed(cell))
+            folder.path.mkdir(parents=True)
+            folder.record.write_text(json.dumps({"results": {"mse": {"frame": results[cell.method]}}}))
+            yield cell, None, 1.0
+
+    monkeypatch.setattr(check_tables, "run_cells", trained)
+    told = check_tables.trained_again("super_resolution", tmp_path)
+    assert told == "zeros, diff of seed 0 trained again, 2 values, largest relative difference 0"
+    results["diff"] = 0.11
+    with pytest.raises(ValueError, match=r"value of .*diff.* is 0\.1, computed again 0\.11"):
+        check_tables.trained_again("super_resolution", tmp_path)
