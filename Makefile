@@ -124,6 +124,7 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 	$(RUN) -m scripts.filtering_page
 	$(RUN) -m scripts.adaptive_page
 	$(RUN) -m scripts.benchmark_page
+	test ! -e results/tables/finetuning.csv || $(RUN) -m scripts.finetuning_page
 	$(RUN) -m scripts.page_numbers
 
 # In this order: all training runs in one sweep, so that no core waits for another; then their tables, and what needs

@@ -11,23 +11,42 @@ from pathlib import Path
 
 import pandas as pd
 
+from experiments.adaptive_summary import ratios
 from experiments.paths import REPOSITORY
 from scripts import benchmark_page, filtering_page, studies_page
 from scripts.figures.tables import TABLES
 from scripts.pages import number_names, update_numbers
+from scripts.prose import span
 
-__all__ = ["SOURCES", "adaptive", "main", "numbers", "pages"]
+__all__ = ["SOURCES", "adaptive", "coverage", "main", "numbers", "pages"]
+
+# Samples from which on an image is large to `adaptive`, as on its own page.
+LARGE = 128
 
 
 def adaptive(errors: pd.DataFrame) -> dict[str, str]:
     """Write the numbers of the study of ``adaptive`` that other pages than its own mention, by name."""
-    return {"adaptive.fields": f"{errors['field'].nunique()}"}
+    table = ratios(errors)["adaptive"]
+    large = table[table.index.get_level_values("size") >= LARGE]
+    return {
+        "adaptive.fields": f"{errors['field'].nunique()}",
+        "adaptive.large.below_best_degree": f"{(large < 1).sum()} of {len(large)}",
+    }
+
+
+def coverage(table: pd.DataFrame) -> dict[str, str]:
+    """Write how often the intervals over five seeds and blocks hold the truth, in per cent by the noise."""
+    chosen = table[(table["seeds"] == 5) & (table["interval"] == "seeds and blocks")]
+    return {
+        f"coverage.{noise}": span(100 * part["coverage"], ".0f") + " %" for noise, part in chosen.groupby("noise")
+    }
 
 
 # Tables, and what makes numbers of them.
 SOURCES: dict[str, tuple[tuple[str, ...], Callable[..., dict[str, str]]]] = {
     "adaptive": (("adaptive",), adaptive),
     "benchmark": (("benchmark",), benchmark_page.numbers),
+    "coverage": (("coverage",), coverage),
     "convergence": (("convergence_slopes",), studies_page.convergence),
     "filtering": (("filtering",), filtering_page.numbers),
     "regimes": (("regimes", "regimes_rounding", "regimes_best"), studies_page.regimes),

@@ -101,3 +101,26 @@ def test_an_unknown_table_is_refused(program, capsys):
     with pytest.raises(SystemExit):
         program[1]("three")
     assert "SOURCE must be one of one, two, but got three" in capsys.readouterr().err
+
+
+def test_numbers_of_adaptive_count_its_large_images():
+    errors = {"degree_0": (2.0, 2.0, 2.0), "adaptive": (1.0, 3.0, 1.0)}
+    rows = [
+        ("a", size, 3, method, error)
+        for method, of_sizes in errors.items()
+        for size, error in zip((64, 128, 256), of_sizes, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["field", "size", "kernel_size", "method", "l1_error"])
+    assert page_numbers.adaptive(table) == {"adaptive.fields": "1", "adaptive.large.below_best_degree": "1 of 2"}
+
+
+def test_coverage_is_that_of_five_seeds_and_blocks():
+    both = "seeds and blocks"
+    rows = [
+        ("normal", 5, both, 0.95),
+        ("normal", 5, both, 0.984),
+        ("normal", 5, "seeds", 0.5),
+        ("normal", 3, both, 0.6),
+    ]
+    table = pd.DataFrame(rows, columns=["noise", "seeds", "interval", "coverage"])
+    assert page_numbers.coverage(table) == {"coverage.normal": "95 to 98 %"}
