@@ -41,6 +41,9 @@ def convert(
     derived class without one, as torchvision's `Conv3DSimple`, becomes the plain layer).
     Converting to 'zeros' gives a network of zero padding its outputs back to the bit.
 
+    Converting a network that is trained already changes what it computes at every edge, and costs accuracy until the
+    network is trained further with the new mode. Convert before training, or fine-tune after converting.
+
     Args:
         model: the network, or a single convolution.
         padding_mode: a name of the vocabulary, see `modes`.
