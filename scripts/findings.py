@@ -20,6 +20,7 @@ from scripts.claims import COLUMNS, LEVEL, TASKS, claims
 from scripts.figures.style import in_order
 from scripts.figures.tables import TABLES
 from scripts.pages import update
+from scripts.prose import listed
 from scripts.sweeps import METRICS, REFERENCE
 
 __all__ = ["END", "START", "evidence", "findings", "main"]
@@ -139,7 +140,7 @@ def _column(table: pd.DataFrame, metric: str, region: str) -> pd.DataFrame:
 def _reading(found: dict[str, pd.DataFrame]) -> str:
     """How the table is read."""
     seeds = sorted({int(count) for table in found.values() for count in table["seeds"]})
-    counts = _listed(map(str, seeds))
+    counts = listed([str(count) for count in seeds])
     without = [task for task, table in found.items() if not table["blocks"].any()]
     lines = [
         f"Difference to `zeros` with the same seed: mean and 95 % interval over seeds ({counts})",
@@ -152,7 +153,7 @@ def _reading(found: dict[str, pd.DataFrame]) -> str:
         "behind each cell and sentence: [docs/findings.md](docs/findings.md).",
     ]
     if without:
-        lines += ["", f"The intervals of {_listed(without)} count the seeds alone, not the choice of the test set."]
+        lines += ["", f"The intervals of {listed(without)} count the seeds alone, not the choice of the test set."]
     return "\n".join(lines)
 
 
@@ -170,7 +171,7 @@ def _sentences(tables: Path, task: str, table: pd.DataFrame) -> list[str]:
         resolved = cells[cells["corrected"] < LEVEL]
         signs = (("better than zero padding", True), ("worse", False))
         words = [
-            f"{what} with {_listed(f'`{method}`' for method in part.index)}"
+            f"{what} with {listed([f'`{method}`' for method in part.index])}"
             for what, up in signs
             if len(part := resolved[(resolved["estimate"] > 0) == (better_up == up)])
         ]
@@ -250,11 +251,6 @@ def _p(value: object) -> str:
     """A p-value with two digits."""
     number = float(value)  # type: ignore[arg-type]
     return "p = ?" if not np.isfinite(number) else "p < 0.0001" if number < 1e-4 else f"p = {number:.2g}"
-
-
-def _listed(words: object) -> str:
-    *first, last = list(words)  # type: ignore[call-overload]
-    return f"{', '.join(first)} and {last}" if first else str(last)
 
 
 if __name__ == "__main__":
