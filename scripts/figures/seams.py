@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
 
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
@@ -19,9 +19,9 @@ COMMAND = "python -m experiments.seams"
 COLUMNS = ["method", "seed", "measure", "distance", "value"]
 
 # Inches.
-MARGIN, TITLE, GAP, ACROSS, BAR = 0.05, 0.18, 0.06, 4, 0.5
+MARGIN, TITLE, GAP, ACROSS, BAR = 0.05, 0.18, 0.06, 4, 0.62
 SIDE = (PAGE_WIDTH - 2 * MARGIN - BAR - (ACROSS - 1) * GAP) / ACROSS
-LINES_HEIGHT, LINES_LEFT, LINES_GAP, BELOW, BOTTOM, CAPTION = 1.9, 0.6, 0.48, 0.34, 0.38, 0.2
+LINES_HEIGHT, LINES_LEFT, LINES_GAP, BELOW, BOTTOM, CAPTION = 1.9, 0.6, 0.48, 0.34, 0.54, 0.2
 COLUMNS_OF_LEGEND, LEGEND_ROW = 7, 0.17
 PANELS = {
     "to_whole": "(b) Tile minus whole image",
@@ -29,6 +29,8 @@ PANELS = {
     "error": "(d) Tile minus truth",
 }
 CAPTION_OF_MAPS = "(a) Tiled minus whole result on one test image, in standard deviations of the image, as below"
+# A ratio of largest to least from which ticks are powers of ten; below it, they are 1, 2 and 5 of each decade.
+WIDE = 300
 
 
 def draw_maps(figure: Figure, arrays: dict[str, np.ndarray], top: float) -> None:
@@ -50,12 +52,20 @@ def draw_maps(figure: Figure, arrays: dict[str, np.ndarray], top: float) -> None
             ax.set_title(f"{METHODS[name].label}: RMS {np.sqrt((picture**2).mean()):.3f}", pad=2)
         ax.set_axis_off()
     bar = place(figure, PAGE_WIDTH - BAR + 0.02, top + TITLE, 0.09, SIDE)
-    figure.colorbar(shown, cax=bar)
+    figure.colorbar(shown, cax=bar, extend="both")
+    bar.set_ylabel("Standard deviations", labelpad=2, fontsize=7)
     bar.tick_params(pad=1, length=2)
 
 
-def draw_distance(ax: Axes, table: pd.DataFrame, log: bool) -> None:
-    """Draw one measure by distance, a line for each method: the mean over seeds, and from least to largest a band."""
+def draw_distance(ax: Axes, table: pd.DataFrame, log: bool, powers: bool = True) -> None:
+    """Draw one measure by distance, a line for each method: the mean over seeds, and from least to largest a band.
+
+    Args:
+        ax: axes.
+        table: of the measure.
+        log: whether the axis of the measure is logarithmic.
+        powers: whether a logarithmic axis is numbered by powers of ten, not by decimals.
+    """
     by_seed = table.groupby(["method", "distance"])["value"].agg(["mean", "min", "max"])
     for method in reversed(in_order(table["method"])):
         values = by_seed.loc[method]
@@ -63,11 +73,11 @@ def draw_distance(ax: Axes, table: pd.DataFrame, log: bool) -> None:
         ax.fill_between(values.index, values["min"], values["max"], color=METHODS[method].color, alpha=0.12, lw=0)
     if log:
         ax.set_yscale("log")
-        low, high = by_seed["mean"].min(), by_seed["mean"].max()
-        # Over many decades, where the true context is far below all, each of them is enough.
-        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 300 * low else (1.0,), numticks=10))
-        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0,) if powers else (1.0, 2.0, 5.0), numticks=10))
+        ax.yaxis.set_major_formatter(LogFormatterMathtext() if powers else "{x:g}")
         ax.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     ax.tick_params(pad=2, length=2.5)
     ax.tick_params(which="minor", length=1.5)
     ax.grid(axis="y", linewidth=0.3, color="#DDDDDD")
@@ -93,13 +103,21 @@ def draw(table: pd.DataFrame, arrays: dict[str, np.ndarray]) -> Figure:
     figure.text(MARGIN / PAGE_WIDTH, 1 - (maps_top - 0.04) / height, CAPTION_OF_MAPS, va="bottom", fontweight="bold")
     draw_maps(figure, arrays, maps_top)
     width = (PAGE_WIDTH - LINES_LEFT - MARGIN - (len(PANELS) - 1) * LINES_GAP) / len(PANELS)
+    logarithmic = [measure for measure in PANELS if measure != "error"]
+    means = table[table["measure"].isin(logarithmic)].groupby(["measure", "method", "distance"])["value"].mean()
+    # One notation for all logarithmic axes.
+    powers = any(of.max() > WIDE * of.min() for _, of in means.groupby("measure"))
     for number, (measure, title) in enumerate(PANELS.items()):
         left = LINES_LEFT + number * (width + LINES_GAP)
         ax = place(figure, left, maps_top + maps_height + BELOW, width, LINES_HEIGHT)
-        draw_distance(ax, table[table["measure"] == measure], log=measure != "error")
+        draw_distance(ax, table[table["measure"] == measure], measure in logarithmic, powers)
         ax.set_title(title, pad=3, fontweight="bold")
         if number == 0:
-            ax.set_ylabel("Root mean square", labelpad=2)
+            ax.set_ylabel("RMS (standard deviations)", labelpad=2)
+    seeds = table["seed"].nunique()
+    bands = f"Lines: mean over {seeds} seeds; bands: from the least to the largest of them."
+    note = bands if seeds > 1 else f"(b) to (d): one seed, {table['seed'].iloc[0]}."
+    figure.text(1 - MARGIN / PAGE_WIDTH, 0.04 / height, note, ha="right", va="bottom", fontsize=7)
     handles = [plt.Line2D([], [], **METHODS[method].line) for method in methods]
     place_of_legend = {"loc": "upper center", "bbox_to_anchor": (0.5, 1 - 0.02 / height)}
     figure.legend(
