@@ -13,21 +13,26 @@ from scripts.sweeps import METRICS
 __all__ = ["draw", "main"]
 
 # Inches.
-TOP, MARGIN, RIGHT, BOTTOM = 0.25, 0.05, 0.14, 0.4
+TOP, MARGIN, RIGHT, BOTTOM = 0.25, 0.05, 0.14, 0.6
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw accuracy and, where it was measured, shift consistency: level and difference to zero padding."""
     panels, seeds = [], int(table["seeds"].max())
-    level = "one seed" if seeds == 1 else f"mean of {seeds} seeds, 95 %"
     for metric in [metric for metric in ("accuracy", "shift_consistency") if metric in set(table["metric"])]:
         name = METRICS[metric].label
-        panels.append(Panel(f"{name} (%)", [absolute(table, metric, "whole", 100.0)], level))
+        panels.append(Panel(name, [absolute(table, metric, "whole", 100.0)], "%"))
         difference = differences(table, metric, "whole")
-        panels.append(Panel("Paired with zero padding", [difference], "points, better →", zero=True))
+        panels.append(Panel(f"{name} − Zero's", [difference], "points, better →", zero=True))
     height = TOP + forest_height(panels) + BOTTOM
     figure = plt.figure(figsize=(PAGE_WIDTH, height))
     draw_forest(figure, panels, TOP, MARGIN, PAGE_WIDTH - MARGIN - RIGHT)
+    note = (
+        f"Levels: mean of {seeds} seeds and 95 % interval. Differences: paired by seed; filled: 0 is not in the interval."
+        if seeds > 1
+        else "There is one seed, so no interval. Marks of differences are open: one seed resolves nothing."
+    )
+    figure.text(1 - RIGHT / PAGE_WIDTH, 0.04 / height, note, ha="right", fontsize=7)
     return figure
 
 

@@ -89,6 +89,15 @@ def test_a_table_of_zeros_alone_is_drawn_and_says_that_it_compares_nothing(name,
     plt.close(figure)
 
 
+@pytest.mark.parametrize(("seeds", "note"), [((0, 1, 2), "filled: 0 is not in the interval"), ((0,), "marks")])
+def test_panels_of_classification_have_titles_of_their_own_and_marks_are_explained(seeds, note):
+    figure = drawn("classification", seeds=seeds)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == ["Accuracy", "Accuracy − Zero's", "Shift consistency", "Shift consistency − Zero's"]
+    assert any(note in text.lower() for text in texts(figure))
+    plt.close(figure)
+
+
 def test_a_marker_is_filled_when_its_interval_does_not_hold_zero():
     table = table_of("super_resolution")
     figure = drawn("super_resolution")
