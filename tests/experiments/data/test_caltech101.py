@@ -9,23 +9,13 @@ from PIL import Image
 from experiments.data.caltech101 import caltech101
 from experiments.data.pictures import normalise
 from experiments.data.regions import SPLITS
-
-KINDS = {"airplanes": 23, "Faces": 11, "yin_yang": 16}
+from scripts.small_trees import caltech101_tree
 
 
 @pytest.fixture
 def root(tmp_path):
     """A tree as the archive has it: photographs of any shape, some grey, and a folder that is no class."""
-    random = np.random.default_rng(0)
-    for kind, count in {**KINDS, "BACKGROUND_Google": 3}.items():
-        folder = tmp_path / "caltech101" / "101_ObjectCategories" / kind
-        folder.mkdir(parents=True)
-        for number in range(1, count + 1):
-            shape = (20 + number, 30) if number % 5 == 0 else (20 + number, 30, 3)
-            pixels = random.integers(0, 256, shape, dtype=np.uint8)
-            # The size tells which photograph it is.
-            Image.fromarray(pixels).save(folder / f"image_{number:04d}.jpg")
-    return tmp_path
+    return caltech101_tree(tmp_path)
 
 
 def test_the_split_is_the_papers_with_a_tenth_to_validate(root):

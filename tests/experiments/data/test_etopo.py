@@ -18,45 +18,19 @@ from experiments.data.etopo import LONGITUDES, MARGIN, etopo
 from experiments.data.etopo_files import TILES, check_tile, download_tiles, read_window, tile_path
 from experiments.data.regions import SPLITS
 from scripts.download_etopo import main
+from scripts.small_trees import relief, write_tile
 
 # One tile of a column to train on, to validate on, to test on.
 CHOSEN = ("N45E000", "S15E015", "N45E045")
-
-
-def write(path, elevation, **options):
-    height, width = elevation.shape
-    transform = rasterio.transform.from_origin(0, 45, 15 / 3600, 15 / 3600)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=width,
-        height=height,
-        count=1,
-        dtype=elevation.dtype,
-        crs="EPSG:4326",
-        transform=transform,
-        compress="deflate",
-        **options,
-    ) as raster:
-        raster.write(elevation, 1)
-
-
-def relief(seed):
-    """Mountains and valleys, in metres: waves of random directions along both axes."""
-    random = np.random.default_rng(seed)
-    rows, columns = np.arange(3600.0)[:, None], np.arange(3600.0)[None, :]
-    waves = random.uniform(0.005, 0.3, 6)
-    return sum(np.sin(wave * rows) * np.cos(wave * columns + number) for number, wave in enumerate(waves)) * 300
 
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory):
     """Three tiles of full size, in the two layouts and two types that GeoTIFF elevation comes in."""
     root = tmp_path_factory.mktemp("etopo")
-    write(tile_path(root, CHOSEN[0]), relief(0).astype(np.float32), tiled=True, blockxsize=256, blockysize=256)
-    write(tile_path(root, CHOSEN[1]), relief(1).astype(np.int16))
-    write(tile_path(root, CHOSEN[2]), relief(2).astype(np.int16), tiled=True, blockxsize=512, blockysize=512)
+    write_tile(tile_path(root, CHOSEN[0]), relief(0).astype(np.float32), tiled=True, blockxsize=256, blockysize=256)
+    write_tile(tile_path(root, CHOSEN[1]), relief(1).astype(np.int16))
+    write_tile(tile_path(root, CHOSEN[2]), relief(2).astype(np.int16), tiled=True, blockxsize=512, blockysize=512)
     return root
 
 
@@ -122,7 +96,7 @@ def test_smooth_ice_is_not_blown_up(root, tmp_path):
     ice = np.full((3600, 3600), 3000, np.float32)
     ice[::5] += 0.001
     for tile in CHOSEN:
-        write(tile_path(tmp_path, tile), ice)
+        write_tile(tile_path(tmp_path, tile), ice)
     image, target = etopo(tmp_path, tiles=CHOSEN).test[0]
     assert image.abs().max() < 0.01
     assert target.abs().max() < 0.01
@@ -165,7 +139,7 @@ def test_damaged_and_foreign_tiles_are_named(root, tmp_path):
     torn.write_text("<html>not found</html>")
     with pytest.raises(ValueError, match=r"N45E000_surface.tif is no GeoTIFF, or damaged"):
         etopo(tmp_path, tiles=CHOSEN)
-    write(torn, np.zeros((10, 20), np.int16))
+    write_tile(torn, np.zeros((10, 20), np.int16))
     with pytest.raises(ValueError, match=r"must have one band of 3600 x 3600, got 1 of \(10, 20\)"):
         etopo(tmp_path, tiles=CHOSEN)
     torn.unlink()
