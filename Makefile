@@ -24,6 +24,7 @@ help: ## List the targets
 	@echo
 	@echo '  ARGS="..." is passed on to the program; VENV=/path uses an environment that exists already.'
 	@echo '  SEEDS=0,1 METHODS=zeros,diff,halo JOBS=2 SCALE=paper choose the training runs of an experiment.'
+	@echo '  RESULTS=/folder puts runs, tables and figures there; DATA=/folder is where downloaded data lies.'
 
 ifdef OWN_VENV
 env: $(STAMP) ## Make the environment .venv from exp_requirements.txt (nothing to do when current)
@@ -55,15 +56,24 @@ lint: env ## Check style (ruff) and types (mypy, strict)
 train: env ## Train a ResNet-18 with Diff on the embedded data: ARGS="padding=replicate seed=1"
 	$(RUN) train.py padding=diff model=resnet18 $(ARGS)
 
+# Where results go, and where downloaded data is, if not in the repository.
+RESULTS ?=
+DATA ?=
+ifneq ($(DATA),)
+export DIFF_CONV2D_DATA := $(abspath $(DATA))
+endif
+ELSEWHERE = $(if $(RESULTS),output_dir=$(abspath $(RESULTS)))
+RUNS = $(if $(RESULTS),runs_dir=$(abspath $(RESULTS))/runs/train)
 # The figure is drawn from the tables that were just made, also when they went elsewhere; the pages show those of the
 # repository alone.
-OUTPUT = $(patsubst output_dir=%,%,$(filter output_dir=%,$(ARGS)))
+OUTPUT = $(patsubst output_dir=%,%,$(filter output_dir=%,$(ELSEWHERE) $(ARGS)))
+DRAWN = $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
 .PHONY: reproduce-filtering figures
 reproduce-filtering: env ## The paper's filtering experiment: tables, then its figure
-	$(RUN) -m experiments.filtering $(ARGS)
-	$(RUN) -m scripts.figures.filtering $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+	$(RUN) -m experiments.filtering $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.filtering $(DRAWN)
 	$(if $(OUTPUT),,$(RUN) -m scripts.filtering_page)
-	$(if $(ARGS),,$(RUN) -m scripts.page_numbers filtering)
+	$(if $(ELSEWHERE)$(ARGS),,$(RUN) -m scripts.page_numbers filtering)
 
 # The sweeps of training runs: `make reproduce-segmentation SEEDS=0 METHODS=zeros,diff`. Each trains what is not done
 # yet, then makes its tables and its figure.
@@ -71,12 +81,16 @@ SCALE ?= embedded
 SEEDS ?= 0,1,2,3,4
 METHODS ?=
 JOBS ?=
-SWEEP = scale=$(SCALE) 'seeds=[$(SEEDS)]' $(if $(METHODS),'only=[$(METHODS)]') $(if $(JOBS),jobs=$(JOBS))
-COLLECT = --scale $(SCALE) --seeds $(SEEDS) $(if $(METHODS),--methods $(METHODS))
+# A file of configs/trial that makes every run small.
+TRIAL ?=
+OF_SWEEP = $(if $(TRIAL),+trial=$(TRIAL)) $(RUNS)
+SWEEP = scale=$(SCALE) 'seeds=[$(SEEDS)]' $(if $(METHODS),'only=[$(METHODS)]') $(if $(JOBS),jobs=$(JOBS)) $(OF_SWEEP)
+COLLECT = --scale $(SCALE) --seeds $(SEEDS) $(if $(METHODS),--methods $(METHODS)) \
+  $(if $(RESULTS),--runs $(abspath $(RESULTS))/runs/train --tables $(abspath $(RESULTS))/tables)
 define reproduce
 	$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP) $(ARGS)
 	$(RUN) -m scripts.collect $(1) $(COLLECT)
-	$(RUN) -m scripts.figures.$(1) --scale $(SCALE)
+	$(RUN) -m scripts.figures.$(1) --scale $(SCALE) $(DRAWN)
 endef
 .PHONY: reproduce-classification reproduce-segmentation reproduce-super-resolution reproduce-normalization
 reproduce-classification: env ## The paper's classification, every mode: runs, tables, figure
@@ -93,8 +107,8 @@ reproduce-normalization: env ## BatchNorm against none in the UNet of super-reso
 
 .PHONY: reproduce-seams
 reproduce-seams: env ## What tiling does to the networks of super-resolution, which must be trained: table, figure
-	$(RUN) -m experiments.seams $(SWEEP) $(ARGS)
-	$(RUN) -m scripts.figures.seams $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+	$(RUN) -m experiments.seams $(SWEEP) $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.seams $(DRAWN)
 
 COMMA := ,
 SPACE := $() $()
@@ -102,15 +116,18 @@ SPACE := $() $()
 FIRST = $(subst $(SPACE),$(COMMA),$(wordlist 1,3,$(subst $(COMMA), ,$(SEEDS))))
 .PHONY: reproduce-finetuning
 reproduce-finetuning: env ## What convert does to networks of classification and super-resolution, which must be trained
-	$(RUN) -m experiments.finetuning 'seeds=[$(FIRST)]' $(if $(METHODS),'only=[$(METHODS)]') $(ARGS)
-	$(RUN) -m scripts.figures.finetuning $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+	$(RUN) -m experiments.finetuning 'seeds=[$(FIRST)]' $(if $(METHODS),'only=[$(METHODS)]') $(OF_SWEEP) $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.finetuning $(DRAWN)
 
-PAPER = $(filter paper,$(SCALE))
-.PHONY: reproduce-error-maps findings
+.PHONY: reproduce-test-sizes reproduce-error-maps findings
+reproduce-test-sizes: env ## Networks of super-resolution, which must be trained, on patches of several sizes: table, figure
+	$(RUN) -m experiments.sizes $(SWEEP) $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.super_resolution_sizes --scale $(SCALE) $(DRAWN)
+
 reproduce-error-maps: env ## The paper's figure 3, from networks of super-resolution, which must be trained
 	$(RUN) -m experiments.error_maps seed=$(firstword $(subst $(COMMA), ,$(SEEDS))) $(if $(METHODS),'methods=[$(METHODS)]') \
-		$(if $(PAPER),experiment=paper_super_resolution name=paper_error_maps) $(ARGS)
-	$(RUN) -m scripts.figures.error_maps $(if $(PAPER),--name paper_error_maps)
+		scale=$(SCALE) $(RUNS) $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.error_maps $(if $(filter paper,$(SCALE)),--name paper_error_maps) $(DRAWN)
 
 .PHONY: check-tables
 check-tables: env ## Which tables are stale; computes the quick ones again: ARGS="shells --confirm"
@@ -133,8 +150,9 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 reproduce-training: env ## The training runs of all four, in one sweep
 	$(RUN) -m experiments.reproduce sweep=all $(SWEEP) $(ARGS)
 
-REPRODUCED = filtering adaptive convergence shells regimes rollouts training classification segmentation \
-  super-resolution error-maps
+# What needs no training; STUDIES= leaves it out.
+STUDIES ?= filtering adaptive convergence shells regimes rollouts
+REPRODUCED = $(STUDIES) training classification segmentation super-resolution test-sizes error-maps
 ifneq ($(SCALE),paper)
 REPRODUCED += normalization seams finetuning walltime
 BENCHMARKED = benchmark
@@ -142,12 +160,23 @@ endif
 .NOTPARALLEL:
 reproduce: $(addprefix reproduce-,$(REPRODUCED)) $(BENCHMARKED) ## Everything: every table and figure (SEEDS=0 METHODS=zeros,diff: a part)
 
+# The whole way at the paper's scale, from data to the last figure, in minutes: small trees of random pictures in place
+# of the data, small networks, two batches. `make trial RESULTS=/tmp/trial`; the data stays there too.
+.PHONY: trial
+trial: env ## make reproduce SCALE=paper on small trees of its data, small networks, two batches (RESULTS=/tmp/trial)
+	@test -n "$(RESULTS)" || { echo 'Say where a trial may write: make trial RESULTS=/tmp/trial' >&2; exit 1; }
+	$(RUN) -m scripts.small_trees $(RESULTS)/data
+	$(MAKE) reproduce SCALE=paper TRIAL=small_trees DATA=$(RESULTS)/data RESULTS=$(RESULTS) STUDIES="$(TRIED)" \
+	  SEEDS=$(if $(filter file,$(origin SEEDS)),0,$(SEEDS)) METHODS=$(or $(METHODS),zeros$(COMMA)diff)
+# Studies of a trial: none, unless STUDIES says so.
+TRIED = $(if $(filter file,$(origin STUDIES)),,$(STUDIES))
+
 .PHONY: reproduce-adaptive
 reproduce-adaptive: env ## The study of the adaptive boundary: tables, held-out fields too, figure, page
-	$(RUN) -m experiments.adaptive $(ARGS)
-	$(RUN) -m experiments.adaptive --config-name adaptive_held_out $(filter output_dir=%,$(ARGS))
-	$(RUN) -m scripts.figures.adaptive $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
-	$(if $(ARGS),,$(RUN) -m scripts.adaptive_page)
+	$(RUN) -m experiments.adaptive $(ELSEWHERE) $(ARGS)
+	$(RUN) -m experiments.adaptive --config-name adaptive_held_out $(filter output_dir=%,$(ELSEWHERE) $(ARGS))
+	$(RUN) -m scripts.figures.adaptive $(DRAWN)
+	$(if $(ELSEWHERE)$(ARGS),,$(RUN) -m scripts.adaptive_page)
 
 # The studies of the operator: each its tables, then its figure.
 .PHONY: reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts
@@ -156,8 +185,8 @@ reproduce-shells: ## Error by distance to the edge, edges and corners apart
 reproduce-regimes: ## Which mode and degree is best, by blur, noise, kernel size; and rounding
 reproduce-rollouts: ## Heat and advection-diffusion over 10,000 steps
 reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts: reproduce-%: env
-	$(RUN) -m experiments.$* $(ARGS)
-	$(RUN) -m scripts.figures.$* $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+	$(RUN) -m experiments.$* $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.$* $(DRAWN)
 
 .PHONY: benchmark reproduce-walltime
 # True context is no mode of a layer.
@@ -165,19 +194,19 @@ TIMED = $(subst $(SPACE),$(COMMA),$(filter-out halo,$(subst $(COMMA), ,$(METHODS
 # Threads that spin are faster as long as nothing else runs, and that is how a benchmark is to be run.
 BENCHMARK = env -u OMP_WAIT_POLICY $(RUN) -m experiments.benchmark $(if $(METHODS),'methods=[$(TIMED)]')
 benchmark: env ## What each boundary mode costs, beside torch, SciPy and OpenCV: table, figure
-	$(BENCHMARK) $(ARGS)
-	$(RUN) -m scripts.figures.benchmark $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+	$(BENCHMARK) $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.benchmark $(DRAWN)
 
 reproduce-walltime: env ## The paper's experiment on wall time: its UNet, and single layers
-	$(BENCHMARK) 'groups=[walltime,cnn]' name=walltime $(ARGS)
-	$(RUN) -m scripts.figures.walltime $(if $(OUTPUT),--tables $(OUTPUT)/tables --output $(OUTPUT)/figures)
+	$(BENCHMARK) 'groups=[walltime,cnn]' name=walltime $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.walltime $(DRAWN)
 
 .PHONY: notebooks
 notebooks: env ## Execute the notebooks; their figures come from results/tables
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 FIGURES = filtering adaptive convergence shells regimes rollouts classification segmentation super_resolution \
-  error_maps normalization seams finetuning walltime benchmark
+  super_resolution_sizes error_maps normalization seams finetuning walltime benchmark
 figures: env ## Draw every figure again whose table is in results/tables
 	@for name in $(FIGURES); do \
 	  if [ -e results/tables/$$name.csv ] || [ -e results/tables/$$name.npz ]; \

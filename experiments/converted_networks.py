@@ -28,13 +28,15 @@ def trained_weights(cell: Cell) -> dict[str, Tensor]:
     Raises:
         FileNotFoundError: it has not been trained; the message says what trains it.
     """
-    folder = cell_folder(composed(cell))
+    config = composed(cell)
+    folder = cell_folder(config)
     checkpoint = newest_checkpoint(folder.checkpoints) if folder.record.exists() else None
     if checkpoint is None:
         target = cell.sweep.replace("_", "-")
+        scale = " SCALE=paper" if str(config.experiment_name).startswith("paper_") else ""
         raise FileNotFoundError(
             f"no trained network of {cell.name} in {folder.path}; the runs are not part of the repository: "
-            f"`make reproduce-{target} METHODS={cell.method} SEEDS={cell.seed}` trains it"
+            f"`make reproduce-{target} METHODS={cell.method} SEEDS={cell.seed}{scale}` trains it"
         )
     return torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
 
