@@ -28,7 +28,7 @@ def draw(table: pd.DataFrame) -> Figure:
     figure = plt.figure(figsize=(PAGE_WIDTH, height))
     draw_forest(figure, panels, TOP, MARGIN, PAGE_WIDTH - MARGIN - RIGHT)
     note = (
-        f"Levels: mean of {seeds} seeds and 95 % interval. Differences: paired by seed; filled: 0 is not in the interval."
+        f"Levels: mean of {seeds} seeds, 95 % interval. Differences: paired; filled: 0 is not in the interval."
         if seeds > 1
         else "There is one seed, so no interval. Marks of differences are open: one seed resolves nothing."
     )

@@ -2,9 +2,11 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
-from scripts.figures.distance import draw_crops, draw_shells, errors_by_region
+from scripts.figures.distance import BAND_ALPHA, draw_crops, draw_shells, errors_by_region, intervals_by_region
 from scripts.figures.forest import (
     Panel,
     absolute,
@@ -13,14 +15,15 @@ from scripts.figures.forest import (
     draw_forest,
     forest_height,
 )
+from scripts.figures.multiples import draw_multiples, multiples_height
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
 from scripts.summary import RATIO, differences
-from scripts.sweeps import METRICS
+from scripts.sweeps import METRICS, REFERENCE
 
 __all__ = ["draw"]
 
 # Inches.
-TOP, TITLE, BELOW, MARGIN, LINES_HEIGHT, BOTTOM = 0.46, 0.36, 0.42, 0.05, 1.75, 0.4
+TOP, TITLE, BELOW, MARGIN, LINES_HEIGHT = 0.46, 0.36, 0.42, 0.05, 1.5
 RIGHT, LINES_TITLE = 0.14, 0.22
 LINES_LEFT, LINES_GAP = 0.5, 0.62
 
@@ -58,35 +61,44 @@ def draw(table: pd.DataFrame, metric: str, line_metric: str) -> Figure:
     tops = [TOP + TITLE]
     tops.append(tops[0] + forest_height(levels) + BELOW + TITLE)
     tops.append(tops[1] + forest_height(paired) + BELOW + LINES_TITLE)
-    height = tops[2] + LINES_HEIGHT + BOTTOM
+    tops.append(tops[2] + LINES_HEIGHT + BELOW + TITLE)
+    height = tops[3] + multiples_height(table) + MARGIN
     figure = plt.figure(figsize=(PAGE_WIDTH, height))
     width = PAGE_WIDTH - MARGIN - RIGHT
     draw_forest(figure, levels, tops[0], MARGIN, width)
     draw_forest(figure, paired, tops[1], MARGIN, width)
 
-    errors = errors_by_region(table, line_metric)
+    errors, intervals = errors_by_region(table, line_metric), intervals_by_region(table, line_metric)
     of_pixels = METRICS[line_metric].higher_is_better
     what = "Wrong pixels (%)" if of_pixels else METRICS[line_metric].label
-    each = (width - LINES_LEFT - 2 * LINES_GAP) / 3
+    each = (width - LINES_LEFT - LINES_GAP) / 2
     axes = [
-        place(figure, MARGIN + LINES_LEFT + i * (each + LINES_GAP), tops[2], each, LINES_HEIGHT) for i in range(3)
+        place(figure, MARGIN + LINES_LEFT + i * (each + LINES_GAP), tops[2], each, LINES_HEIGHT) for i in range(2)
     ]
-    draw_shells(axes[0], errors, what)
-    draw_shells(axes[1], errors, "% of zero padding's", relative=True)
-    draw_crops(axes[2], errors, what)
+    draw_shells(axes[0], errors, what, intervals)
+    draw_crops(axes[1], errors, what, intervals)
+    several = int(table["seeds"].max()) > 1
+    draw_multiples(figure, table, line_metric, tops[3], MARGIN, width)
 
     what = what.removesuffix(" (%)")
+    bands = "; bands: 95 % intervals of the paired differences" if several else ""
     titles = [
         (MARGIN, tops[0] - 0.2, f"(a) {absolute_title(table, name)}"),
         (MARGIN, tops[1] - 0.2, f"(b) {differences_title(table, name)}"),
         (MARGIN, tops[2], f"(c) {what} by distance"),
-        (MARGIN + each + LINES_GAP, tops[2], "(d) Relative to zero padding"),
-        (MARGIN + 2 * (each + LINES_GAP), tops[2], "(e) With the output cropped"),
+        (MARGIN + each + LINES_GAP, tops[2], "(d) With the output cropped"),
     ]
+    if set(table["method"]) != {REFERENCE}:
+        title = f"(e) {what} by distance, in relation to zero padding{bands}"
+        titles.append((MARGIN, tops[3] - 0.14, title))
     for x, y, title in titles:
         figure.text(x / PAGE_WIDTH, 1 - (y - 0.06) / height, title, va="bottom", fontweight="bold")
+    handles: list[Artist] = [plt.Line2D([], [], **METHODS[method].line) for method in in_order(errors)]
+    if several:
+        zero = METHODS[REFERENCE]
+        handles.append(Patch(color=zero.color, alpha=BAND_ALPHA, linewidth=0, label=f"{zero.label}, 95 %"))
     figure.legend(
-        handles=[plt.Line2D([], [], **METHODS[method].line) for method in in_order(errors)],
+        handles=handles,
         loc="upper center",
         bbox_to_anchor=(0.5, 1 - 0.02 / height),
         ncols=7,

@@ -122,6 +122,34 @@ def test_what_is_far_out_does_not_flatten_the_others():
     figure = drawn("super_resolution", far=("circular",))
     assert "beyond: Circ" in texts(figure)
     assert figure.axes[4].get_xlim()[1] < 100
+    # Of zero padding's error it has 1058 %, which its small panel says, and no panel shows.
+    assert "beyond:\n1058 to 1058" in texts(figure)
+    assert figure.axes[-1].get_ylim()[1] < 200
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("name", ["segmentation", "super_resolution"])
+def test_each_method_has_a_panel_by_distance_with_the_interval_of_its_difference(name):
+    table, metric = table_of(name), {"segmentation": "accuracy", "super_resolution": "mse"}[name]
+    figure = drawn(name)
+    by_region = table[table["metric"] == metric].set_index(["method", "region"])
+    shells = [f"shell_{shell}" for shell in range(8)]
+    methods = [method for method in style.in_order(table["method"]) if method != "zeros"]
+    panels = figure.axes[-len(methods) :]
+    assert [ax.get_title() for ax in panels] == [style.METHODS[method].label for method in methods]
+    for ax, method in zip(panels, methods, strict=True):
+        rows, zeros = by_region.loc[method].loc[shells], by_region.loc["zeros"].loc[shells]["mean"]
+        (band,) = (found for found in ax.collections if found.get_paths()[0].vertices.shape[0] > 8)
+        corners = band.get_paths()[0].vertices
+        sign, reference = (1, zeros) if metric == "mse" else (-1, 1 - zeros)
+        ends = [100 + sign * 100 * rows[end] / reference for end in ("difference_low", "difference_high")]
+        for shell in range(8):
+            heights = corners[corners[:, 0] == shell, 1]
+            expected = sorted(end.iloc[shell] for end in ends)
+            assert [heights.min(), heights.max()] == pytest.approx(expected)
+        line = next(line for line in ax.lines if line.get_color() == style.METHODS[method].color)
+        assert line.get_ydata() == pytest.approx(100 + (sign * 100 * rows["difference"] / reference).to_numpy())
+    assert len({ax.get_ylim() for ax in panels}) == 1
     plt.close(figure)
 
 
