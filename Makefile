@@ -167,7 +167,7 @@ trial: env ## make reproduce SCALE=paper on small trees of its data, small netwo
 	@test -n "$(RESULTS)" || { echo 'Say where a trial may write: make trial RESULTS=/tmp/trial' >&2; exit 1; }
 	$(RUN) -m scripts.small_trees $(RESULTS)/data
 	$(MAKE) reproduce SCALE=paper TRIAL=small_trees DATA=$(RESULTS)/data RESULTS=$(RESULTS) STUDIES="$(TRIED)" \
-	  SEEDS=$(if $(filter file,$(origin SEEDS)),0,$(SEEDS)) METHODS=$(or $(METHODS),zeros$(COMMA)diff)
+	  SEEDS=$(if $(filter file,$(origin SEEDS)),0,$(SEEDS)) METHODS=$(if $(filter file,$(origin METHODS)),zeros$(COMMA)diff,$(METHODS))
 # Studies of a trial: none, unless STUDIES says so.
 TRIED = $(if $(filter file,$(origin STUDIES)),,$(STUDIES))
 
