@@ -20,6 +20,7 @@ from experiments.data.deblurring import BlurredPatches, InMemoryFields
 from experiments.data.splits import Splits
 from experiments.error_pictures import frame, local_error, mean_square_by_pixel, spread
 from experiments.hydra_program import hydra_program
+from experiments.manifest import chosen_parts, settings_of, write_manifest
 from experiments.metrics.regions import FRAME
 from experiments.paths import REPOSITORY
 from experiments.records import write_arrays
@@ -291,6 +292,11 @@ def main(config: DictConfig) -> None:
         sys.exit(f"error_maps: {error}")
     path = Path(config.output_dir) / "tables" / f"{config.name}.npz"
     write_arrays(path, arrays)
+    # Networks of ETOPO are trained on data of their own.
+    data = "etopo" if config.scale == "paper" else "globe"
+    modules = ["experiments.error_maps", f"experiments.data.{data}"]
+    parts = chosen_parts()
+    write_manifest(config.name, [path], modules, settings_of(config), program="error_maps", overrides=parts)
     print(path)
 
 
