@@ -13,7 +13,7 @@ from scripts.figures import seams, style
 LEVELS = {"zeros": 0.2, "diff": 0.1, "halo": 1e-3}
 
 
-def drawn(levels, seeds=(0, 1)):
+def drawn(levels, seeds=(0, 1), scale=1.0):
     rows = [
         (method, seed, measure, distance, (1 + 0.1 * seed) * level / (1 + distance))
         for (method, level), seed, measure, distance in itertools.product(
@@ -21,7 +21,7 @@ def drawn(levels, seeds=(0, 1)):
         )
     ]
     noise = np.random.default_rng(0)
-    arrays = {name: noise.normal(size=(12, 12)) for name in ("clear", *(f"difference/{m}" for m in levels))}
+    arrays = {name: scale * noise.normal(size=(12, 12)) for name in ("clear", *(f"difference/{m}" for m in levels))}
     with mpl.rc_context(style.RC):
         figure = seams.draw(pd.DataFrame(rows, columns=seams.COLUMNS), arrays)
         figure.canvas.draw()
@@ -55,4 +55,12 @@ def test_the_colour_bar_and_the_lines_say_what_they_show():
     plt.close(figure)
     figure = drawn(LEVELS, seeds=(3,))
     assert "(b) to (d): one seed, 3." in [text.get_text() for text in figure.texts]
+    plt.close(figure)
+
+
+def test_a_small_difference_is_not_written_as_none():
+    figure = drawn(LEVELS, scale=3e-4)
+    titles = [ax.get_title() for ax in figure.axes if "RMS" in ax.get_title()]
+    assert len(titles) == len(LEVELS)
+    assert all(float(title.split()[-1]) == pytest.approx(3e-4, rel=0.3) for title in titles)
     plt.close(figure)
