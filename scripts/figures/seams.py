@@ -49,7 +49,7 @@ def draw_maps(figure: Figure, arrays: dict[str, np.ndarray], top: float) -> None
         else:
             picture = differences[name].astype(np.float32)
             shown = ax.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-            ax.set_title(f"{METHODS[name].label}: RMS {np.sqrt((picture**2).mean()):.2g}", pad=2)
+            ax.set_title(f"{METHODS[name].label}: RMS {np.sqrt((picture**2).mean()):#.2g}", pad=2)
         ax.set_axis_off()
     bar = place(figure, PAGE_WIDTH - BAR + 0.02, top + TITLE, 0.09, SIDE)
     figure.colorbar(shown, cax=bar, extend="both")
