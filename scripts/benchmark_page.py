@@ -6,12 +6,14 @@ They are made from results/tables/benchmark.csv.
 import numpy as np
 import pandas as pd
 
+from experiments.manifest import FOLDER, read_manifest
 from experiments.paths import REPOSITORY
 from scripts.figures.style import in_order
+from scripts.figures.tables import TABLES
 from scripts.pages import update
 from scripts.prose import listed, span
 
-__all__ = ["COSTS_END", "COSTS_START", "END", "START", "costs", "main", "markdown", "numbers"]
+__all__ = ["COSTS_END", "COSTS_START", "END", "START", "costs", "main", "markdown", "numbers", "parts"]
 
 START, END = "<!-- benchmark table -->", "<!-- end -->"
 COSTS_START, COSTS_END = "<!-- what it costs -->", "<!-- end of what it costs -->"
@@ -24,8 +26,13 @@ GROUPS = {
 }
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Write ratios to zero padding by group of cases, and the milliseconds of filtering one image."""
+def markdown(table: pd.DataFrame, stale: str | None = None) -> str:
+    """Write ratios to zero padding by group of cases, and the milliseconds of filtering one image.
+
+    Args:
+        table: of the benchmark.
+        stale: why the table is marked stale, if it is.
+    """
     first = table.iloc[0]
     ratios = table.pivot_table("ratio", "method", ["group", "case"], sort=False)
     methods = in_order(ratios.index)
@@ -34,6 +41,8 @@ def markdown(table: pd.DataFrame) -> str:
         f"Time relative to zero padding: geometric mean over the cases of the medians (largest). {first['device']}, "
         f"{first['threads']} threads, torch {first['torch']}, {first['rounds']} rounds.\n\n"
     )
+    if stale:
+        text += f"This table is marked stale: {stale}\n\n"
     text += "| method | " + " | ".join(GROUPS[group] for group in groups) + " |\n|---" + "|---" * len(groups) + "|\n"
     for method in methods:
         parts = [ratios.loc[method, group].dropna() for group in groups]
@@ -146,12 +155,17 @@ def _cases(table: pd.DataFrame, group: str) -> pd.DataFrame:
     return table.loc[group].dropna(axis=1)
 
 
+def parts() -> list[tuple[str, str, str]]:
+    """The parts of the page, from the table that is kept: first mark, last mark, what stands between."""
+    table = pd.read_csv(TABLES / "benchmark.csv")
+    stale = read_manifest(TABLES / FOLDER / "benchmark.json").get("stale")
+    return [(START, END, markdown(table, stale)), (COSTS_START, COSTS_END, costs(table))]
+
+
 def main() -> None:
     """Write the page anew."""
-    table = pd.read_csv(REPOSITORY / "results" / "tables" / "benchmark.csv")
-    page = REPOSITORY / "docs" / "speed.md"
-    update(page, START, END, markdown(table))
-    update(page, COSTS_START, COSTS_END, costs(table))
+    for start, end, text in parts():
+        update(REPOSITORY / "docs" / "speed.md", start, end, text)
 
 
 if __name__ == "__main__":
