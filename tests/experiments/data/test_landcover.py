@@ -104,6 +104,9 @@ def test_splits_are_a_tile_apart_and_inside_their_blocks(monkeypatch, marked, ti
     changes = [(a, b) for a, b in pairwise(used) if owner[a] != owner[b]]
     assert len(changes) == len(BLOCKS) - 1
     assert all(b - a > tile for a, b in changes)
+    # Across the date line, too: the map is round.
+    assert owner[used[0]] != owner[used[-1]]
+    assert used[0] + 5400 - used[-1] > tile
 
 
 def test_tiles_are_cut_alike_from_picture_and_classes(monkeypatch, maps):

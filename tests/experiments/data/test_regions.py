@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from experiments.data.regions import split_columns, window_corners
+from experiments.data.regions import spatial_blocks, split_columns, window_corners
 
 
 @pytest.mark.parametrize("gap", [0, 1, 7, 8])
@@ -14,6 +14,16 @@ def test_the_gap_between_blocks_is_kept_and_the_outer_columns_are_used(gap):
     assert (used[0][0], used[-1][1]) == (0, 120)
     for (_, stop), (start, _) in pairwise(used):
         assert gap <= start - stop <= gap + 1
+
+
+def test_on_a_round_map_the_last_block_keeps_its_distance_to_the_first():
+    columns = split_columns([("train", 0, 50), ("test", 50, 120)], 10, cyclic=True)
+    assert columns == {"train": [(5, 45)], "validation": [], "test": [(55, 115)]}
+
+
+def test_blocks_of_the_map_hold_the_centres_of_their_windows():
+    corners = np.array([[0, 0], [191, 0], [192 + 64, 0], [0, 225], [600, 900]])
+    assert spatial_blocks(corners, 64).tolist() == [0, 0, 2, 1, 3]
 
 
 def test_a_block_that_the_gap_swallows_is_absent():

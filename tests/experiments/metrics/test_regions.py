@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torchmetrics import functional
 
 from experiments.metrics.consistency import shift_consistency
 from experiments.metrics.dense import RegionConfusion, RegionError
@@ -104,3 +105,49 @@ def test_crops_leave_the_pixels_that_far_from_the_edge():
     whole.update(prediction, target)
     cropped.update(prediction[:, 4:-4, 4:-4].contiguous(), target[:, 4:-4, 4:-4].contiguous())
     assert whole.compute()["mean_iou"]["crop4"] == pytest.approx(cropped.compute()["mean_iou"]["whole"], rel=1e-12)
+
+
+def test_the_values_without_each_block_are_those_of_the_other_images():
+    predictions, targets = torch.rand(6, 1, 20, 20), torch.rand(6, 1, 20, 20)
+    blocks = torch.tensor([0, 2, 1, 0, 2, 2])
+    metric = RegionError(blocks=3)
+    for part in (slice(0, 4), slice(4, 6)):
+        metric.update(predictions[part], targets[part], blocks[part])
+    left = metric.without_each_block()
+    for block in range(3):
+        alone = RegionError()
+        alone.update(predictions[blocks != block], targets[blocks != block])
+        for region, values in left["mse"].items():
+            assert values[block] == pytest.approx(alone.compute()["mse"][region])
+    whole = RegionError()
+    whole.update(predictions, targets)
+    assert metric.compute()["mse"] == pytest.approx(whole.compute()["mse"])
+    assert whole.without_each_block() == {}
+
+
+def test_the_measures_of_the_paper_are_those_of_torchmetrics():
+    """On three classes, one of them ignored in places and one never predicted."""
+    generator = torch.Generator().manual_seed(0)
+    target = torch.randint(0, 3, (4, 20, 20), generator=generator)
+    prediction = torch.where(torch.rand(4, 20, 20, generator=generator) < 0.6, target, 1).clamp(max=1)
+    target[1, :7] = 255
+    metric = RegionConfusion(3, ignore_index=255, blocks=2)
+    metric.update(prediction, target, torch.tensor([0, 0, 1, 1]))
+    found = {name: regions["whole"] for name, regions in metric.compute().items()}
+    options = {"num_classes": 3, "ignore_index": 255}
+    expected = {
+        "iou_micro": functional.jaccard_index(prediction, target, "multiclass", average="micro", **options),
+        "f1_micro": functional.f1_score(prediction, target, "multiclass", average="micro", **options),
+        "f2_macro": functional.fbeta_score(prediction, target, "multiclass", beta=2.0, average="macro", **options),
+        "accuracy_macro": functional.accuracy(prediction, target, "multiclass", average="macro", **options),
+        "recall_per_image": functional.recall(
+            prediction, target, "multiclass", average="micro", multidim_average="samplewise", **options
+        ).mean(),
+    }
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value.item(), abs=1e-6), name
+    assert found["f1_micro"] == pytest.approx(found["accuracy"])
+    without = metric.without_each_block()["mean_iou"]["whole"]
+    alone = RegionConfusion(3, ignore_index=255)
+    alone.update(prediction[2:], target[2:])
+    assert without[0] == pytest.approx(alone.compute()["mean_iou"]["whole"])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from experiments.models.build import build_model
-from experiments.models.halo import CropFeatures, crop
+from experiments.models.halo import CentreBatchNorm2d, CropFeatures, crop
 from experiments.tasks.segmentation import Segmentation
 from experiments.tasks.super_resolution import SuperResolution
 
@@ -72,3 +72,40 @@ def test_loss_and_metrics_see_the_centre_alone(task):
     if task == "super_resolution":
         torch.testing.assert_close(values[0][0], (crop(images, halo) - targets).square().mean())
         assert values[0][1]["mse"]["whole"] == pytest.approx(values[0][0].item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_normalisation_by_the_centre_is_that_of_the_image_without_its_halo(affine):
+    """In training, its gradient and its running statistics too, whatever the halo holds."""
+    plain = nn.BatchNorm2d(3, affine=affine)
+    ours = CentreBatchNorm2d(nn.BatchNorm2d(3, affine=affine), halo=8, image_size=(32, 32))
+    # A map of half the image's size: a halo of 4.
+    wide = torch.randn(2, 3, 16, 16)
+    wide[..., :4, :] = 100.0
+    wide.requires_grad_()
+    centre = crop(wide, 4).detach().requires_grad_()
+    cotangent = torch.randn(2, 3, 8, 8)
+    outputs = plain(centre), crop(ours(wide), 4)
+    torch.testing.assert_close(*outputs)
+    for output in outputs:
+        (output * cotangent).sum().backward()
+    torch.testing.assert_close(centre.grad, crop(wide.grad, 4))
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], value)
+    torch.testing.assert_close(ours.eval()(wide), plain.eval()(wide))
+
+
+@pytest.mark.parametrize("task", ["classification", "super_resolution"])
+def test_networks_with_a_halo_normalise_by_the_centre(task):
+    classes = ("a", "b") if task == "classification" else ()
+    data = SimpleNamespace(task=task, in_channels=3, classes=classes, image_size=(128, 128), halo=32)
+    name = "resnet18" if task == "classification" else "unet"
+    options = {} if task == "classification" else {"depth": 2, "width": 2}
+    network = build_model(name, options, {"mode": "zeros"}, data)
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert norms
+    assert all(isinstance(layer, CentreBatchNorm2d) and layer.halo == 32 for layer in norms)
+    without = SimpleNamespace(**{**vars(data), "halo": 0})
+    assert not any(
+        isinstance(m, CentreBatchNorm2d) for m in build_model(name, options, {"mode": "zeros"}, without).modules()
+    )

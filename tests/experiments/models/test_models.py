@@ -84,3 +84,18 @@ def test_torchvisions_network_takes_the_datas_channels_and_classes():
 def test_what_does_not_fit_is_said(name, options, padding, data, error, message):
     with pytest.raises(error, match=message):
         build_model(name, options, padding, data)
+
+
+def test_symmetric_is_replicate_in_a_unet():
+    """All its padded kernels are 3x3, and reach one sample beyond the edge; sweeps leave `symmetric` out therefore."""
+    data = SimpleNamespace(task="super_resolution", in_channels=1, classes=(), image_size=(16, 16), halo=0)
+    outputs, gradients, image = [], [], torch.rand(2, 1, 16, 16)
+    for mode in ("replicate", "symmetric"):
+        torch.manual_seed(0)
+        network = build_model("unet", {"depth": 2, "width": 2}, {"mode": mode}, data)
+        output = network(image)
+        output.square().sum().backward()
+        outputs.append(output)
+        gradients.append([parameter.grad for parameter in network.parameters()])
+    assert torch.equal(*outputs)
+    assert all(map(torch.equal, *gradients))

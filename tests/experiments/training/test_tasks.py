@@ -1,9 +1,12 @@
 """Every boundary mode trains on every task, and equal settings give equal numbers."""
 
+import dataclasses
+
 import lightning as L
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from lightning.pytorch.callbacks import Callback
 from tiny_data import tiny
 
 from diff_conv2d import MODES
@@ -22,12 +25,14 @@ def settings(*overrides):
         return compose("train", [*small, *overrides])
 
 
-def fit(config, data, batches=2):
+def fit(config, data, batches=2, callbacks=()):
     task = build_task(config, data)
     trainer = L.Trainer(
         accelerator="cpu",
         fast_dev_run=batches,
-        callbacks=[EpochSeed(config.seed)],
+        max_epochs=1,
+        enable_checkpointing=False,
+        callbacks=[EpochSeed(config.seed), *callbacks],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -54,6 +59,38 @@ def test_every_mode_trains_on_every_task(task, mode):
 def test_torchvisions_network_reports_its_consistency():
     trained = fit(settings("model=resnet18"), tiny("classification", size=32))
     assert set(trained.test_results) == {"accuracy", "shift_consistency"}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_a_network_draws_changes_no_draw_outside_of_it():
+    """Random padding draws noise; augmentation after it draws what it does with any other mode."""
+    data, drawn = tiny("super_resolution"), {}
+
+    class Flips(Callback):
+        def on_train_batch_end(self, *_):
+            drawn.setdefault(mode, []).append(torch.rand(2))
+
+    for mode in ("zeros", "random"):
+        fit(settings("model=unet", f"padding={mode}"), data, callbacks=[Flips()])
+    assert len(drawn["zeros"]) == 2
+    assert all(map(torch.equal, drawn["zeros"], drawn["random"]))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_test_is_also_measured_without_each_of_its_blocks():
+    """Items come in batches of 8; the block of each is known by its place."""
+    data = tiny("super_resolution")
+    count = len(data.test)
+    blocks = torch.arange(count) % 3
+    trained = fit(settings("model=unet", "padding=zeros"), dataclasses.replace(data, test_blocks=blocks), batches=0)
+    left = trained.test_results_without_each_block["mse"]["whole"]
+    assert len(left) == 3
+    images, targets = (torch.stack(parts) for parts in zip(*data.test, strict=True))
+    trained.eval()
+    with torch.no_grad():
+        errors = (trained(images) - targets).square().mean((1, 2, 3))
+    for block in range(3):
+        assert left[block] == pytest.approx(errors[blocks != block].mean().item(), rel=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
