@@ -74,8 +74,8 @@ class Quick:
 
 
 CELL = ("kernel_size", "method")
-# What is trained again to confirm a sweep under new code: the plainest, the paper's, the most intricate.
-RETRAINED = ("zeros", "diff", "adaptive")
+# What is trained again to confirm a sweep under new code: the plainest, the paper's, the most intricate, the control.
+RETRAINED = ("zeros", "diff", "adaptive", "halo")
 QUICK = {
     # In float32: what is left of an exact method is rounding.
     "filtering": Quick(
@@ -296,7 +296,7 @@ def main() -> None:
     parser.add_argument(
         "--confirm",
         action="store_true",
-        help="where the code has changed, but what is computed again agrees (of a sweep of training runs three are "
+        help="where the code has changed, but what is computed again agrees (of a sweep of training runs a few are "
         "trained again, some minutes each): keep the new sources in the manifest",
     )
     parser.add_argument("--mark-stale", metavar="WHY", help="mark the studies named as stale, with the reason")

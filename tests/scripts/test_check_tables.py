@@ -150,7 +150,7 @@ def test_quick_studies_are_those_of_the_repository():
 def test_a_sweep_is_confirmed_by_training_some_runs_again(tmp_path, monkeypatch):
     """The training itself is replaced: the results of its record decide."""
     runs = pd.DataFrame(
-        [("globe", "unet", m, 0, "mse", "frame", v) for m, v in {"zeros": 0.2, "diff": 0.1, "halo": 0.3}.items()],
+        [("globe", "unet", m, 0, "mse", "frame", v) for m, v in {"zeros": 0.2, "diff": 0.1, "reflect": 0.3}.items()],
         columns=["data", "model", "method", "seed", "metric", "region", "value"],
     )
     runs.to_csv(tmp_path / "super_resolution_runs.csv", index=False)

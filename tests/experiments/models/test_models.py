@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_said(name, options, padding, data, error, message)
 
 
 def test_symmetric_is_replicate_in_a_unet():
-    """All its padded kernels are 3x3, and reach one sample beyond the edge; sweeps leave `symmetric` out therefore."""
+    """All its padded kernels are 3x3, and reach one sample beyond the edge; so sweeps leave `symmetric` out."""
     data = SimpleNamespace(task="super_resolution", in_channels=1, classes=(), image_size=(16, 16), halo=0)
     outputs, gradients, image = [], [], torch.rand(2, 1, 16, 16)
     for mode in ("replicate", "symmetric"):
