@@ -77,7 +77,7 @@ class Sweep:
 
 
 _NORM = "model.options.batch_norm"
-# In a UNet all of whose padded kernels are 3x3, `symmetric` is `replicate` to the bit.
+# In a UNet all of whose padded kernels are 3x3, `symmetric` is `replicate`.
 _NO_UNET = ("symmetric", "linear_prediction")
 
 SWEEPS = {
