@@ -39,7 +39,7 @@ def test_every_cell_composes_to_what_its_name_says(sweep):
             assert (method_name(run), run.seed, run.experiment_name) == (cell.method, 3, experiment)
             assert run.data.get("halo", 0) == (32 if cell.method == "halo" else 0)
             assert run.model.options.get("batch_norm", True) == (cell.variant != "unet_no_norm")
-    # Of 13 modes and the control: none has `linear_prediction`, a UNet has no `symmetric`; two networks, five methods.
+    # Of 13 modes and the control: none has `linear_prediction`, a UNet no `symmetric`; two networks, five methods.
     count = {"classification": 13, "segmentation": 12, "super_resolution": 12, "normalization": 2 * 5}[sweep]
     assert len(sweep_cells(settings(f"sweep={sweep}"))) == 5 * count
 
