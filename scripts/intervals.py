@@ -54,8 +54,8 @@ def estimate(values: np.ndarray, without_block: np.ndarray | None = None, confid
         ValueError: there is no value, one is not finite, or the shapes do not fit.
 
     Example:
-        >>> estimate(np.array([1.0, 2.0, 3.0]))
-        Estimate(mean=2.0, low=-0.484, high=4.484, p=0.0742)
+        >>> [round(number, 3) for number in estimate(np.array([1.0, 2.0, 3.0]))]
+        [2.0, -0.484, 4.484, 0.074]
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
