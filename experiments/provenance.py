@@ -26,13 +26,14 @@ def made_from(*modules: str) -> dict[str, Any]:
     """What a result of some modules is made from, here and now.
 
     Args:
-        modules: names of modules of this repository; what they import is found.
+        modules: names of modules; what they import is found. Those that are not of this repository, as a data set of
+            one's own, have no sources here and are passed over.
 
     Returns:
         `sources`, a digest for each file; `torch`, `machine` and `date` (UTC).
     """
     return {
-        "sources": sources_of(*modules),
+        "sources": sources_of(*(module for module in modules if _file_of(module))),
         "torch": torch.__version__,
         "machine": machine(),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
