@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from experiments.converted_networks import trained_weights
 from experiments.data.splits import Splits
 from experiments.hydra_program import hydra_program, sentence
 from experiments.manifest import chosen_parts, settings_of, write_manifest
@@ -19,9 +20,7 @@ from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_arrays, write_table
 from experiments.tiling import MEASURES, measure_tiling, overlapping_tiles, stitched
-from experiments.training.cell import cell_folder
 from experiments.training.cells import Cell, composed, sweep_cells
-from experiments.training.checkpoints import newest_checkpoint
 from experiments.training.run_folder import data_name
 from experiments.training.train import build_task
 
@@ -45,18 +44,11 @@ def trained_network(cell: Cell, settings: DictConfig) -> torch.nn.Module:
     Raises:
         FileNotFoundError: it has not been trained; the message says what trains it.
     """
-    config = composed(cell)
-    folder = cell_folder(config)
-    checkpoint = newest_checkpoint(folder.checkpoints) if folder.record.exists() else None
-    if checkpoint is None:
-        raise FileNotFoundError(
-            f"no trained network of {cell.name} in {folder.path}; the runs are not part of the repository: "
-            f"`make reproduce-super-resolution METHODS={cell.method} SEEDS={cell.seed}` trains it"
-        )
+    weights, config = trained_weights(cell), composed(cell)
     # Only what its shapes depend on matters here: channels.
     data = large_images(settings, config)
     task = build_task(config, data)
-    task.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+    task.load_state_dict(weights)
     return task.network.eval()
 
 
