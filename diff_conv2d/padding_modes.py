@@ -29,10 +29,10 @@ from torch import Tensor
 
 from diff_conv2d import extension
 from diff_conv2d.arguments import Geometry, per_axis
+from diff_conv2d.blocks import CONVOLUTIONS
 from diff_conv2d.boundary import AxisExtension, Boundary, Extension
 from diff_conv2d.polynomial import continue_polynomial
 from diff_conv2d.polynomial_axis import Axis
-from diff_conv2d.regions import CONVOLUTIONS
 
 __all__ = ["Circular", "Diff", "Extrapolate", "Random", "Reflect", "Replicate", "Symmetric", "Zeros"]
 

@@ -269,3 +269,14 @@ def test_image_larger_than_the_memory_of_a_worker(tmp_path):
         result = correlate(image, laplacian)
         smallest, largest = client.gather(client.compute([result.min(), result.max()]))
     assert smallest == largest == 6
+
+
+@pytest.mark.parametrize("mode", ["diff", "zeros", "adaptive"])
+def test_a_damaged_sample_costs_the_same_outputs_whatever_the_chunks(mode):
+    image = np.random.default_rng(0).standard_normal((700, 720)).astype(np.float32)
+    image[350, 360] = np.nan
+    for chunks in ((700, 720), (350, 720), (400, 400)):
+        filtered = correlate(da.from_array(image, chunks=chunks), np.ones((3, 3)), mode).compute()
+        assert np.argwhere(~np.isfinite(filtered)).tolist() == [
+            [i, j] for i in (349, 350, 351) for j in (359, 360, 361)
+        ]
