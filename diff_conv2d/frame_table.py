@@ -75,8 +75,8 @@ def table_for(tensor: Tensor, shape: tuple[int, ...], axes: tuple[Axis, ...], tr
         axes: its spatial axes, outermost first.
         transposed: for `fold_by_table` instead of `continue_by_table`.
     """
-    # A table is cached, and must not be made where tensors are not plain. In a trace, where sizes are tensors, it would
-    # become part of the graph.
+    # A table is cached, and must not be made where tensors are not plain. In a trace, where sizes are tensors, it
+    # would become part of the graph.
     if type(tensor) is not Tensor or type(shape[0]) is not int or is_transformed():
         return None
     if not tensor.is_contiguous() or len(shape) != len(axes) + 2:

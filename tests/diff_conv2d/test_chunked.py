@@ -280,3 +280,11 @@ def test_a_damaged_sample_costs_the_same_outputs_whatever_the_chunks(mode):
         assert np.argwhere(~np.isfinite(filtered)).tolist() == [
             [i, j] for i in (349, 350, 351) for j in (359, 360, 361)
         ]
+
+
+@pytest.mark.parametrize("mode", ["diff", "adaptive", "circular", "zeros"])
+@pytest.mark.parametrize("chunks", [((3,), (3, 0, 5), (8,)), ((0, 3), (8, 0), (4, 0, 4)), ((1, 0, 2), (8,), (8,))])
+def test_empty_chunks_change_nothing(mode, chunks):
+    image = np.random.default_rng(0).standard_normal((3, 8, 8))
+    filtered = correlate(da.from_array(image, chunks=chunks), np.ones((3, 3)), mode).compute()
+    np.testing.assert_allclose(filtered, correlate(image, np.ones((3, 3)), mode), rtol=1e-10, atol=1e-10)
