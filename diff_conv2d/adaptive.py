@@ -121,11 +121,17 @@ class Adaptive(Extension):
             raise ValueError(f"taps must be at least 2, got {self.taps}; padding_mode='replicate' has one")
         if self.band is not None and self.band <= (self.taps or 2):
             raise ValueError(f"band must be larger than taps (at least 3), got {self.band} for taps={self.taps}")
-        if self.ridge is not None and not self.ridge > 0:
-            raise ValueError(f"ridge must be above 0, got {self.ridge!r}")
-        if self.pool not in _POOLED:
+        for name, value in (("select", self.select), ("fit_gradient", self.fit_gradient)):
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} must be True or False, got {value!r}")
+        if self.ridge is not None:
+            if not isinstance(self.ridge, (int, float)) or isinstance(self.ridge, bool):
+                raise TypeError(f"ridge must be a number, got {self.ridge!r}")
+            if not 0 < self.ridge < float("inf"):
+                raise ValueError(f"ridge must be finite and above 0, got {self.ridge!r}")
+        if not isinstance(self.pool, str) or self.pool not in _POOLED:
             raise ValueError(f"pool must be one of {', '.join(_POOLED)}; got {self.pool!r}")
-        if self.fit_dtype not in (None, *_RIDGES):
+        if not any(self.fit_dtype is allowed for allowed in (None, *_RIDGES)):
             raise ValueError(f"fit_dtype must be torch.float32 or torch.float64, got {self.fit_dtype!r}")
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:

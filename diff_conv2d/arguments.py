@@ -16,6 +16,7 @@ __all__ = [
     "Algorithm",
     "Geometry",
     "check_algorithm",
+    "check_tensor",
     "check_tensors",
     "per_axis",
     "remembered",
@@ -25,6 +26,9 @@ __all__ = [
 _R = TypeVar("_R")
 
 Algorithm = Literal["auto", "direct", "fast"]
+
+# Sizes are numbers of samples; torch counts them with 64 bits, and multiplies them with each other.
+_MOST = 2**31 - 1
 
 
 class Geometry(NamedTuple):
@@ -70,7 +74,7 @@ class Geometry(NamedTuple):
 
 def check_algorithm(value: Algorithm) -> None:
     """Reject what is no algorithm."""
-    if value not in get_args(Algorithm):
+    if not isinstance(value, str) or value not in get_args(Algorithm):
         raise ValueError(f"algorithm must be 'auto', 'direct' or 'fast', got {value!r}")
 
 
@@ -99,6 +103,8 @@ def per_axis(name: str, value: int | Sequence[int], axes: int, minimum: int) -> 
         raise ValueError(f"{name} must have one value or {axes}, one for each axis, got {value!r}")
     if any(v < minimum for v in values):
         raise ValueError(f"{name} must be at least {minimum} along every axis, got {value!r}")
+    if any(isinstance(v, int) and v > _MOST for v in values):
+        raise ValueError(f"{name} must be at most {_MOST} along every axis, got {value!r}")
     return values
 
 
@@ -137,6 +143,12 @@ def remembered(function: _lru_cache_wrapper[_R], input: Tensor) -> Callable[...,
     return function if type(input) is Tensor and not torch.compiler.is_compiling() else function.__wrapped__
 
 
+def check_tensor(name: str, value: object) -> None:
+    """Reject what is no tensor."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
+
+
 def _of_dtypes(**tensors: Tensor | None) -> str:
     return ", ".join(f"{name} is {t.dtype}" for name, t in tensors.items() if t is not None)
 
@@ -169,9 +181,10 @@ def check_tensors(
         TypeError: if one of them is no tensor, or their dtypes differ (outside autocast).
         ValueError: if a shape does not fit.
     """
-    for name, tensor in (("input", input), ("weight", weight)):
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"{name} must be a tensor, got {type(tensor).__name__}")
+    check_tensor("input", input)
+    check_tensor("weight", weight)
+    if bias is not None:
+        check_tensor("bias", bias)
     # Asked here: True and 1.0 would be remembered as 1.
     if not isinstance(groups, int) or isinstance(groups, bool):
         raise TypeError(f"groups must be an integer, got {groups!r}")
@@ -202,6 +215,8 @@ def _check_shapes(
     channels, (out_channels, group_channels, *kernel) = shape[-axes - 1], kernels
     if out_channels % groups:
         raise ValueError(f"groups must divide the {out_channels} output channels of weight, got {groups}")
+    if 0 in (out_channels, group_channels):
+        raise ValueError(f"weight must have at least one channel in and out, got shape {tuple(kernels)}")
     if channels != group_channels * groups:
         raise ValueError(
             f"input must have {group_channels * groups} channels (weight has {group_channels} for each of "

@@ -8,20 +8,30 @@ are the channels: output channel i is the kernel shifted by i samples, and the w
 
 With the channels innermost (torch's channels_last) the result is in the order of the pixels as it stands. The shifts
 cost (k + 7) / k times the arithmetic of a kernel k samples wide, and all lanes take part in it.
+
+Two things need care. A NaN or an infinity times the zeros of t would reach pixels whose windows do not hold it, so an
+output that is not finite is computed again by torch's convolution. And autograd would pass gradients through the
+strided convolution of the blocks, which is slow and spreads what is not finite too; but the gradient with respect to
+the image is a convolution of the same kind, with the kernel mirrored, and is computed in blocks itself.
 """
 
 from __future__ import annotations
 
+import math
 from math import prod
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
+from diff_conv2d.transforms import is_transformed
 
-__all__ = ["BLOCK", "convolve_in_blocks", "faster_in_blocks"]
+__all__ = ["BLOCK", "CONVOLUTIONS", "convolve_in_blocks", "faster_in_blocks"]
+
+#: torch's, by the number of spatial axes.
+CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 #: Pixels of a block: the float32 lanes of AVX2.
 BLOCK = 8
@@ -33,8 +43,8 @@ _HAS_LIBRARY: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-unt
 def faster_in_blocks(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     """Whether the blocks win over torch's convolution of this image, by what was measured (docs/speed.md).
 
-    What most calls fail is asked first, since small convolutions ask too. Compiled, exported, traced and autocast
-    code keeps the plain convolution.
+    What most calls fail is asked first, since small convolutions ask too. Compiled, exported, traced, transformed and
+    autocast code keeps the plain convolution.
     """
     if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return False
@@ -43,6 +53,9 @@ def faster_in_blocks(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
         return False
     pixels = input.numel() // (input.shape[1] or 1)
     if pixels < 2**17 or input.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        return False
+    # The values of the result decide how it is computed: there must be values.
+    if type(input) not in (Tensor, torch.nn.Parameter) or is_transformed():
         return False
     kernel = geometry.kernel
     taps, ones = prod(kernel), (1,) * len(kernel)
@@ -77,8 +90,88 @@ def convolve_in_blocks(input: Tensor, weight: Tensor, bias: Tensor | None, group
         >>> output = convolve_in_blocks(image, weight, None, groups=1)
         >>> torch.testing.assert_close(output, torch.nn.functional.conv2d(image, weight), rtol=1e-4, atol=1e-5)
     """
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (input, weight, bias)):
+        result: Tensor = _InBlocks.apply(input, weight, bias, groups)
+        return result
+    return _convolved(input, weight, bias, groups)
+
+
+class _InBlocks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
+        ctx.save_for_backward(input, weight, bias)
+        ctx.save_for_forward(input, weight, bias)
+        ctx.groups = groups
+        return _convolved(input, weight, bias, groups)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (grad,) = grads
+        input, weight, bias = ctx.saved_tensors
+        needed, groups = ctx.needs_input_grad[:3], ctx.groups
+        if torch.is_grad_enabled() or is_transformed(grad):
+            # Derivatives of this are wanted, or many gradients at once: torch's convolution has them.
+            return *_gradients_by_autograd(grad, input, weight, bias, groups, needed), None
+        of_input = of_weight = of_bias = None
+        if needed[0]:
+            widths = [size - 1 for size in reversed(weight.shape[2:]) for _ in range(2)]
+            of_input = _convolved(F.pad(grad, widths), _mirrored(weight, groups), None, groups)
+        if needed[1]:
+            of_weight = _gradient_of_kernels(grad, input, weight.shape, groups)
+        if needed[2]:
+            of_bias = grad.sum((0, *range(2, grad.ndim)))
+        return of_input, of_weight, of_bias, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        of_input, of_weight, of_bias = tangents[:3]
+        input, weight, _ = ctx.saved_tensors
+        zero = torch.zeros_like
+        of_input = zero(input) if of_input is None else of_input
+        of_weight = zero(weight) if of_weight is None else of_weight
+        convolve = CONVOLUTIONS[weight.ndim - 2]
+        along_input = convolve(of_input, weight, groups=ctx.groups)
+        return along_input + convolve(input, of_weight, of_bias, groups=ctx.groups)
+
+
+def _gradients_by_autograd(
+    grad: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, needed: tuple[bool, ...]
+) -> list[Tensor | None]:
+    with torch.enable_grad():
+        output = CONVOLUTIONS[weight.ndim - 2](input, weight, bias, groups=groups)
+    sources = [
+        tensor for tensor, need in zip((input, weight, bias), needed, strict=True) if need and tensor is not None
+    ]
+    found = iter(torch.autograd.grad(output, sources, grad, create_graph=torch.is_grad_enabled()))
+    return [next(found) if need else None for need in needed]
+
+
+def _mirrored(weight: Tensor, groups: int) -> Tensor:
+    """The kernels (in channels, out channels / groups, ...) that convolve a gradient of outputs back to inputs."""
+    of_groups = torch.unflatten(weight, 0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    return of_groups.flip(tuple(range(2, weight.ndim)))
+
+
+def _convolved(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
+    """The convolution, in blocks if what comes out of them is finite."""
+    output = _plane_by_plane(input, weight, bias, groups)
+    if _is_finite(output, weight.shape[-2] if weight.ndim > 3 else 1):
+        return output
+    return CONVOLUTIONS[weight.ndim - 2](input, weight, bias, groups=groups)
+
+
+def _is_finite(output: Tensor, height: int) -> bool:
+    """Whether all of an output (..., H, W) in blocks is finite, by a part of its rows.
+
+    What is not finite in an image fills a block in each row that sees it: `height` rows, or fewer at an end.
+    """
+    sampled = math.isfinite(output[..., ::height, :].sum().item())
+    return sampled and (height == 1 or math.isfinite(output[..., -1, :].sum().item()))
+
+
+def _plane_by_plane(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
     if weight.ndim == 3:
-        return convolve_in_blocks(input.unsqueeze(2), weight.unsqueeze(2), bias, groups).squeeze(2)
+        return _plane_by_plane(input.unsqueeze(2), weight.unsqueeze(2), bias, groups).squeeze(2)
     planes = input.unbind(1)
     inner = weight.shape[1]
     outputs = []
@@ -108,8 +201,7 @@ def _filter(image: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
     biases = None if bias is None else bias.expand(BLOCK)
     width = image.shape[-1] - kernel.shape[1] + 1
     whole = width - width % BLOCK
-    # One channel, whose strides are those of channels_last: torch then returns the blocks in that layout too.
-    rows = image.flatten(0, -3).contiguous().unsqueeze(-1).permute(0, 3, 1, 2)
+    rows = _rows(image)
     output = F.conv2d(rows, shifts, biases, stride=(1, BLOCK)).permute(0, 2, 3, 1).flatten(2)
     if whole < width:
         # A last block that ends with the row gives the pixels that are left over.
@@ -118,8 +210,48 @@ def _filter(image: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
     return output.view(image.shape[:-2] + output.shape[1:])
 
 
+def _rows(image: Tensor) -> Tensor:
+    """Images (..., H, W) as (N, 1, H, W): one channel, whose strides make torch return the blocks channels-last."""
+    return image.flatten(0, -3).contiguous().unsqueeze(-1).permute(0, 3, 1, 2)
+
+
 def _shifts(kernel: Tensor) -> Tensor:
     """The kernel (kh, kw) at each place of a block: (BLOCK, 1, kh, BLOCK + kw - 1)."""
     # Windows of the kernel between zeros, the last of which starts at the kernel's first tap.
     padded = F.pad(kernel, (BLOCK - 1, BLOCK - 1))
     return padded.unfold(1, BLOCK + kernel.shape[1] - 1, 1).flip(1).transpose(0, 1).unsqueeze(1)
+
+
+def _gradient_of_kernels(grad: Tensor, input: Tensor, shape: torch.Size, groups: int) -> Tensor:
+    """The gradient with respect to kernels of a shape, from that of the outputs."""
+    if len(shape) == 3:
+        wide = torch.Size((*shape[:2], 1, shape[2]))
+        return _gradient_of_kernels(grad.unsqueeze(2), input.unsqueeze(2), wide, groups).squeeze(2)
+    result = grad.new_empty(shape)
+    for out in range(shape[0]):
+        first = out // (shape[0] // groups) * shape[1]
+        for inner in range(shape[1]):
+            for slab, layer in _layers(input[:, first + inner], result[out, inner]):
+                layer.copy_(_gradient_of_kernel(grad[:, out], slab, layer.shape))
+    return result
+
+
+def _gradient_of_kernel(grad: Tensor, image: Tensor, shape: torch.Size) -> Tensor:
+    """The gradient of one kernel (kh, kw) from the outputs': that of its shifts, added up."""
+    height, width = shape
+    whole = grad.shape[-1] - grad.shape[-1] % BLOCK
+    rows, grad = _rows(image), grad.flatten(0, -3)
+    blocks = torch.unflatten(grad[..., :whole], -1, (-1, BLOCK)).permute(0, 3, 1, 2)
+    shifts = _gradient_of_weight(blocks, rows[..., : whole + width - 1], (BLOCK, 1, height, BLOCK + width - 1), BLOCK)
+    result = torch.stack([shift[0, :, i : i + width] for i, shift in enumerate(shifts)]).sum(0)
+    if whole < grad.shape[-1]:
+        left = _gradient_of_weight(grad[:, None, :, whole:], rows[..., whole:], (1, 1, height, width), 1)
+        result += left[0, 0]
+    return result
+
+
+def _gradient_of_weight(grad: Tensor, input: Tensor, shape: tuple[int, ...], step: int) -> Tensor:
+    """That of torch's conv2d with a stride of (1, step)."""
+    settings = (1, step), (0, 0), (1, 1), False, (0, 0), 1, (False, True, False)
+    result: Tensor = torch.ops.aten.convolution_backward(grad, input, input.new_empty(shape), None, *settings)[1]
+    return result

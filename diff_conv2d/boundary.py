@@ -23,6 +23,8 @@ class Boundary(ABC):
     """How a convolution treats what lies beyond the edge."""
 
     has_edge_kernels: ClassVar[bool] = False
+    #: Whether samples outside are copies of those inside, or zeros, and not computed from them.
+    copies: ClassVar[bool] = False
 
     @abstractmethod
     def convolve(

@@ -94,7 +94,10 @@ def correlate(
         >>> second_derivative.compute()
         array([2., 2., 2., 2., 2., 2.])
     """
-    kernel = np.asarray(kernel)
+    try:
+        kernel = np.asarray(kernel)
+    except ValueError as error:
+        raise ValueError(f"kernel must be an array, with rows of one length; got {kernel!r}") from error
     if kernel.ndim not in (1, 2, 3) or 0 in kernel.shape:
         raise ValueError(f"kernel must have 1, 2 or 3 axes with at least one sample each, got shape {kernel.shape}")
     xarray = sys.modules.get("xarray")

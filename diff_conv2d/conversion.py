@@ -126,7 +126,10 @@ def _why_not(layer: nn.Module) -> str | None:
 def _matching(argument: str, patterns: str | Sequence[str], names: dict[str, Any]) -> set[str]:
     """The names that match a pattern; a pattern that matches none is a slip of the pen."""
     found = set()
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+    several = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(several, Sequence) or not all(isinstance(pattern, str) for pattern in several):
+        raise TypeError(f"{argument} must be a pattern or a sequence of them, such as 'layer1.*'; got {patterns!r}")
+    for pattern in several:
         matches = {name for name in names if fnmatchcase(name, pattern)}
         if not matches:
             raise ValueError(

@@ -7,9 +7,17 @@ from typing import Any
 
 from torch import Tensor
 
-from diff_conv2d.arguments import Algorithm, Geometry, check_algorithm, check_tensors, per_axis, widths_of_padding
+from diff_conv2d.arguments import (
+    Algorithm,
+    Geometry,
+    check_algorithm,
+    check_tensor,
+    check_tensors,
+    per_axis,
+    widths_of_padding,
+)
 from diff_conv2d.boundary import Boundary
-from diff_conv2d.modes import PaddingMode, algorithm_for, boundary
+from diff_conv2d.modes import PaddingMode, algorithm_for, boundary, check_image
 
 __all__ = ["conv1d", "conv2d", "conv3d", "convolve"]
 
@@ -27,7 +35,8 @@ def convolve(
     """Convolve with arguments that have been parsed; the functions and the layers both end here."""
     axes = len(geometry.kernel)
     check_tensors(axes, input, weight, bias, groups, geometry)
-    if mode.has_edge_kernels or edge_weight is not None:
+    check_image(mode, input, geometry)
+    if mode.has_edge_kernels or edge_weight is not None or edge_bias is not None:
         _check_edge(mode.edge_weight_shape(tuple(weight.shape), geometry), weight, edge_weight, edge_bias)
     if input.ndim == axes + 1:
         batch = input.unsqueeze(0)
@@ -38,15 +47,25 @@ def convolve(
 def _check_edge(
     shape: tuple[int, ...] | None, weight: Tensor, edge_weight: Tensor | None, edge_bias: Tensor | None
 ) -> None:
-    """Reject edge kernels that the mode does not take, or whose shape is not the one it takes."""
+    """Reject edge kernels that the mode does not take, or that do not go with the kernel."""
+    for name, tensor in (("edge_weight", edge_weight), ("edge_bias", edge_bias)):
+        if tensor is None:
+            continue
+        check_tensor(name, tensor)
+        if tensor.dtype != weight.dtype:
+            raise TypeError(f"{name} must have the dtype of weight, {weight.dtype}, got {tensor.dtype}")
+        if shape is None:
+            raise ValueError(
+                f"{name} must be None: this padding_mode has no edge kernels; got shape {tuple(tensor.shape)}"
+            )
+    if shape is None:
+        return
     given = None if edge_weight is None else tuple(edge_weight.shape)
     if given != shape:
-        expected = "None: this padding_mode has no edge kernels" if shape is None else f"of shape {shape}"
-        raise ValueError(f"edge_weight must be {expected}; got {'None' if given is None else f'shape {given}'}")
-    if shape is not None and edge_bias is not None:
-        biases = (*shape[: -weight.ndim], weight.shape[0])
-        if edge_bias.shape != biases:
-            raise ValueError(f"edge_bias must have shape {biases}, got {tuple(edge_bias.shape)}")
+        raise ValueError(f"edge_weight must be of shape {shape}; got {'None' if given is None else f'shape {given}'}")
+    biases = (*shape[: -weight.ndim], weight.shape[0])
+    if edge_bias is not None and edge_bias.shape != biases:
+        raise ValueError(f"edge_bias must have shape {biases}, got {tuple(edge_bias.shape)}")
 
 
 def _conv(
@@ -125,7 +144,8 @@ def conv2d(
     Source: Leng and Thiyagalingam, arXiv 2309.06370, in the equivalent form derived in the class `Diff`.
 
     Args:
-        input: images (N, C, H, W), or one image (C, H, W).
+        input: images (N, C, H, W), or one image (C, H, W), of floating point or complex dtype. Integers are left to
+            torch's convolution in the modes that copy samples or put zeros; the others refuse them.
         weight: kernels (out channels, C / groups, kernel height, kernel width).
         bias: one value for each output channel, or None.
         stride: steps of the window, in samples.

@@ -18,6 +18,7 @@ from diff_conv2d.blocks import faster_in_blocks
 from diff_conv2d.boundary import AxisExtension
 from diff_conv2d.padding_modes import Zeros
 from diff_conv2d.regions import Run, cut_by_validity, valid_convolution
+from diff_conv2d.transforms import is_transformed
 
 __all__ = ["better_by_frame", "convolve_by_frame"]
 
@@ -31,14 +32,12 @@ def better_by_frame(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     torch must pad both ends alike, and nothing be traced or transformed. It does not pay where a large image is read
     in blocks, and on small maps, where a quarter of the outputs or more lie in the frame.
     """
-    # The private name has been there since torch 2.0, and there is no public one; without it this way is not taken.
-    transformed = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
     if (
         geometry.before != geometry.after
         or torch.compiler.is_compiling()
         or torch.is_autocast_enabled(input.device.type)
         or not input.is_floating_point()
-        or transformed()
+        or is_transformed()
         or (geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry))
     ):
         return False

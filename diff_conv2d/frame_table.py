@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.polynomial_axis import Axis
+from diff_conv2d.transforms import is_transformed
 
 __all__ = ["FrameTable", "continue_by_table", "fold_by_table", "table_for"]
 
@@ -74,9 +75,9 @@ def table_for(tensor: Tensor, shape: tuple[int, ...], axes: tuple[Axis, ...], tr
         axes: its spatial axes, outermost first.
         transposed: for `fold_by_table` instead of `continue_by_table`.
     """
-    # Where the tensor is of a class of its own (a fake one, say), a table made of it might be so too, and is kept.
-    # In a trace, where sizes are tensors, it would become part of the graph.
-    if type(tensor) is not Tensor or type(shape[0]) is not int:
+    # A table is cached, and must not be made where tensors are not plain. In a trace, where sizes are tensors, it
+    # would become part of the graph.
+    if type(tensor) is not Tensor or type(shape[0]) is not int or is_transformed():
         return None
     if not tensor.is_contiguous() or len(shape) != len(axes) + 2:
         return None

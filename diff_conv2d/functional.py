@@ -6,8 +6,9 @@ from typing import Literal
 
 from torch import Tensor
 
-from diff_conv2d.arguments import Geometry, check_tensors, per_axis
+from diff_conv2d.arguments import Geometry, check_tensor, check_tensors, per_axis
 from diff_conv2d.frame import better_by_frame, convolve_by_frame
+from diff_conv2d.modes import check_image
 from diff_conv2d.padding_modes import Diff
 
 __all__ = ["DiffConv2d"]
@@ -98,12 +99,14 @@ def diff_conv2d(
     if tuple(weight.shape[2:]) != geometry.kernel:
         raise ValueError(f"weight must have the kernel_size {geometry.kernel}, got shape {tuple(weight.shape)}")
     if edge_weight is not None:
+        check_tensor("edge_kernel", edge_weight)
         if edge_weight.shape != weight.shape:
             raise ValueError(
                 f"edge_kernel must have the shape of weight, {tuple(weight.shape)}, got {tuple(edge_weight.shape)}"
             )
         if edge_weight.dtype != weight.dtype:
             raise TypeError(f"edge_kernel must have the dtype of weight, {weight.dtype}, got {edge_weight.dtype}")
+    check_image(Diff(), input, geometry)
     if 0 in input.shape[-2:]:
         raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
     if input.ndim == 3:

@@ -114,7 +114,8 @@ def _fit(bands: Any, mode: Adaptive, sizes: Sizes, geometry: Geometry, axis: int
     """One task of `_weights`."""
     axes = len(geometry.dims)
     v = mode.weights(_images(bands, axes), sizes, geometry, axis)
-    return v.to(torch.float64).numpy().reshape(*bands.shape[:-axes], *(1,) * (axes - 1), -1)
+    # In full: of a chunk without images numpy could not tell what -1 stands for.
+    return v.to(torch.float64).numpy().reshape(*bands.shape[:-axes], *(1,) * (axes - 1), sizes.p * (sizes.m - 1))
 
 
 def _filter(

@@ -3,7 +3,7 @@
 from functools import cache
 from math import comb
 
-__all__ = ["extrapolation_weights"]
+__all__ = ["extrapolation_weights", "weights_are_at_most"]
 
 
 @cache
@@ -38,3 +38,18 @@ def extrapolation_weights(num_samples: int, distance: int) -> tuple[int, ...]:
         raise ValueError(f"distance must be at least 1, got {distance}")
     n, s = num_samples, distance
     return tuple((-1) ** j * comb(s + j - 1, j) * comb(s + n - 1, n - 1 - j) for j in range(n))
+
+
+def weights_are_at_most(largest: int, num_samples: int, distance: int) -> bool:
+    """Whether no weight of `extrapolation_weights` is larger than this, in absolute value.
+
+    Example:
+        >>> weights_are_at_most(2**24, 13, 6), weights_are_at_most(2**24, 15, 7)
+        (True, False)
+    """
+    # One of the weights is at least as large as at distance 1, where it is the binomial coefficient of n over n // 2,
+    # at least 2^n / (n + 1). So it takes no huge integers to know that many samples are too many.
+    if num_samples > 2 * largest.bit_length() + 8:
+        return False
+    # Not cached: callers cache the answer, and a compiler would warn that it traces through a cache.
+    return max(map(abs, extrapolation_weights.__wrapped__(num_samples, distance))) <= largest

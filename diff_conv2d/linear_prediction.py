@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,8 +72,11 @@ class LinearPrediction(Extension):
     def __post_init__(self) -> None:
         """Check the neighbourhood."""
         value = self.neighbourhood
+        if not isinstance(value, Sequence) or not all(isinstance(v, int) and v is not True for v in value):
+            raise TypeError(f"neighbourhood must be two integers, (rows, columns), got {value!r}")
         if len(value) != 2 or value[0] not in (1, 2) or value[1] < 1 or value[1] % 2 == 0:
             raise ValueError(f"neighbourhood must be (1 or 2 rows, an odd number of columns), got {value!r}")
+        object.__setattr__(self, "neighbourhood", tuple(value))
 
     def check(self, axes: int) -> None:
         """See `Boundary`."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal, get_args
 
+from torch import Tensor
+
 from diff_conv2d import edge_kernels
 from diff_conv2d import padding_modes as modes
 from diff_conv2d.adaptive import Adaptive
-from diff_conv2d.arguments import Algorithm
+from diff_conv2d.arguments import Algorithm, Geometry
 from diff_conv2d.boundary import Boundary
 from diff_conv2d.linear_prediction import LinearPrediction
 
-__all__ = ["MODES", "PaddingMode", "algorithm_for", "boundary"]
+__all__ = ["MODES", "PaddingMode", "algorithm_for", "boundary", "check_image"]
 
 PaddingMode = Literal[
     "zeros",
@@ -48,6 +50,10 @@ MODES: dict[str, type[Boundary]] = {
 if set(MODES) != set(get_args(PaddingMode)):
     raise ImportError("PaddingMode and MODES differ")
 
+# Samples at an end up to which modes compute them one distance after the other, or fit so many at once.
+_MOST_COMPUTED = 4096
+_COPYING = ", ".join(name for name, mode in MODES.items() if mode.copies)
+_NAMES = {mode: name for name, mode in MODES.items()}
 _TORCHS = {modes.Zeros, modes.Reflect, modes.Replicate, modes.Circular}
 
 
@@ -72,7 +78,7 @@ def boundary(padding_mode: str, **options: Any) -> Boundary:
         TypeError: padding_mode='zeros' has no option 'degree'; it has none
     """
     if not isinstance(padding_mode, str):
-        raise TypeError(f"padding_mode must be a string, got {padding_mode!r}")
+        raise TypeError(f"padding_mode must be a string, got {padding_mode!r}; there are {', '.join(MODES)}")
     if padding_mode not in MODES:
         raise ValueError(f"padding_mode must be one of {', '.join(MODES)}; got {padding_mode!r}")
     mode = MODES[padding_mode]
@@ -83,3 +89,25 @@ def boundary(padding_mode: str, **options: Any) -> Boundary:
             has = ", ".join(allowed) or "none"
             raise TypeError(f"padding_mode={padding_mode!r} has no option {name!r}; it has {has}")
     return mode(**given)
+
+
+def check_image(mode: Boundary, input: Tensor, geometry: Geometry) -> None:
+    """Reject an image whose samples outside a mode cannot compute.
+
+    Raises:
+        TypeError: if it holds integers, in a mode that computes samples rather than copying them.
+        ValueError: if such a mode is to compute too many.
+    """
+    if mode.copies:
+        return
+    if not (input.is_floating_point() or input.is_complex()):
+        raise TypeError(
+            f"input must be of a floating point or complex dtype for padding_mode={_NAMES[type(mode)]!r}, which "
+            f"computes samples that integers cannot hold; got {input.dtype}. Take input.float(), or one of the modes "
+            f"that copy samples: {_COPYING}"
+        )
+    if max(*geometry.before, *geometry.after) > _MOST_COMPUTED:
+        raise ValueError(
+            f"padding must be at most {_MOST_COMPUTED} samples at an end for padding_mode={_NAMES[type(mode)]!r}, "
+            f"got {geometry.before} before and {geometry.after} after the image; without limit: {_COPYING}"
+        )

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from diff_conv2d.arguments import Geometry
+from diff_conv2d.arguments import Geometry, check_tensor, per_axis
 from diff_conv2d.boundary import Extension
-from diff_conv2d.modes import PaddingMode, boundary
+from diff_conv2d.modes import PaddingMode, boundary, check_image
 
 __all__ = ["pad"]
 
@@ -28,7 +28,9 @@ def pad(
     the tensor product. This is the polynomial through the degree + 1 samples nearest the edge.
 
     Args:
-        input: image of shape (N, C, *) or (C, *), with one spatial axis for each pair in `pad`.
+        input: image of shape (N, C, *) or (C, *), with one spatial axis for each pair in `pad`. Images of integers or
+            bool keep their dtype in 'zeros', 'reflect', 'replicate', 'circular' and 'symmetric', which copy samples;
+            every other mode computes samples that integers cannot hold, and refuses them.
         pad: samples to add, counted from the last axis as in `torch.nn.functional.pad`: (left, right, top, bottom,
             front, back).
         mode: how the image goes on; see `padding_modes` for the drawings.
@@ -42,7 +44,8 @@ def pad(
 
     Raises:
         ValueError: if `mode` does not continue images ('partial'), or `pad` does not fit the image.
-        TypeError: if the mode has no such option.
+        TypeError: if an argument is of the wrong kind, `input` holds integers and the mode computes samples, or the
+            mode has no such option.
 
     Example:
         >>> line = torch.tensor([[[0.0, 1.0, 4.0, 9.0]]])
@@ -51,12 +54,10 @@ def pad(
         >>> pad(line, (2, 1), mode="replicate")
         tensor([[[0., 0., 0., 1., 4., 9., 9.]]])
     """
-    if not isinstance(input, Tensor):
-        raise TypeError(f"input must be a tensor, got {type(input).__name__}")
-    if not isinstance(pad, Sequence) or len(pad) not in (2, 4, 6):
+    check_tensor("input", input)
+    if isinstance(pad, str) or not isinstance(pad, Sequence) or len(pad) not in (2, 4, 6):
         raise ValueError(f"pad must hold two integers for each of 1 to 3 axes, got {pad!r}")
-    if any(width < 0 for width in pad):
-        raise ValueError(f"pad must not be negative, got {tuple(pad)}")
+    pad = per_axis("pad", pad, len(pad), minimum=0)
     axes = len(pad) // 2
     if input.ndim not in (axes + 1, axes + 2):
         raise ValueError(
@@ -73,6 +74,7 @@ def pad(
         raise ValueError(f"mode={mode!r} needs the kernel and has no padded image: use diff_conv2d.conv{axes}d")
     kernel = tuple(b + a + 1 for b, a in zip(before, after, strict=True))
     geometry = Geometry(kernel, (1,) * axes, (1,) * axes, before, after)
+    check_image(rule, input, geometry)
     if input.ndim == axes + 1:
         return rule.extend(input.unsqueeze(0), geometry).squeeze(0)
     return rule.extend(input, geometry)

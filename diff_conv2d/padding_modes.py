@@ -28,26 +28,31 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d import extension
-from diff_conv2d.arguments import Geometry, per_axis
+from diff_conv2d.arguments import Geometry, per_axis, remembered
+from diff_conv2d.blocks import CONVOLUTIONS
 from diff_conv2d.boundary import AxisExtension, Boundary, Extension
+from diff_conv2d.lagrange import weights_are_at_most
 from diff_conv2d.polynomial import continue_polynomial
 from diff_conv2d.polynomial_axis import Axis
-from diff_conv2d.regions import CONVOLUTIONS
 
 __all__ = ["Circular", "Diff", "Extrapolate", "Random", "Reflect", "Replicate", "Symmetric", "Zeros"]
 
 
 def _torch_pad(input: Tensor, geometry: Geometry, mode: str) -> Tensor:
     """torch's own padding, which counts from the last axis."""
-    padded = F.pad(input, geometry.widths, mode=mode)
-    # Of torch's modes 'circular' alone loses the layout.
-    layout = extension.channels_last_format(input) if mode == "circular" else None
-    return padded if layout is None else padded.contiguous(memory_format=layout)
+    if input.dtype is torch.bool and mode != "constant":
+        # torch pads masks with constants alone.
+        return _torch_pad(input.view(torch.uint8), geometry, mode).view(torch.bool)
+    # Of these modes 'circular' loses the layout of channels_last. It stays lost: in the other layout the sums of a
+    # convolution are rounded otherwise, and the results are promised to be torch's to the bit.
+    return F.pad(input, geometry.widths, mode=mode)
 
 
 @dataclass(frozen=True)
 class Zeros(AxisExtension):
     """Zeros outside: ``0 0 | a b c d | 0 0``. Torch's default, and to the bit the same."""
+
+    copies = True
 
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """See `AxisExtension`."""
@@ -86,6 +91,8 @@ class Zeros(AxisExtension):
 class Replicate(AxisExtension):
     """The edge sample repeated: ``a a | a b c d | d d``. To the bit as torch."""
 
+    copies = True
+
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """See `AxisExtension`: the polynomial of degree 0."""
         return extension.extend_polynomial(input, geometry.dims[axis], start, stop, degree=0)
@@ -102,6 +109,7 @@ class Replicate(AxisExtension):
 class _FromInside(Extension):
     """A mode that takes what it puts outside from the image, and can run out of it."""
 
+    copies = True
     name: ClassVar[str]
     #: How many more samples an axis must have than it is padded by.
     spare: ClassVar[int]
@@ -139,6 +147,8 @@ class Circular(_FromInside):
 class Symmetric(AxisExtension):
     """Mirrored beyond the edge sample: ``b a | a b c d | d c``, as ``numpy.pad(..., 'symmetric')``."""
 
+    copies = True
+
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """See `AxisExtension`."""
         return extension.extend_symmetric(input, geometry.dims[axis], start, stop)
@@ -153,6 +163,11 @@ class Random(AxisExtension):
 
     generator: torch.Generator | None = None
 
+    def __post_init__(self) -> None:
+        """Check the generator."""
+        if not isinstance(self.generator, torch.Generator | None):
+            raise TypeError(f"generator must be a torch.Generator, got {self.generator!r}")
+
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """See `AxisExtension`."""
         return extension.extend_random(input, geometry.dims[axis], start, stop, self.generator)
@@ -165,9 +180,13 @@ class _Polynomial(AxisExtension):
     degree: int | Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        """Make it something that caches can hold."""
-        if isinstance(self.degree, Sequence) and not isinstance(self.degree, str):
-            object.__setattr__(self, "degree", tuple(self.degree))
+        """Make it something that caches can hold: an integer, or a tuple of them."""
+        degree = self.degree
+        if isinstance(degree, Sequence) and not isinstance(degree, str):
+            object.__setattr__(self, "degree", tuple(degree))
+        several = self.degree if isinstance(self.degree, tuple) else () if degree is None else (degree,)
+        if not all(isinstance(value, int) and not isinstance(value, bool) for value in several):
+            raise TypeError(f"degree must be an integer, or a sequence with one for each axis, got {degree!r}")
 
     def check(self, axes: int) -> None:
         """See `Boundary`."""
@@ -189,20 +208,38 @@ class _Polynomial(AxisExtension):
         if torch.compiler.is_compiling():
             # A compiler has its own ways to save copies, and sizes may be open to it.
             return super().extend(input, geometry)
-        return continue_polynomial(input, _axes(self, geometry))
+        return continue_polynomial(input, _axes(self, geometry, input.dtype))
 
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """See `AxisExtension`."""
-        degree, dilation = self.degrees(geometry)[axis], geometry.dilation[axis]
+        _, _, _, degree, dilation = remembered(_axes, input)(self, geometry, input.dtype)[axis]
         return extension.extend_polynomial(input, geometry.dims[axis], start, stop, degree, dilation)
 
 
 @lru_cache(maxsize=1024)
-def _axes(mode: _Polynomial, geometry: Geometry) -> tuple[Axis, ...]:
+def _axes(mode: _Polynomial, geometry: Geometry, dtype: torch.dtype) -> tuple[Axis, ...]:
+    """How each axis is continued, if the weights can be computed with in this dtype.
+
+    Raises:
+        ValueError: if a weight is no integer of the dtype any more. Rounded weights do not add up to 1: not even a
+            constant would be continued.
+    """
     sizes = zip(
         geometry.dims, geometry.before, geometry.after, mode.degrees(geometry), geometry.dilation, strict=True
     )
-    return tuple(Axis(*size) for size in sizes)
+    axes = tuple(Axis(*size) for size in sizes)
+    precise = extension.computing_dtype(dtype)
+    largest = round(2 / torch.finfo(precise).eps)
+    for axis in axes:
+        distance = -(-max(axis.before, axis.after) // axis.dilation)
+        if distance and not weights_are_at_most(largest, axis.degree + 1, distance):
+            raise ValueError(
+                f"degree must be lower to continue an image by {distance} samples in {precise}: for degree "
+                f"{axis.degree} the weights of its samples exceed {largest}, beyond which integers are rounded; "
+                "give a degree such as 1 or 2 (for a kernel of k samples the default is k - 1 in 'diff', k // 2 in "
+                "'extrapolate')"
+            )
+    return axes
 
 
 @dataclass(frozen=True)
@@ -222,6 +259,11 @@ class Diff(_Polynomial):
     nearest complete window, and D the differential operator that the kernel w is on such polynomials,
     ``sum_j w_j P(x + j) = (D P)(x)``, the paper's answer at an edge pixel x is (D P)(x). By that identity it is
     the original kernel applied to the image continued by P.
+
+    The weights of P's samples grow some 24 times from a kernel of k samples to one of k + 2. From k = 15 on in
+    float32 (in which half precision is computed too) and k = 27 in float64 they are no integers of the dtype any
+    more, and are refused: give a lower degree. In float16 the samples outside leave the dtype earlier: with white
+    noise from k = 7 on.
     """
 
     def default_degree(self, kernel: int) -> int:

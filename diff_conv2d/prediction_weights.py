@@ -199,8 +199,9 @@ def scores(
     fixed = sum(not f for f in freedom)
     fits = residuals[:, :, fixed:]
     independent = independent_lines(fits, pooled) if in_a_row else fits.new_ones(())
-    seen = torch.tensor([f * step / positions for f in freedom[fixed:]], dtype=independent.dtype)
-    factor = F.pad(1 + seen.to(residuals.device).unsqueeze(-1) / independent, (0, 0, fixed, 0), value=1.0)
+    shares = [f * step / positions for f in freedom[fixed:]]
+    seen = torch.tensor(shares, dtype=independent.dtype, device=residuals.device)
+    factor = F.pad(1 + seen.unsqueeze(-1) / independent, (0, 0, fixed, 0), value=1.0)
     # In place where nobody wants a gradient: fresh memory costs more than the absolute values.
     residuals = (residuals.abs() if residuals.requires_grad else residuals.abs_()).flatten(-2)
     total, largest, windows = residuals.sum(-1), residuals.amax((-2, -1)), positions * lines

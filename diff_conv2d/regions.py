@@ -11,16 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.blocks import convolve_in_blocks, faster_in_blocks
+from diff_conv2d.blocks import CONVOLUTIONS, convolve_in_blocks, faster_in_blocks
 
-__all__ = ["CONVOLUTIONS", "Run", "assemble", "cut_by_displacement", "cut_by_validity", "valid_convolution"]
-
-#: torch's, by the number of spatial axes.
-CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+__all__ = ["Run", "assemble", "cut_by_displacement", "cut_by_validity", "valid_convolution"]
 
 
 class Run(NamedTuple):

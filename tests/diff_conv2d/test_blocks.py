@@ -113,24 +113,14 @@ def test_gradients_of_first_and_second_order(image, weight):
     assert gradgradcheck(convolve, inputs, fast_mode=True)
 
 
-def test_vmap_over_images_and_kernels():
-    x, w, b = tensors((3, 1, 9, 21), (1, 1, 3, 5))
-    kernels = torch.stack([w, 2 * w, w.flip(-1)])
-
-    def convolve(image, kernel):
-        return convolve_in_blocks(image[None], kernel, b, 1)[0]
-
-    torch.testing.assert_close(torch.vmap(convolve, (0, None))(x, w), F.conv2d(x, w, b))
-    both = torch.vmap(convolve)(x, kernels)
-    torch.testing.assert_close(both, torch.stack([F.conv2d(i, k, b) for i, k in zip(x, kernels, strict=True)]))
-
-
-def test_functional_derivatives():
-    x, w, b = tensors((1, 1, 9, 21), (1, 1, 3, 5))
-    _, tangent = torch.func.jvp(lambda x: convolve_in_blocks(x, w, b, 1), (x,), (x.flip(-1),))
-    torch.testing.assert_close(tangent, F.conv2d(x.flip(-1), w))
-    gradient = torch.func.grad(lambda w: convolve_in_blocks(x, w, b, 1).square().sum())(w)
-    torch.testing.assert_close(gradient, torch.func.grad(lambda w: F.conv2d(x, w, b).square().sum())(w))
+def test_many_gradients_at_once():
+    x, w, b = (tensor.requires_grad_() for tensor in tensors((1, 1, 9, 21), (2, 1, 3, 5)))
+    grads = torch.randn(3, 1, 2, 7, 17, dtype=torch.float64)
+    actual, expected = (
+        torch.autograd.grad(f(x, w, b), (x, w, b), grads, is_grads_batched=True)
+        for f in (lambda x, w, b: convolve_in_blocks(x, w, b, 1), F.conv2d)
+    )
+    torch.testing.assert_close(actual, expected)
 
 
 LARGE = torch.randn(1, 1, 384, 400, generator=torch.Generator().manual_seed(0))
@@ -186,7 +176,11 @@ def test_vmap_and_forward_derivative_of_the_whole_call(counted):
     torch.testing.assert_close(filtered[0], expected[0], rtol=1e-4, atol=1e-4)
     _, tangent = torch.func.jvp(lambda x: diff_conv2d.conv2d(x, WEIGHT, padding=1), (LARGE,), (LARGE.flip(-1),))
     torch.testing.assert_close(tangent, expected[1] / 2, rtol=1e-4, atol=1e-4)
-    assert len(counted) == 5
+    gradient = torch.func.grad(lambda k: diff_conv2d.conv2d(LARGE, k, padding=1).square().sum())(WEIGHT)
+    plain = torch.func.grad(lambda k: diff_conv2d.conv2d(LARGE, k, padding=1, algorithm="direct").square().sum())
+    torch.testing.assert_close(gradient, plain(WEIGHT), rtol=1e-4, atol=1e-4)
+    # Transforms want operations that do not depend on values; the blocks look at them.
+    assert len(counted) == 2
 
 
 @pytest.mark.parametrize("mode", TORCHS_MODES)
@@ -314,3 +308,74 @@ def test_the_algorithm_of_a_layer_and_of_a_converted_network(counted):
 def test_an_unknown_algorithm_is_named(call):
     with pytest.raises(ValueError, match=r"algorithm must be 'auto', 'direct' or 'fast', got 'blocked'"):
         call()
+
+
+def places(shape):
+    """Corners, block ends and the middle of the last two axes."""
+    height, width = (1, 1, *shape)[-2:]
+    rows = sorted({0, 1, height // 2, height - 2, height - 1} & set(range(height)))
+    return [(row, column) for row in rows for column in (0, 7, 8, 15, width // 2, width - 9, width - 2, width - 1)]
+
+
+def kinds(tensor):
+    """0 where finite, else which of NaN and the infinities."""
+    return tensor.isnan() + 2 * tensor.isposinf() + 3 * tensor.isneginf()
+
+
+NONFINITE = [
+    ((1, 1, 6, 43), (1, 1, 3, 3), 1),
+    ((1, 1, 7, 29), (1, 1, 7, 5), 1),
+    ((1, 1, 5, 24), (1, 1, 4, 1), 1),
+    ((2, 1, 43), (1, 1, 4), 1),
+    ((1, 1, 4, 5, 30), (1, 1, 3, 2, 3), 1),
+    ((1, 2, 6, 31), (2, 1, 3, 3), 2),
+    ((1, 2, 6, 31), (1, 2, 3, 3), 1),
+]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(("image", "weight", "groups"), NONFINITE, ids=str)
+def test_what_is_not_finite_reaches_the_outputs_whose_windows_hold_it(image, weight, groups, dtype, value):
+    x, w, b = tensors(image, weight, dtype)
+    for row, column in places(image[2:]):
+        damaged = x.clone()
+        damaged.view(image[0], image[1], -1, *x.shape[-1:])[-1, -1, row, column] = value
+        actual, expected = convolve_in_blocks(damaged, w, b, groups), TORCH[x.ndim](damaged, w, b, groups=groups)
+        assert not expected.isfinite().all()
+        assert torch.equal(kinds(actual), kinds(expected)), (row, column)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("where", ["image", "gradient"])
+@pytest.mark.parametrize(("image", "weight", "groups"), NONFINITE, ids=str)
+def test_what_is_not_finite_reaches_the_gradients_that_it_is_part_of(image, weight, groups, where, value):
+    x, w, b = tensors(image, weight)
+    y = TORCH[x.ndim](x, w, b, groups=groups)
+    grad = torch.randn_like(y)
+    damaged, size = (x, image) if where == "image" else (grad, y.shape)
+    for row, column in places(size[2:]):
+        before = damaged.clone()
+        damaged.view(size[0], size[1], -1, size[-1])[-1, -1, row, column] = value
+        inputs = [tensor.detach().clone().requires_grad_() for tensor in (x, w, b)]
+        actual, expected = (
+            torch.autograd.grad(f(*inputs), inputs, grad)
+            for f in (lambda x, w, b: convolve_in_blocks(x, w, b, groups),
+                      lambda x, w, b: TORCH[x.ndim](x, w, b, groups=groups))
+        )  # fmt: skip
+        # torch's own gradient of a kernel multiplies by zeros that it pads with, one more reason to be no number.
+        for found, wanted in zip(actual, expected, strict=True):
+            assert torch.equal(found.isfinite(), wanted.isfinite()), (row, column)
+        damaged.copy_(before)
+
+
+@pytest.mark.parametrize("mode", ["diff", "adaptive", "symmetric", "extrapolate"])
+def test_an_algorithm_does_not_change_what_is_lost(mode):
+    image = LARGE.clone()
+    image[0, 0, 200, 201] = float("nan")
+    lost = [
+        ~diff_conv2d.conv2d(image, WEIGHT, padding=1, padding_mode=mode, algorithm=algorithm).isfinite()
+        for algorithm in ("auto", "direct")
+    ]
+    assert lost[0].sum() == 9
+    assert torch.equal(*lost)

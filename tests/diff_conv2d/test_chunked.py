@@ -269,3 +269,22 @@ def test_image_larger_than_the_memory_of_a_worker(tmp_path):
         result = correlate(image, laplacian)
         smallest, largest = client.gather(client.compute([result.min(), result.max()]))
     assert smallest == largest == 6
+
+
+@pytest.mark.parametrize("mode", ["diff", "zeros", "adaptive"])
+def test_a_damaged_sample_costs_the_same_outputs_whatever_the_chunks(mode):
+    image = np.random.default_rng(0).standard_normal((700, 720)).astype(np.float32)
+    image[350, 360] = np.nan
+    for chunks in ((700, 720), (350, 720), (400, 400)):
+        filtered = correlate(da.from_array(image, chunks=chunks), np.ones((3, 3)), mode).compute()
+        assert np.argwhere(~np.isfinite(filtered)).tolist() == [
+            [i, j] for i in (349, 350, 351) for j in (359, 360, 361)
+        ]
+
+
+@pytest.mark.parametrize("mode", ["diff", "adaptive", "circular", "zeros"])
+@pytest.mark.parametrize("chunks", [((3,), (3, 0, 5), (8,)), ((0, 3), (8, 0), (4, 0, 4)), ((1, 0, 2), (8,), (8,))])
+def test_empty_chunks_change_nothing(mode, chunks):
+    image = np.random.default_rng(0).standard_normal((3, 8, 8))
+    filtered = correlate(da.from_array(image, chunks=chunks), np.ones((3, 3)), mode).compute()
+    np.testing.assert_allclose(filtered, correlate(image, np.ones((3, 3)), mode), rtol=1e-10, atol=1e-10)

@@ -153,7 +153,8 @@ def test_a_real_kernel_convolves_each_part_of_a_complex_image_by_itself(mode):
 @every_mode
 def test_channels_last_is_kept(mode):
     output = layer(mode)(IMAGE.contiguous(memory_format=torch.channels_last))
-    assert output.is_contiguous(memory_format=torch.channels_last)
+    # torch's circular padding loses it, and with it goes the rounding that the results share with torch's.
+    assert output.is_contiguous(memory_format=torch.channels_last) == (mode != "circular")
 
 
 @every_mode

@@ -38,6 +38,27 @@ def test_torchs_modes_are_torchs_to_the_bit(problem, mode):
         assert torch.equal(torchs, ours)
 
 
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("of", ["image", "layer", "both"])
+def test_torchs_modes_are_torchs_to_the_bit_in_channels_last(mode, of):
+    results = []
+    for conv in (nn.Conv2d, diff_conv2d.Conv2d):
+        torch.manual_seed(1)
+        layer = conv(16, 8, 3, padding=1, padding_mode=mode)
+        image = torch.randn(2, 16, 21, 19, generator=torch.Generator().manual_seed(0))
+        if of != "image":
+            layer = layer.to(memory_format=torch.channels_last)
+        if of != "layer":
+            image = image.contiguous(memory_format=torch.channels_last)
+        image.requires_grad_()
+        output = layer(image)
+        output.square().sum().backward()
+        results.append((output, image.grad, layer.weight.grad, layer.bias.grad))
+    for torchs, ours in zip(*results, strict=True):
+        assert torch.equal(torchs, ours)
+        assert torchs.stride() == ours.stride()
+
+
 @pytest.mark.parametrize("mode", CASES)
 def test_state_dict_initialisation_and_signature_are_torchs(mode):
     torch.manual_seed(0)

@@ -1,0 +1,28 @@
+"""Whether operations mean what they say: tensors that hold values, and are what they seem."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["is_transformed"]
+
+
+def is_transformed(*tensors: Tensor) -> bool:
+    """Whether a transform of torch.func or a dispatch mode is active, or a tensor is a batch of gradients.
+
+    Then a tensor may stand for many, for a derivative or for none (a fake one): its values cannot be looked at, and
+    what is made of it, or beside it, is not to be cached.
+
+    Example:
+        >>> seen = []
+        >>> _ = torch.vmap(lambda x: seen.append(is_transformed()) or x)(torch.ones(2))
+        >>> seen, is_transformed()
+        ([True], False)
+    """
+    # These names have been there since torch 2.0, but are private: without them the answer is the safe one.
+    active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
+    modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)()
+    # torch.autograd.grad(..., is_grads_batched=True) has an older kind of vmap.
+    is_batch = getattr(torch._C._functorch, "is_legacy_batchedtensor", lambda tensor: True)
+    return active or modes > 0 or any(is_batch(tensor) for tensor in tensors)
