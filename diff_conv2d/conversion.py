@@ -10,9 +10,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from diff_conv2d.arguments import Algorithm, check_algorithm, per_axis, widths_of_padding
-from diff_conv2d.boundary import Boundary
 from diff_conv2d.modes import PaddingMode, boundary
-from diff_conv2d.modules import Conv1d, Conv2d, Conv3d
+from diff_conv2d.modules import Conv1d, Conv2d, Conv3d, check_change
 
 __all__ = ["convert"]
 
@@ -95,7 +94,7 @@ def convert(
         elif kind:
             # All are checked before the first is changed, so that an error leaves the network as it was.
             mode.check(kind.axes)
-            _check_parameters(layer, name, mode)
+            check_change(layer, mode, name)
             chosen.append(name)
     for name in chosen:
         layer = convolutions[name]
@@ -136,16 +135,6 @@ def _become_ours(layer: nn.Module) -> None:
     for name in ("kernel_size", "stride", "padding", "dilation"):
         # torch's layer takes any value; setting it brings it into the form that ours has.
         setattr(layer, name, getattr(layer, name))
-
-
-def _check_parameters(layer: nn.Module, name: str, mode: Boundary) -> None:
-    """Reject edge kernels where they could not follow the kernel."""
-    computed = [own for own in ("weight", "bias") if own not in layer._parameters]
-    if mode.has_edge_kernels and computed and type(getattr(layer, "_mode", None)) is not type(mode):
-        raise ValueError(
-            f"padding_mode has edge kernels, which would not follow the {computed[0]} of {name or 'the model'}, "
-            "parametrized or pruned as it is: convert first, then do it to both, or exclude the layer"
-        )
 
 
 def _why_not(layer: nn.Module, ours: type[Conv1d | Conv2d | Conv3d] | None) -> str | None:

@@ -16,7 +16,7 @@ from diff_conv2d.boundary import Boundary
 from diff_conv2d.convolution import convolve
 from diff_conv2d.modes import PaddingMode, algorithm_for, boundary
 
-__all__ = ["Conv1d", "Conv2d", "Conv3d"]
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "check_change"]
 
 _Size = int | Sequence[int]
 _TORCHS_MODES = ("zeros", "reflect", "replicate", "circular")
@@ -69,6 +69,22 @@ def _take_up(layer: _BoundaryConv, _: str, value: Any) -> Any:
     if "_mode" in vars(layer) and value != layer.padding_mode:
         layer._set_mode(value, layer.algorithm, {})
     return value
+
+
+def _has_mode(layer: nn.Module, mode: Boundary) -> bool:
+    return type(vars(layer).get("_mode")) is type(mode)
+
+
+def check_change(layer: nn.Module, mode: Boundary, name: str = "") -> None:
+    """Reject another mode for a layer (of torch, or ours) if its edge kernels could not be made or dropped."""
+    kernels = ["weight", "bias"] if mode.has_edge_kernels else []
+    kernels += ["edge_weight", "edge_bias"] if "_mode" in vars(layer) else []
+    computed = [kernel for kernel in kernels if kernel not in layer._parameters]
+    if computed and not _has_mode(layer, mode):
+        raise ValueError(
+            f"padding_mode cannot change to or from one with edge kernels while {computed[0]} of {name or 'it'} "
+            "is parametrized or pruned: undo that first, or leave the layer as it is"
+        )
 
 
 def _for_script(layer: Any) -> Any:
@@ -126,7 +142,8 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         check_algorithm(algorithm)
         mode = boundary(name, **options)
         mode.check(self.axes)
-        stays = "_mode" in vars(self) and type(self._mode) is type(mode)
+        check_change(self, mode)
+        stays = _has_mode(self, mode)
         self.algorithm, self._mode = algorithm, mode
         vars(self)["padding_mode"] = name
         if stays:
