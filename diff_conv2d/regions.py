@@ -17,7 +17,15 @@ from torch import Tensor
 from diff_conv2d.arguments import Geometry
 from diff_conv2d.blocks import convolve_in_blocks, faster_in_blocks
 
-__all__ = ["CONVOLUTIONS", "Run", "assemble", "cut_by_displacement", "cut_by_validity", "valid_convolution"]
+__all__ = [
+    "CONVOLUTIONS",
+    "Run",
+    "assemble",
+    "cut_by_displacement",
+    "cut_by_validity",
+    "sizes_to_cut",
+    "valid_convolution",
+]
 
 #: torch's, by the number of spatial axes.
 CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -39,6 +47,12 @@ def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geomet
     if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
         return convolve_in_blocks(input, weight, bias, groups)
     return CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
+
+
+def sizes_to_cut(input: Tensor) -> Sequence[int]:
+    """The sizes of an image; as integers under torch.jit.trace, whose own cannot be counted with (see `tracing`)."""
+    sizes = input.shape[2:]
+    return tuple(map(int, sizes)) if torch.jit.is_tracing() else sizes  # type: ignore
 
 
 def cut_by_displacement(geometry: Geometry, axis: int, length: int) -> list[Run]:
