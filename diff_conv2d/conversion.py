@@ -94,7 +94,7 @@ def convert(
         elif kind:
             # All are checked before the first is changed, so that an error leaves the network as it was.
             mode.check(kind.axes)
-            check_change(layer, mode, name)
+            check_change(layer, mode, name or "the model")
             chosen.append(name)
     for name in chosen:
         layer = convolutions[name]

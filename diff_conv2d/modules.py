@@ -75,14 +75,14 @@ def _has_mode(layer: nn.Module, mode: Boundary) -> bool:
     return type(vars(layer).get("_mode")) is type(mode)
 
 
-def check_change(layer: nn.Module, mode: Boundary, name: str = "") -> None:
+def check_change(layer: nn.Module, mode: Boundary, name: str = "the layer") -> None:
     """Reject another mode for a layer (of torch, or ours) if its edge kernels could not be made or dropped."""
     kernels = ["weight", "bias"] if mode.has_edge_kernels else []
     kernels += ["edge_weight", "edge_bias"] if "_mode" in vars(layer) else []
     computed = [kernel for kernel in kernels if kernel not in layer._parameters]
     if computed and not _has_mode(layer, mode):
         raise ValueError(
-            f"padding_mode cannot change to or from one with edge kernels while {computed[0]} of {name or 'it'} "
+            f"padding_mode cannot change to or from one with edge kernels while {computed[0]} of {name} "
             "is parametrized or pruned: undo that first, or leave the layer as it is"
         )
 
