@@ -228,6 +228,8 @@ def _check_shapes(
         raise ValueError(f"weight must have a kernel of at least one sample, got shape {tuple(kernels)}")
     if geometry is None:
         return
+    if tuple(kernel) != geometry.kernel:
+        raise ValueError(f"weight must have the kernel_size {geometry.kernel}, got shape {tuple(kernels)}")
     for axis, length in enumerate(shape[-axes:]):
         if length < 1:
             raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(shape)}")

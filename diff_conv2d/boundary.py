@@ -13,7 +13,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.regions import Run, assemble, cut_by_validity, valid_convolution
+from diff_conv2d.regions import Run, assemble, cut_by_validity, sizes_to_cut, valid_convolution
 
 __all__ = ["AxisExtension", "Boundary", "Extension"]
 
@@ -109,8 +109,7 @@ class AxisExtension(Extension):
             hold_padded_copy: continue the whole image once and cut the strips from it, which is faster; otherwise
                 each strip is continued by itself, and no padded copy of the image is ever held.
         """
-        sizes = input.shape[2:]
-        cuts = [cut_by_validity(geometry, axis, length) for axis, length in enumerate(sizes)]
+        cuts = [cut_by_validity(geometry, axis, length) for axis, length in enumerate(sizes_to_cut(input))]
         image_at_invalid = input if keep_img_grad_at_invalid else input.detach()
         padded = self.extend(image_at_invalid, geometry) if hold_padded_copy else None
 

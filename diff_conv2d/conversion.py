@@ -7,10 +7,11 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from torch import nn
+from torch.nn.utils import parametrize
 
-from diff_conv2d.arguments import Algorithm, check_algorithm
+from diff_conv2d.arguments import Algorithm, check_algorithm, per_axis, widths_of_padding
 from diff_conv2d.modes import PaddingMode, boundary
-from diff_conv2d.modules import Conv1d, Conv2d, Conv3d
+from diff_conv2d.modules import Conv1d, Conv2d, Conv3d, check_change
 
 __all__ = ["convert"]
 
@@ -39,7 +40,10 @@ def convert(
     working; a mode with edge kernels adds Parameters, which the optimizer must be told of. What is left alone:
     convolutions without padding, transposed ones, and classes derived from torch's with a forward of their own (a
     derived class without one, as torchvision's `Conv3DSimple`, becomes the plain layer).
-    Converting to 'zeros' gives a network of zero padding its outputs back to the bit.
+    Converting to 'zeros' gives a network of zero padding its outputs back to the bit. A layer that has the mode
+    already keeps its edge kernels; converted to another mode it loses them, and on the way back it gets new ones,
+    copies of its kernel. Parametrizations (such as weight_norm) and pruning stay, but modes with edge kernels are
+    refused there: the edge kernels would not follow.
 
     Converting a network that is trained already changes what it computes at every edge, and costs accuracy until the
     network is trained further with the new mode. Convert before training, or fine-tune after converting.
@@ -59,7 +63,8 @@ def convert(
         `model`.
 
     Raises:
-        ValueError: if there is no such mode, or `include` or `exclude` match no convolution.
+        ValueError: if there is no such mode, `include` or `exclude` match no convolution, or a mode with edge kernels
+            meets a parametrized layer. The network is then as it was.
         TypeError: if `model` is no module, or the mode has no such option.
 
     Example:
@@ -82,17 +87,18 @@ def convert(
     excluded = _matching("exclude", exclude, convolutions) if exclude is not None else set()
     chosen, left = [], {}
     for name, layer in convolutions.items():
-        reason = "not included" if name not in included else "excluded" if name in excluded else _why_not(layer)
+        kind = _layer_class(layer)
+        reason = "not included" if name not in included else "excluded" if name in excluded else _why_not(layer, kind)
         if reason:
             left[name] = reason
-        else:
+        elif kind:
             # All are checked before the first is changed, so that an error leaves the network as it was.
-            mode.check(len(layer.kernel_size))
+            mode.check(kind.axes)
+            check_change(layer, mode, name or "the model")
             chosen.append(name)
     for name in chosen:
         layer = convolutions[name]
-        # A new class for the same object: whoever holds the layer or its Parameters goes on holding them.
-        layer.__class__ = _layer_class(layer)  # type: ignore[assignment]
+        _become_ours(layer)
         layer._set_mode(padding_mode, algorithm, options)  # type: ignore[operator]
     if verbose:
         given = [f"padding_mode={padding_mode!r}", *(f"{k}={v}" for k, v in options.items() if v is not None)]
@@ -104,23 +110,43 @@ def convert(
 
 def _layer_class(layer: nn.Module) -> type[Conv1d | Conv2d | Conv3d] | None:
     """The layer of this library that does what this one does, but for the boundary; None if there is none."""
+    kind = parametrize.type_before_parametrizations(layer)
     for torchs, ours in _LAYERS.items():
-        if type(layer) is ours:
+        if kind is ours:
             return ours
-        if isinstance(layer, torchs):
-            methods = ("forward", "_conv_forward")
-            same = all(getattr(type(layer), name) is getattr(torchs, name) for name in methods)
+        if issubclass(kind, torchs):
+            own = ("forward", "_conv_forward", "__call__", "__getattr__", "weight", "bias")
+            same = all(getattr(kind, name, None) is getattr(torchs, name, None) for name in own)
             return ours if same and not isinstance(layer, nn.modules.lazy.LazyModuleMixin) else None
     return None
 
 
-def _why_not(layer: nn.Module) -> str | None:
+def _become_ours(layer: nn.Module) -> None:
+    """Give a layer another class. Whoever holds the layer or its Parameters goes on holding them."""
+    ours = _layer_class(layer)
+    if ours is None or isinstance(layer, ours):
+        return
+    kind: type[nn.Module] = ours
+    if parametrize.is_parametrized(layer):
+        # torch has derived a class for this layer alone, whose properties compute the parameters.
+        own = {name: value for name, value in vars(type(layer)).items() if name not in ("__dict__", "__weakref__")}
+        kind = type(f"Parametrized{ours.__name__}", (ours,), own)
+    layer.__class__ = kind
+    for name in ("kernel_size", "stride", "padding", "dilation"):
+        # torch's layer takes any value; setting it brings it into the form that ours has.
+        setattr(layer, name, getattr(layer, name))
+
+
+def _why_not(layer: nn.Module, ours: type[Conv1d | Conv2d | Conv3d] | None) -> str | None:
     """Why a convolution is left alone, or None."""
-    if _layer_class(layer) is None:
+    if ours is None:
         return f"a {type(layer).__name__}"
-    padding, kernel = layer.padding, layer.kernel_size
-    pads = max(kernel) > 1 if padding == "same" else padding != "valid" and max(padding) > 0  # type: ignore
-    return None if pads else "no padding"
+    sizes: dict[str, Any] = vars(layer)
+    kernel, stride, dilation = (
+        per_axis(name, sizes[name], ours.axes, minimum=1) for name in ("kernel_size", "stride", "dilation")
+    )
+    before, after = widths_of_padding(sizes["padding"], kernel, stride, dilation)
+    return None if any(before) or any(after) else "no padding"
 
 
 def _matching(argument: str, patterns: str | Sequence[str], names: dict[str, Any]) -> set[str]:

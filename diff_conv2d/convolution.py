@@ -18,6 +18,7 @@ from diff_conv2d.arguments import (
 )
 from diff_conv2d.boundary import Boundary
 from diff_conv2d.modes import PaddingMode, algorithm_for, boundary, check_image
+from diff_conv2d.tracing import only_as_traced
 
 __all__ = ["conv1d", "conv2d", "conv3d", "convolve"]
 
@@ -38,6 +39,7 @@ def convolve(
     check_image(mode, input, geometry)
     if mode.has_edge_kernels or edge_weight is not None or edge_bias is not None:
         _check_edge(mode.edge_weight_shape(tuple(weight.shape), geometry), weight, edge_weight, edge_bias)
+    input = only_as_traced(input, mode, geometry)
     if input.ndim == axes + 1:
         batch = input.unsqueeze(0)
         return mode.convolve(batch, weight, bias, geometry, groups, edge_weight, edge_bias).squeeze(0)

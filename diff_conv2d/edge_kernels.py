@@ -10,7 +10,7 @@ from torch import Tensor
 from diff_conv2d.arguments import Geometry
 from diff_conv2d.boundary import Boundary
 from diff_conv2d.padding_modes import Diff, Zeros
-from diff_conv2d.regions import Run, assemble, cut_by_displacement, valid_convolution
+from diff_conv2d.regions import Run, assemble, cut_by_displacement, sizes_to_cut, valid_convolution
 
 __all__ = ["DiffExplicit", "Explicit"]
 
@@ -54,7 +54,8 @@ class Explicit(Boundary):
     ) -> Tensor:
         """See `Boundary`."""
         axes = range(len(geometry.kernel))
-        cuts = [cut_by_displacement(geometry, axis, input.shape[axis + 2]) for axis in axes]
+        sizes = sizes_to_cut(input)
+        cuts = [cut_by_displacement(geometry, axis, sizes[axis]) for axis in axes]
         # The interior has index (low, low, ...) among all displacements, and is left out of edge_weight.
         low, counts = [], []
         for axis in axes:

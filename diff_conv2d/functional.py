@@ -10,6 +10,7 @@ from diff_conv2d.arguments import Geometry, check_tensor, check_tensors, per_axi
 from diff_conv2d.frame import better_by_frame, convolve_by_frame
 from diff_conv2d.modes import check_image
 from diff_conv2d.padding_modes import Diff
+from diff_conv2d.tracing import only_as_traced
 
 __all__ = ["DiffConv2d"]
 
@@ -122,6 +123,7 @@ def diff_conv2d(
             edge_bias,
             optimized_for,
         ).squeeze(0)
+    input = only_as_traced(input, None, geometry)
     if edge_weight is None and (keep_img_grad_at_invalid or not input.requires_grad):
         if optimized_for == "speed":
             return Diff().convolve(input, weight, bias, geometry, groups)

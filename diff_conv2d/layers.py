@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
+import torch.fx
 from torch import Tensor
 
+from diff_conv2d.arguments import Algorithm
 from diff_conv2d.functional import check_optimized_for, diff_conv2d
 from diff_conv2d.modes import PaddingMode
 from diff_conv2d.modules import Conv2d
@@ -20,6 +22,10 @@ __all__ = [
     "PartConv2dLayer",
     "RandConv2dLayer",
 ]
+
+
+# See `modules`.
+torch.fx.wrap("diff_conv2d")
 
 
 class DiffConv2dLayer(Conv2d):
@@ -81,7 +87,16 @@ class DiffConv2dLayer(Conv2d):
         if train_edge_kernel:
             self._add_edge_kernels(self.weight.shape)
 
+    def _set_mode(self, name: str, algorithm: Algorithm, options: Mapping[str, Any]) -> None:
+        if name != "diff":
+            raise ValueError(
+                f"padding_mode must be 'diff', got {name!r}; the other modes are those of diff_conv2d.Conv2d"
+            )
+        super()._set_mode(name, algorithm, options)
+
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self.edge_weight is not None:
+            self._check_edge_kernels(weight, bias)
         return diff_conv2d(
             input,
             weight,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from diff_conv2d.arguments import Algorithm, Geometry, check_algorithm, per_axis, widths_of_padding
@@ -14,9 +16,14 @@ from diff_conv2d.boundary import Boundary
 from diff_conv2d.convolution import convolve
 from diff_conv2d.modes import PaddingMode, algorithm_for, boundary
 
-__all__ = ["Conv1d", "Conv2d", "Conv3d"]
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "check_change"]
 
 _Size = int | Sequence[int]
+_TORCHS_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+# The tracer of torch.fx sees one function, not what it is made of.
+torch.fx.wrap("convolve")
 
 
 @lru_cache(maxsize=1024)
@@ -27,7 +34,68 @@ def _geometry(
     padding: tuple[int, ...] | str,
     algorithm: Algorithm,
 ) -> Geometry:
+    check_algorithm(algorithm)
     return Geometry(kernel, stride, dilation, *widths_of_padding(padding, kernel, stride, dilation), algorithm)
+
+
+class _Checked:
+    """An attribute that is checked when it is set; what the check returns is kept where torch keeps it.
+
+    Reading needs no method: Python finds the value in the instance.
+    """
+
+    def __init__(self, check: Callable[[_BoundaryConv, str, Any], Any]) -> None:
+        self._check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __set__(self, layer: _BoundaryConv, value: Any) -> None:
+        vars(layer)[self._name] = self._check(layer, self._name, value)
+
+
+def _check_sizes(layer: _BoundaryConv, name: str, value: Any) -> Any:
+    """One integer for each axis, or a word for the padding, as torch's constructor has them."""
+    if name == "padding":
+        ones = (1,) * layer.axes
+        before, _ = widths_of_padding(value, ones, ones, ones)
+        return value if isinstance(value, str) else before
+    return per_axis(name, value, layer.axes, minimum=1)
+
+
+def _take_up(layer: _BoundaryConv, _: str, value: Any) -> Any:
+    """The name of a mode, taken up with its default options if it is another than the layer has."""
+    # torch's constructor sets the attribute too, before there is a mode.
+    if "_mode" in vars(layer) and value != layer.padding_mode:
+        layer._set_mode(value, layer.algorithm, {})
+    return value
+
+
+def _has_mode(layer: nn.Module, mode: Boundary) -> bool:
+    return type(vars(layer).get("_mode")) is type(mode)
+
+
+def check_change(layer: nn.Module, mode: Boundary, name: str = "the layer") -> None:
+    """Reject another mode for a layer (of torch, or ours) if its edge kernels could not be made or dropped."""
+    kernels = ["weight", "bias"] if mode.has_edge_kernels else []
+    kernels += ["edge_weight", "edge_bias"] if "_mode" in vars(layer) else []
+    computed = [kernel for kernel in kernels if kernel not in layer._parameters]
+    if computed and not _has_mode(layer, mode):
+        raise ValueError(
+            f"padding_mode cannot change to or from one with edge kernels while {computed[0]} of {name} "
+            "is parametrized or pruned: undo that first, or leave the layer as it is"
+        )
+
+
+def _for_script(layer: Any) -> Any:
+    """What a layer of torch computes, under the name that torch.jit.script is to find it by."""
+    function = layer._conv_forward
+    return FunctionType(function.__code__, function.__globals__, "_torchs_forward")
+
+
+def _node(input: Any, layer: nn.Module) -> Any:
+    """A call of the layer in the graph that torch.fx is tracing."""
+    return input.tracer.create_proxy("call_module", input.tracer.path_of_module(layer), (input,), {})
 
 
 class _BoundaryConv(nn.modules.conv._ConvNd):
@@ -36,23 +104,54 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     Weights, bias, their initialisation and the order in which random numbers are drawn are torch's. A mode with
     kernels of its own for invalid outputs adds `edge_weight` and `edge_bias`; they start as copies of `weight`
     and `bias`, so that equal seeds give equal layers whatever the mode.
+
+    Stride, padding, dilation and `padding_mode` can be changed at any time. Another mode is taken up with its
+    default options, as by `convert`: its edge kernels are new, those of the mode before are dropped.
     """
 
-    _mode: Boundary
-    algorithm: Algorithm = "auto"
-    edge_weight: nn.Parameter | None
-    edge_bias: nn.Parameter | None
+    # torch.jit.script reads annotations, and knows few of them.
+    if TYPE_CHECKING:
+        axes: ClassVar[int]
+        kernel_size: Any
+        stride: Any
+        padding: Any
+        dilation: Any
+        padding_mode: Any
+        edge_weight: nn.Parameter | None
+        edge_bias: nn.Parameter | None
+        algorithm: Algorithm
+        _mode: Boundary
+        _torchs_forward: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+        _outdated: tuple[str, ...]
+
+    __jit_unused_properties__ = ["geometry"]  # noqa: RUF012
+    kernel_size = _Checked(_check_sizes)
+    stride = _Checked(_check_sizes)
+    padding = _Checked(_check_sizes)
+    dilation = _Checked(_check_sizes)
+    padding_mode = _Checked(_take_up)
+    algorithm = "auto"
+    #: Edge kernels that have not followed a change of `weight` or `bias`.
+    _outdated = ()
 
     def _set_mode(self, name: str, algorithm: Algorithm, options: Mapping[str, Any]) -> None:
-        """Take up a boundary mode; new edge kernels start as copies of the kernel."""
+        """Take up a boundary mode.
+
+        A layer that has the mode already keeps its edge kernels; new ones start as copies of the kernel.
+        """
         check_algorithm(algorithm)
-        self.algorithm = algorithm
-        self._mode = boundary(name, **options)
-        self._mode.check(len(self.kernel_size))
-        self.padding_mode = name  # type: ignore[assignment]  # torch knows four names
+        mode = boundary(name, **options)
+        mode.check(self.axes)
+        check_change(self, mode)
+        stays = _has_mode(self, mode)
+        self.algorithm, self._mode = algorithm, mode
+        vars(self)["padding_mode"] = name
+        if stays:
+            return
+        shape = mode.edge_weight_shape(tuple(self.weight.shape), self.geometry)
         self.register_parameter("edge_weight", None)
         self.register_parameter("edge_bias", None)
-        shape = self._mode.edge_weight_shape(tuple(self.weight.shape), self.geometry)
+        self._outdated = ()
         if shape is not None:
             self._add_edge_kernels(shape)
 
@@ -63,29 +162,108 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
             copies = shape[: -self.weight.ndim]
             self.edge_bias = nn.Parameter(self.bias.detach().expand(*copies, -1).clone())
 
+    def reset_parameters(self) -> None:
+        """As in torch; edge kernels start anew as copies of the kernel."""
+        super().reset_parameters()
+        for name in ("weight", "bias"):
+            # torch's constructor asks before there are any.
+            edge = getattr(self, "edge_" + name, None)
+            if edge is not None:
+                with torch.no_grad():
+                    edge.copy_(getattr(self, name))
+
+    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
+        """As in torch; remembers a kernel that was replaced without the edge kernels (see `_check_edge_kernels`)."""
+        super().register_parameter(name, param)
+        if name in ("weight", "bias") and getattr(self, "edge_weight", None) is not None:
+            self._outdated = (*self._outdated, "edge_" + name)
+        elif name in self._outdated:
+            self._outdated = tuple(other for other in self._outdated if other != name)
+
+    def _check_edge_kernels(self, weight: Tensor, bias: Tensor | None) -> None:
+        """Reject a kernel that was changed by somebody who does not know of the edge kernels.
+
+        Fusing with a BatchNorm gives the layer a new `weight`, weight_norm and pruning compute one, wrappers hand
+        over another one. The edge kernels stay what they were, and the outputs at the edge would be wrong.
+        """
+        own = self._parameters
+        for name, used in (("weight", weight), ("bias", bias)):
+            edge = "edge_" + name
+            if edge in self._outdated:
+                raise ValueError(
+                    f"{edge} does not belong to {name}, which was replaced, as by fusing with a BatchNorm: outputs "
+                    f"at the edge would be wrong. Assign {edge} after {name}; layer.{edge} = layer.{edge} keeps it"
+                )
+            if name not in own and edge in own:
+                raise ValueError(
+                    f"{name} is parametrized or pruned and {edge} is not: outputs at the edge would be wrong. Do the "
+                    f"same to {edge}, or keep it by torch.nn.Identity as its parametrization, or by prune.identity"
+                )
+            if own.get(name, used) is not used and not isinstance(used, torch.fx.Proxy):
+                raise ValueError(
+                    f"{name} must be the layer's own in padding_mode={self.padding_mode!r}, whose edge kernels would "
+                    f"not follow another one; use diff_conv2d.conv{self.axes}d, which takes both"
+                )
+
     @property
     def geometry(self) -> Geometry:
         """From the attributes as they are now: libraries change stride, padding and dilation of a layer."""
-        # Some set a list where torch has a tuple.
-        kernel, stride, dilation = tuple(self.kernel_size), tuple(self.stride), tuple(self.dilation)
-        padding = self.padding if isinstance(self.padding, str) else tuple(self.padding)
         # A compiler traces through the cache anyway, and warns that it does.
         parse = _geometry.__wrapped__ if torch.compiler.is_compiling() else _geometry
-        return parse(kernel, stride, dilation, padding, algorithm_for(self._mode, self.algorithm))
+        algorithm = algorithm_for(self._mode, self.algorithm)
+        return parse(self.kernel_size, self.stride, self.dilation, self.padding, algorithm)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve images; within a network, torch.fx sees one node, as it does of torch's layers."""
+        # torch.jit.script compiles the first branch alone, and takes no more than an if and an else.
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return self._torchs_forward(input, self.weight, self.bias)
+        else:  # noqa: RET505
+            if isinstance(input, torch.fx.Proxy) and input.tracer.root is not self:
+                return _node(input, self)
+            return self._conv_forward(input, self.weight, self.bias)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        mode = self._mode
+        mode, edge_weight, edge_bias = self._mode, None, None
         # To ask a module for a parameter that it has not takes microseconds.
-        edge_weight, edge_bias = (self.edge_weight, self.edge_bias) if mode.has_edge_kernels else (None, None)
+        if mode.has_edge_kernels:
+            self._check_edge_kernels(weight, bias)
+            edge_weight, edge_bias = self.edge_weight, self.edge_bias
         return convolve(input, weight, bias, self.geometry, self.groups, mode, edge_weight, edge_bias)
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
+        def apply(tensor: Tensor) -> Any:
+            try:
+                return fn(tensor)
+            except RuntimeError:
+                # channels_last is for the four dimensions of a kernel; several edge kernels have one more.
+                if tensor.ndim != self.axes + 3:
+                    raise
+                return fn(tensor.flatten(0, 1)).unflatten(0, tensor.shape[:2])
+
+        return super()._apply(apply, recurse)  # type: ignore[no-untyped-call]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         # A checkpoint without edge kernels (torch's) starts them as copies of its kernel, as a new layer does.
-        for name, source in (("edge_weight", "weight"), ("edge_bias", "bias")):
-            parameter = getattr(self, name)
-            if parameter is not None and prefix + name not in state_dict and prefix + source in state_dict:
-                state_dict[prefix + name] = state_dict[prefix + source].expand(parameter.shape)
+        for name in ("weight", "bias"):
+            edge, source = getattr(self, "edge_" + name), state_dict.get(prefix + name)
+            if edge is None or source is None or prefix + "edge_" + name in state_dict:
+                continue
+            # torch has a message for a kernel of another size.
+            if source.shape == getattr(self, name).shape:
+                # In memory of their own, which they keep if the checkpoint's tensors are assigned.
+                state_dict[prefix + "edge_" + name] = source.detach().expand(edge.shape).clone()
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """The layer as torch.jit.script can compile it: with the computation of torch's layer."""
+        if self.padding_mode not in _TORCHS_MODES:
+            raise ValueError(
+                f"torch.jit.script compiles padding_mode {', '.join(map(repr, _TORCHS_MODES))}, got "
+                f"{self.padding_mode!r}; use torch.compile, torch.export or torch.jit.trace"
+            )
+        self._reversed_padding_repeated_twice = self.geometry.widths
+        return self
 
     def extra_repr(self) -> str:
         """torch's, and the options of the mode that were given."""
@@ -128,6 +306,9 @@ def _parse_sizes(
 
 class Conv1d(_BoundaryConv, nn.Conv1d):
     """As `Conv2d`, for input (N, C, L) or (C, L)."""
+
+    axes = 1
+    _torchs_forward = _for_script(nn.Conv1d)
 
     def __init__(
         self,
@@ -185,6 +366,9 @@ class Conv2d(_BoundaryConv, nn.Conv2d):
         torch.Size([1, 4, 5, 5])
     """
 
+    axes = 2
+    _torchs_forward = _for_script(nn.Conv2d)
+
     def __init__(
         self,
         in_channels: int,
@@ -209,6 +393,9 @@ class Conv2d(_BoundaryConv, nn.Conv2d):
 
 class Conv3d(_BoundaryConv, nn.Conv3d):
     """As `Conv2d`, for input (N, C, D, H, W) or (C, D, H, W)."""
+
+    axes = 3
+    _torchs_forward = _for_script(nn.Conv3d)
 
     def __init__(
         self,

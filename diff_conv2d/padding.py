@@ -10,6 +10,7 @@ from torch import Tensor
 from diff_conv2d.arguments import Geometry, check_tensor, per_axis
 from diff_conv2d.boundary import Extension
 from diff_conv2d.modes import PaddingMode, boundary, check_image
+from diff_conv2d.tracing import only_as_traced
 
 __all__ = ["pad"]
 
@@ -75,6 +76,7 @@ def pad(
     kernel = tuple(b + a + 1 for b, a in zip(before, after, strict=True))
     geometry = Geometry(kernel, (1,) * axes, (1,) * axes, before, after)
     check_image(rule, input, geometry)
+    input = only_as_traced(input, rule, geometry)
     if input.ndim == axes + 1:
         return rule.extend(input.unsqueeze(0), geometry).squeeze(0)
     return rule.extend(input, geometry)

@@ -205,7 +205,7 @@ class _Polynomial(AxisExtension):
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Extension`."""
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore
             # A compiler has its own ways to save copies, and sizes may be open to it.
             return super().extend(input, geometry)
         return continue_polynomial(input, _axes(self, geometry, input.dtype))

@@ -16,7 +16,14 @@ from torch import Tensor
 from diff_conv2d.arguments import Geometry
 from diff_conv2d.blocks import CONVOLUTIONS, convolve_in_blocks, faster_in_blocks
 
-__all__ = ["Run", "assemble", "cut_by_displacement", "cut_by_validity", "valid_convolution"]
+__all__ = [
+    "Run",
+    "assemble",
+    "cut_by_displacement",
+    "cut_by_validity",
+    "sizes_to_cut",
+    "valid_convolution",
+]
 
 
 class Run(NamedTuple):
@@ -35,6 +42,12 @@ def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geomet
     if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
         return convolve_in_blocks(input, weight, bias, groups)
     return CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
+
+
+def sizes_to_cut(input: Tensor) -> Sequence[int]:
+    """The sizes of an image; as integers under torch.jit.trace, whose own cannot be counted with (see `tracing`)."""
+    sizes = input.shape[2:]
+    return tuple(map(int, sizes)) if torch.jit.is_tracing() else sizes  # type: ignore
 
 
 def cut_by_displacement(geometry: Geometry, axis: int, length: int) -> list[Run]:

@@ -6,6 +6,7 @@ import torch
 import torchvision
 from mode_cases import CASES
 from torch import nn
+from torch.nn.utils import parametrizations, parametrize, prune
 
 import diff_conv2d
 from diff_conv2d import convert
@@ -138,6 +139,142 @@ def test_derived_classes_are_converted_only_without_a_forward_of_their_own():
     network = nn.Sequential(Standardised(3, 8, 3, padding=1), diff_conv2d.DiffConv2dLayer(8, 8, 3), Plain(8))
     convert(network, "replicate", verbose=False)
     assert [type(layer) for layer in network] == [Standardised, diff_conv2d.DiffConv2dLayer, diff_conv2d.Conv2d]
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"), [("explicit", {}), ("diff_explicit", {}), ("diff_explicit", {"degree": 1})]
+)
+def test_converting_to_the_mode_a_layer_has_keeps_its_edge_kernels(mode, options):
+    network = convert(small_network(), mode, verbose=False, **options)
+    for layer in (network[0], network[2]):
+        nn.init.normal_(layer.edge_weight)
+    state, parameters = copy.deepcopy(network.state_dict()), dict(network.named_parameters())
+    expected = network(IMAGES)
+    convert(network, mode, verbose=False, **options)
+    assert all(parameter is parameters[name] for name, parameter in network.named_parameters())
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    assert torch.equal(network(IMAGES), expected)
+
+
+def test_back_from_another_mode_the_edge_kernels_start_anew():
+    network = convert(small_network(), "explicit", verbose=False)
+    nn.init.normal_(network[0].edge_weight)
+    convert(convert(network, "zeros", verbose=False), "explicit", verbose=False)
+    assert torch.equal(network[0].edge_weight, network[0].weight.expand_as(network[0].edge_weight))
+
+
+PARAMETRIZED = {
+    "weight_norm": parametrizations.weight_norm,
+    "spectral_norm": parametrizations.spectral_norm,
+    "orthogonal": parametrizations.orthogonal,
+    "old weight_norm": nn.utils.weight_norm,
+    "old spectral_norm": nn.utils.spectral_norm,
+    "prune": lambda layer, name="weight": prune.l1_unstructured(layer, name, 0.5),
+}
+
+
+def parametrized_network(how):
+    network = small_network()
+    for layer in network[0], network[2]:
+        PARAMETRIZED[how](layer)
+    return network.eval()
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("how", PARAMETRIZED)
+@pytest.mark.parametrize("mode", [name for name in CASES if "explicit" not in name])
+def test_parametrizations_are_kept(mode, how):
+    network, twin = parametrized_network(how), parametrized_network(how)
+    expected, parameters = network(IMAGES), dict(network.named_parameters())
+    for _ in range(2):
+        convert(network, mode, verbose=False, **CASES[mode].options)
+    assert [network[0].padding_mode, network[2].padding_mode] == [mode] * 2
+    assert isinstance(network[0], diff_conv2d.Conv2d)
+    assert {name: id(value) for name, value in network.named_parameters()} == {
+        name: id(value) for name, value in parameters.items()
+    }
+    plain = diff_conv2d.Conv2d(3, 8, 7, 2, 3, padding_mode=mode, **CASES[mode].options)
+    plain.load_state_dict({"weight": network[0].weight, "bias": network[0].bias})
+    outputs = []
+    for layer in (network[0], plain):
+        torch.manual_seed(0)
+        outputs.append(layer(IMAGES))
+    torch.testing.assert_close(*outputs)
+    # The class that torch derived is that of one layer; another layer, or a copy, keeps its own.
+    assert not isinstance(twin[0], diff_conv2d.Conv2d)
+    convert(network[0], "zeros", verbose=False)
+    convert(network[2], "reflect", verbose=False)
+    assert torch.equal(network(IMAGES), expected)
+    if parametrize.is_parametrized(network[0]):
+        assert torch.equal(copy.deepcopy(network)(IMAGES), expected)
+        parametrize.remove_parametrizations(network[0], "weight")
+        assert type(network[0]) is diff_conv2d.Conv2d
+        torch.testing.assert_close(network(IMAGES), expected)
+
+
+def test_a_copy_of_a_parametrized_network_stays_as_it_is():
+    network = parametrized_network("weight_norm")
+    twin = copy.deepcopy(network)
+    expected = twin(IMAGES)
+    convert(network, "diff", verbose=False)
+    assert torch.equal(twin(IMAGES), expected)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("how", PARAMETRIZED)
+@pytest.mark.parametrize("mode", ["explicit", "diff_explicit"])
+def test_parametrizations_and_edge_kernels_are_refused_before_anything_is_changed(mode, how):
+    network = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), *parametrized_network(how))
+    expected, kinds = network(IMAGES), [type(layer) for layer in network]
+    with pytest.raises(ValueError, match="edge kernels while weight of 1 is parametrized or pruned"):
+        convert(network, mode, verbose=False)
+    assert [type(layer) for layer in network] == kinds
+    assert torch.equal(network(IMAGES), expected)
+    convert(network, mode, exclude=["1", "3"], verbose=False)
+    assert network(IMAGES).isfinite().all()
+
+
+@pytest.mark.parametrize("how", ["weight_norm", "prune"])
+def test_parametrized_edge_kernels_are_not_dropped(how):
+    layer = diff_conv2d.Conv2d(3, 8, 3, padding=1, padding_mode="diff_explicit")
+    for name in ("weight", "edge_weight"):
+        PARAMETRIZED[how](layer, name)
+    expected = layer(IMAGES)
+    with pytest.raises(ValueError, match="edge kernels while edge_weight of the model is parametrized or pruned"):
+        convert(layer, "zeros", verbose=False)
+    with pytest.raises(ValueError, match="edge kernels while edge_weight of the layer is parametrized or pruned"):
+        layer.padding_mode = "zeros"
+    convert(layer, "diff_explicit", verbose=False)
+    assert torch.equal(layer(IMAGES), expected)
+
+
+def test_a_weight_that_is_a_property_is_left_alone():
+    class Half(nn.Conv2d):
+        @property
+        def weight(self):
+            return self.whole / 2
+
+        @weight.setter
+        def weight(self, value):
+            self.whole = value
+
+    layer = Half.__new__(Half)
+    nn.Module.__init__(layer)
+    vars(layer).update({k: v for k, v in vars(nn.Conv2d(3, 3, 3, padding=1)).items() if k != "_parameters"})
+    layer.whole, layer.bias = nn.Parameter(torch.ones(3, 3, 3, 3)), None
+    assert type(convert(layer, "diff", verbose=False)) is Half
+
+
+def test_sizes_set_on_torchs_layer_are_taken_as_ours_are():
+    network = small_network()
+    network[0].stride, network[0].padding, network[2].dilation = 1, [3, 2], 2
+    convert(network, "diff", verbose=False)
+    assert (network[0].stride, network[0].padding, network[2].dilation) == ((1, 1), (3, 2), (2, 2))
+    network[0].__class__ = nn.Conv2d
+    network[0].stride = 0
+    with pytest.raises(ValueError, match="stride must be at least 1"):
+        convert(network, "replicate", verbose=False)
+    assert network[2].padding_mode == "diff"
 
 
 def test_include_and_exclude_by_name():

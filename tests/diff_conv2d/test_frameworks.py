@@ -5,10 +5,16 @@ import pickle
 
 import pytest
 import torch
+import torch.fx
 from mode_cases import CASES, DETERMINISTIC, edge_kernels
 from problems import PROBLEMS
+from torch.ao.quantization import get_default_qconfig_mapping
+from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+from torch.nn.utils import parametrizations, prune
+from torchvision.models.feature_extraction import create_feature_extractor
 
 import diff_conv2d
+from diff_conv2d.layers import DiffConv2dLayer
 
 IMAGE = torch.randn(2, 4, 9, 10, generator=torch.Generator().manual_seed(0))
 OTHER = torch.randn(2, 4, 12, 17, generator=torch.Generator().manual_seed(1))
@@ -155,6 +161,247 @@ def test_channels_last_is_kept(mode):
     output = layer(mode)(IMAGE.contiguous(memory_format=torch.channels_last))
     # torch's circular padding loses it, and with it goes the rounding that the results share with torch's.
     assert output.is_contiguous(memory_format=torch.channels_last) == (mode != "circular")
+
+
+@every_mode
+@pytest.mark.parametrize("swap", [False, True])
+def test_a_network_can_be_channels_last(mode, swap):
+    network, twin = (torch.nn.Sequential(layer(mode), torch.nn.Conv2d(6, 2, 1)) for _ in range(2))
+    shapes = {name: value.shape for name, value in network.state_dict().items()}
+    torch.manual_seed(0)
+    expected = network(IMAGE).detach()
+    network(IMAGE).sum().backward()
+    torch.__future__.set_swap_module_params_on_conversion(swap)
+    try:
+        network.to(memory_format=torch.channels_last)
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(False)
+    assert network[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert {name: value.shape for name, value in network.state_dict().items()} == shapes
+    torch.manual_seed(0)
+    torch.testing.assert_close(network(IMAGE.contiguous(memory_format=torch.channels_last)), expected)
+    network.load_state_dict(twin.state_dict())
+    twin.load_state_dict(network.double().state_dict())
+
+
+@pytest.mark.parametrize("mode", ["explicit", "diff_explicit"])
+def test_edge_kernels_that_are_pruned_or_parametrized_can_be_channels_last(mode):
+    for how in (prune.identity, parametrizations.weight_norm):
+        module = layer(mode)
+        for name in ("weight", "edge_weight"):
+            how(module, name)
+        expected = module(IMAGE)
+        torch.testing.assert_close(module.to(memory_format=torch.channels_last)(IMAGE), expected)
+
+
+@pytest.mark.parametrize(("axes", "layout"), [(1, torch.channels_last), (3, torch.channels_last_3d)])
+def test_explicit_layers_of_other_dimensions_can_be_channels_last(axes, layout):
+    layers = {1: diff_conv2d.Conv1d, 3: diff_conv2d.Conv3d}
+    module, image = layers[axes](4, 6, 3, padding=1, padding_mode="explicit"), torch.randn(1, 4, *(5,) * axes)
+    expected = module(image)
+    torch.testing.assert_close(module.to(memory_format=layout)(image), expected)
+
+
+def seeded(module, image=IMAGE):
+    torch.manual_seed(5)
+    return module(image)
+
+
+@every_mode
+@pytest.mark.parametrize("bias", [True, False])
+def test_fused_with_a_batchnorm_it_gives_the_same_or_refuses(mode, bias):
+    module, norm = layer(mode, bias=bias).eval(), torch.nn.BatchNorm2d(6).eval()
+    for values in (norm.running_mean, norm.weight, norm.bias):
+        torch.nn.init.normal_(values)
+    torch.nn.init.uniform_(norm.running_var, 0.5, 2)
+    fused = torch.nn.utils.fuse_conv_bn_eval(module, norm)
+    if module.edge_weight is not None:
+        for twin in (fused, copy.deepcopy(fused), pickle.loads(pickle.dumps(fused))):
+            with pytest.raises(ValueError, match="edge_weight does not belong to weight, which was replaced"):
+                twin(IMAGE)
+        # What the message advises: somebody who knows what to do about the edge kernels does it.
+        scale = (norm.weight / (norm.running_var + norm.eps).sqrt()).detach()
+        shift = norm.bias.detach() - norm.running_mean * scale
+        fused.edge_weight = torch.nn.Parameter(module.edge_weight * scale.view(-1, 1, 1, 1))
+        with pytest.raises(ValueError, match="edge_bias does not belong to bias, which was replaced"):
+            fused(IMAGE)
+        edge_bias = shift.expand(*module.edge_weight.shape[:-4], 6)
+        fused.edge_bias = torch.nn.Parameter(edge_bias + module.edge_bias * scale if bias else edge_bias.clone())
+    torch.testing.assert_close(seeded(fused), norm(seeded(module)), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(seeded(module), seeded(layer(mode, bias=bias)))
+
+
+REPARAMETRIZATIONS = {
+    "weight_norm": parametrizations.weight_norm,
+    "spectral_norm": parametrizations.spectral_norm,
+    "old weight_norm": torch.nn.utils.weight_norm,
+    "old spectral_norm": torch.nn.utils.spectral_norm,
+    "prune": lambda module, name: prune.l1_unstructured(module, name, 0.5),
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@every_mode
+@pytest.mark.parametrize("how", REPARAMETRIZATIONS)
+def test_parametrized_it_uses_one_kernel_everywhere_or_refuses(mode, how):
+    module = layer(mode).eval()
+    REPARAMETRIZATIONS[how](module, "weight")
+    if module.edge_weight is not None:
+        with pytest.raises(ValueError, match="weight is parametrized or pruned and edge_weight is not"):
+            module(IMAGE)
+        REPARAMETRIZATIONS[how](module, "edge_weight")
+    output, plain = seeded(module), layer(mode)
+    with torch.no_grad():
+        plain.weight.copy_(module.weight)
+        if module.edge_weight is not None:
+            plain.edge_weight.copy_(module.edge_weight)
+    torch.testing.assert_close(output, seeded(plain))
+
+
+@every_mode
+def test_a_kernel_handed_over_by_a_wrapper_is_used_everywhere_or_refused(mode):
+    class LowRank(diff_conv2d.Conv2d):
+        def forward(self, input):
+            return self._conv_forward(input, self.weight + 1, self.bias)
+
+    module = LowRank(4, 6, 3, padding=1, padding_mode=mode, **CASES[mode].options)
+    if module.edge_weight is not None:
+        with pytest.raises(ValueError, match="weight must be the layer's own"):
+            module(IMAGE)
+        return
+    plain = layer(mode)
+    with torch.no_grad():
+        plain.weight.copy_(module.weight + 1)
+        plain.bias.copy_(module.bias)
+    torch.testing.assert_close(seeded(module), seeded(plain))
+
+
+@pytest.mark.parametrize("mode", ["explicit", "diff_explicit"])
+def test_what_replaces_all_kernels_is_no_mistake(mode):
+    module, other = layer(mode), layer(mode)
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter)
+    expected = other(IMAGE)
+    values = {name: value.detach().clone() for name, value in other.named_parameters()}
+    assert torch.equal(torch.func.functional_call(module, values, IMAGE), expected)
+    module.load_state_dict(values, assign=True)
+    assert torch.equal(module(IMAGE), expected)
+    for name, value in values.items():
+        setattr(module, name, torch.nn.Parameter(value.clone()))
+    assert torch.equal(module(IMAGE), expected)
+    torch.__future__.set_overwrite_module_params_on_conversion(True)
+    try:
+        assert module.double()(IMAGE.double()).isfinite().all()
+    finally:
+        torch.__future__.set_overwrite_module_params_on_conversion(False)
+
+
+@every_mode
+def test_fx_traces_it_as_one_node(mode):
+    """So do torchvision's feature extraction and quantisation, which rest on it."""
+    papers = [DiffConv2dLayer(4, 6, 3), DiffConv2dLayer(4, 6, 3, train_edge_kernel=True)]
+    for module in (layer(mode), *(papers if mode == "diff" else [])):
+        network = torch.nn.Sequential(module, torch.nn.BatchNorm2d(6), torch.nn.Sequential(torch.nn.ReLU())).eval()
+        for root in (module, network):
+            graph = torch.fx.symbolic_trace(root)
+            for twin in (
+                graph,
+                torch.fx.symbolic_trace(graph),
+                copy.deepcopy(graph),
+                pickle.loads(pickle.dumps(graph)),
+            ):
+                assert torch.equal(seeded(twin), seeded(root))
+        assert [node.target for node in graph.graph.nodes if node.op == "call_module"] == ["0", "1", "2.0"]
+
+
+def test_fx_traces_a_pruned_layer():
+    network = torch.nn.Sequential(layer("diff"))
+    prune.l1_unstructured(network[0], "weight", 0.5)
+    assert torch.equal(torch.fx.symbolic_trace(network)(IMAGE), network(IMAGE))
+
+
+@pytest.mark.parametrize("mode", ["diff", "explicit"])
+def test_feature_extraction_and_fx_quantisation(mode):
+    names = ["0", "1", "3"]
+    network = torch.nn.Sequential(
+        layer(mode), torch.nn.BatchNorm2d(6), torch.nn.ReLU(), torch.nn.Conv2d(6, 4, 1), torch.nn.ReLU()
+    ).eval()
+    features = create_feature_extractor(network, names)(IMAGE)
+    assert torch.equal(features["0"], network[0](IMAGE))
+    assert torch.equal(features["3"], network[:4](IMAGE))
+    prepared = prepare_fx(network, get_default_qconfig_mapping(), (IMAGE,))
+    prepared(IMAGE)
+    expected = network(IMAGE)
+    quantised = convert_fx(prepared)(IMAGE)
+    assert (quantised - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@every_mode
+def test_script_compiles_torchs_modes_and_refuses_the_others(mode, tmp_path):
+    module = layer(mode)
+    network = torch.nn.Sequential(module, torch.nn.ReLU())
+    if mode not in ("zeros", "reflect", "replicate", "circular"):
+        for root in (module, network):
+            with pytest.raises(ValueError, match=f"torch.jit.script compiles padding_mode 'zeros'.*got '{mode}'"):
+                torch.jit.script(root)
+        return
+    module.stride, module.padding = (2, 1), "valid" if mode == "circular" else (1, 2)
+    for root in (module, network):
+        torch.jit.save(torch.jit.script(root), tmp_path / "script.pt")
+        assert torch.equal(torch.jit.load(tmp_path / "script.pt")(IMAGE), root(IMAGE))
+    assert type(network[0]) is diff_conv2d.Conv2d
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::torch.jit.TracerWarning")
+@every_mode
+@pytest.mark.parametrize("arguments", [{}, {"stride": 2}, {"dilation": 2, "padding": 2}], ids=str)
+def test_a_traced_layer_is_right_or_refuses_the_size(mode, arguments):
+    torch.manual_seed(0)
+    module = diff_conv2d.Conv2d(2, 3, 3, **{"padding": 1, **arguments}, padding_mode=mode, **CASES[mode].options)
+    if module.edge_weight is not None:
+        torch.nn.init.normal_(module.edge_weight)
+    sizes = [(9, 10), (12, 12), (12, 17), (4, 3), (40, 41)]
+    images = {size: torch.randn(2, 2, *size) for size in sizes}
+    free = mode in ("zeros", "reflect", "replicate", "circular", "symmetric", "partial")
+    for size in sizes:
+        traced = torch.jit.trace(module, images[size][:1], check_trace=False)
+        for other, image in images.items():
+            # Samples for the polynomial on every lattice.
+            few = {"extrapolate": 3, "diff": 4}.get(mode, 1000) * arguments.get("dilation", 1)
+            large = min(size + other) >= few
+            if not free and not large and other != size:
+                with pytest.raises(torch.jit.Error, match="recorded this convolution for images of another size"):
+                    traced(image)
+                continue
+            output, expected = traced(image), module(image)
+            assert output.shape == expected.shape
+            if CASES[mode].deterministic:
+                torch.testing.assert_close(output, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("optimized_for", ["memory", "speed"])
+@pytest.mark.parametrize("edge", [True, False])
+def test_traced_paper_layers_and_functions_refuse_other_sizes(edge, optimized_for):
+    paper = DiffConv2dLayer(4, 6, 3, train_edge_kernel=edge, optimized_for=optimized_for)
+    for function in (paper, lambda x: diff_conv2d.pad(x, (1, 1, 1, 1), "adaptive")):
+        traced = torch.jit.trace(function, IMAGE, check_trace=False)
+        torch.testing.assert_close(traced(IMAGE), function(IMAGE))
+        with pytest.raises(torch.jit.Error, match="recorded this convolution for images of another size"):
+            traced(OTHER)
+
+
+@pytest.mark.parametrize("mode", ["diff", "explicit"])
+def test_compiled_it_follows_its_attributes(mode):
+    torch._dynamo.reset()
+    eager = layer(mode)
+    compiled = torch.compile(eager, fullgraph=True, backend="eager")
+    compiled(IMAGE)
+    eager.stride = 2
+    torch.testing.assert_close(compiled(IMAGE), eager(IMAGE), rtol=1e-4, atol=1e-4)
+    eager.padding_mode = "circular"
+    torch.testing.assert_close(compiled(IMAGE), eager(IMAGE), rtol=1e-4, atol=1e-4)
 
 
 @every_mode

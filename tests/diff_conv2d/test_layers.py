@@ -1,5 +1,6 @@
 import copy
 import pickle
+from functools import partial
 
 import pytest
 import torch
@@ -90,6 +91,109 @@ def test_layer_follows_its_attributes():
     assert torch.equal(layer(IMAGE), expected)
 
 
+@pytest.mark.parametrize("mode", ["zeros", "circular", "partial", "diff", "diff_explicit", "adaptive"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stride": 2},
+        {"stride": (2,)},
+        {"stride": [2, 1]},
+        {"padding": 2},
+        {"padding": "same"},
+        {"padding": "valid"},
+        {"padding": 0},
+        {"dilation": 2, "padding": (2,)},
+        {"stride": 3, "padding": 3, "dilation": [2]},
+    ],
+    ids=str,
+)
+def test_sizes_can_be_set_as_at_construction(mode, changes):
+    layer = diff_conv2d.Conv2d(4, 6, 3, padding=1, padding_mode=mode, **CASES[mode].options)
+    made = diff_conv2d.Conv2d(4, 6, 3, **{"padding": 1, **changes}, padding_mode=mode, **CASES[mode].options)
+    made.load_state_dict(layer.state_dict())
+    for name, value in changes.items():
+        setattr(layer, name, value)
+    for twin in (layer, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(twin(IMAGE), made(IMAGE))
+        assert repr(twin) == repr(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("stride", 0, ValueError, "stride must be at least 1 along every axis, got 0"),
+        ("stride", (1, 2, 3), ValueError, "stride must have one value or 2"),
+        ("dilation", [0], ValueError, "dilation must be at least 1 along every axis"),
+        ("dilation", 1.0, TypeError, "dilation must be an integer"),
+        ("padding", -1, ValueError, "padding must be at least 0"),
+        ("padding", "full", ValueError, "padding must be 'same', 'valid'"),
+        ("kernel_size", 0, ValueError, "kernel_size must be at least 1"),
+        ("padding_mode", "mirror", ValueError, "padding_mode must be one of"),
+        ("padding_mode", None, TypeError, "padding_mode must be a string"),
+    ],
+)
+@pytest.mark.parametrize("layer", [diff_conv2d.Conv2d, DiffConv2dLayer, ExplicitConv2dLayer])
+def test_attributes_are_checked_when_they_are_set(layer, name, value, error, message):
+    made = layer(4, 6, 3)
+    before = made(IMAGE), repr(made)
+    if layer is DiffConv2dLayer and name == "padding_mode":
+        error, message = ValueError, "padding_mode must be 'diff'"
+    with pytest.raises(error, match=message):
+        setattr(made, name, value)
+    assert torch.equal(made(IMAGE), before[0])
+    assert repr(made) == before[1]
+
+
+def test_sizes_that_do_not_belong_together_are_rejected_by_the_layer():
+    layer = diff_conv2d.Conv2d(4, 6, 3, padding="same")
+    layer.stride = 2
+    with pytest.raises(ValueError, match="padding='same' is not defined for strided"):
+        layer(IMAGE)
+    layer.padding = 1
+    assert layer(IMAGE).shape == nn.Conv2d(4, 6, 3, 2, 1)(IMAGE).shape
+    layer.kernel_size = 5
+    with pytest.raises(ValueError, match=r"weight must have the kernel_size \(5, 5\)"):
+        layer(IMAGE)
+    layer = diff_conv2d.Conv2d(4, 6, 3, padding=1, padding_mode="explicit")
+    layer.padding = 2
+    with pytest.raises(ValueError, match="edge_weight must be of shape"):
+        layer(IMAGE)
+
+
+@pytest.mark.parametrize("mode", CASES)
+@pytest.mark.parametrize("before", ["zeros", "reflect", "explicit", "diff"])
+def test_another_padding_mode_can_be_set(before, mode):
+    layer = diff_conv2d.Conv2d(4, 6, 3, padding=1, padding_mode=before)
+    layer.padding_mode = mode
+    made = diff_conv2d.Conv2d(4, 6, 3, padding=1, padding_mode=mode)
+    made.load_state_dict(layer.state_dict())
+    for twin in (layer, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert repr(twin) == repr(made)
+        torch.manual_seed(0)
+        output = twin(IMAGE)
+        torch.manual_seed(0)
+        assert torch.equal(output, made(IMAGE))
+
+
+def test_the_padding_mode_of_a_layer_set_again_changes_nothing():
+    layer = diff_conv2d.Conv2d(4, 6, 3, padding=1, padding_mode="diff_explicit", degree=1)
+    nn.init.normal_(layer.edge_weight)
+    output, edge = layer(IMAGE), layer.edge_weight
+    layer.padding_mode = "diff_explicit"
+    assert layer.edge_weight is edge
+    assert torch.equal(layer(IMAGE), output)
+
+
+@pytest.mark.parametrize("name", ["stride", "dilation", "padding"])
+def test_paper_layer_follows_its_attributes(name):
+    layer, general = DiffConv2dLayer(4, 6, 3), diff_conv2d.Conv2d(4, 6, 3, padding=1)
+    general.load_state_dict(layer.state_dict())
+    layer.padding = 1
+    for made in (layer, general):
+        setattr(made, name, 2)
+    torch.testing.assert_close(layer(IMAGE), general(IMAGE))
+
+
 @pytest.mark.parametrize("optimized_for", ["memory", "speed"])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("keep", [True, False])
@@ -169,6 +273,55 @@ def test_torch_checkpoint_starts_the_edge_kernel():
     layer.load_state_dict(source.state_dict())
     assert torch.equal(layer.edge_weight, source.weight)
     assert torch.equal(layer.edge_bias, source.bias)
+
+
+@pytest.mark.parametrize("assign", [True, False])
+@pytest.mark.parametrize("keep_vars", [True, False])
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(diff_conv2d.Conv2d, 4, 6, 3, padding=1, padding_mode="explicit"),
+        partial(diff_conv2d.Conv2d, 4, 6, 3, padding=1, padding_mode="diff_explicit", device="meta"),
+        partial(DiffConv2dLayer, 4, 6, 3, train_edge_kernel=True),
+    ],
+)
+def test_edge_kernels_of_a_torch_checkpoint_are_trained_by_themselves(make, keep_vars, assign):
+    source, layer = nn.Conv2d(4, 6, 3), make()
+    if layer.weight.is_meta and not assign:
+        layer.to_empty(device="cpu")
+    layer.load_state_dict(source.state_dict(keep_vars=keep_vars), assign=assign)
+    for name, value in (("edge_weight", source.weight), ("edge_bias", source.bias)):
+        edge = getattr(layer, name)
+        assert edge.is_leaf
+        assert edge.requires_grad
+        assert edge.is_contiguous()
+        assert (
+            edge.untyped_storage().data_ptr()
+            != getattr(layer, name.removeprefix("edge_")).untyped_storage().data_ptr()
+        )
+        assert torch.equal(edge, value.expand_as(edge))
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    layer(IMAGE)[..., 0, 0].sum().backward()
+    before = layer.weight.detach().clone()
+    optimizer.step()
+    assert torch.equal(layer.weight, before)
+    assert not torch.equal(layer.edge_weight, before.expand_as(layer.edge_weight))
+
+
+def test_a_torch_checkpoint_of_another_size_is_torchs_error():
+    layer = diff_conv2d.Conv2d(4, 6, 3, padding=1, padding_mode="explicit")
+    with pytest.raises(RuntimeError, match="size mismatch for weight"):
+        layer.load_state_dict(nn.Conv2d(4, 8, 3).state_dict())
+
+
+@pytest.mark.parametrize("mode", ["explicit", "diff_explicit"])
+def test_reset_parameters_starts_the_edge_kernels_too(mode):
+    layer = diff_conv2d.Conv2d(4, 6, 3, padding=1, padding_mode=mode)
+    nn.init.ones_(layer.edge_weight)
+    nn.init.ones_(layer.edge_bias)
+    layer.reset_parameters()
+    assert torch.equal(layer.edge_weight, layer.weight.expand_as(layer.edge_weight))
+    assert torch.equal(layer.edge_bias, layer.bias.expand_as(layer.edge_bias))
 
 
 def test_deepcopy_and_pickle():
