@@ -18,7 +18,7 @@ from experiments.filtering import random_source
 from experiments.hydra_program import hydra_program
 from experiments.program import run_program
 from experiments.progress import progress_bar
-from experiments.records import write_table
+from experiments.records import write_together
 from experiments.rollout import CROP, Rollout, roll_out, spectral_radius
 from experiments.rollouts_settings import Settings, read_settings
 from experiments.rollouts_summary import stability_table
@@ -120,14 +120,12 @@ def run(settings: Settings, console: Console) -> list[Path]:
         stability += [{**key, "quantity": q, "value": float(v)} for q, v in numbers.items() if v is not None]
     console.print(stability_table(pd.DataFrame(stability)))
     folder, tables = settings.output_dir / "tables", {"rollouts": errors, "rollouts_stability": stability}
-    for name, table in tables.items():
-        write_table(folder / f"{name}.csv", pd.DataFrame(table))
-    return [folder / f"{name}.csv" for name in tables]
+    return write_together({folder / f"{name}.csv": pd.DataFrame(table) for name, table in tables.items()})
 
 
 @hydra_program("rollouts")
 def main(config: DictConfig) -> None:
-    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    """Check the configuration, then run."""
     run_program("rollouts", config, read_settings, run)
 
 

@@ -1,8 +1,6 @@
 """One training run from its configuration to its record."""
 
-import logging
 import platform
-import warnings
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
@@ -14,7 +12,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from experiments.checks import integer
 from experiments.data.splits import Splits
 from experiments.models.build import build_model
 from experiments.provenance import made_from
@@ -22,16 +19,15 @@ from experiments.tasks.classification import Classification
 from experiments.tasks.segmentation import Segmentation
 from experiments.tasks.super_resolution import SuperResolution
 from experiments.tasks.task import Task
+from experiments.training.arguments import blamed
 from experiments.training.callbacks import EpochSeed, History, Pictures, ProgressBar, WaitingTime
 from experiments.training.checkpoints import checkpoint_callback, newest_checkpoint
 from experiments.training.loaders import Loaders
 from experiments.training.loggers import TolerantWandb
+from experiments.training.quiet import hush_lightning
 from experiments.training.run_folder import RunFolder, data_name, is_first_process, method_name
 
 __all__ = ["build_task", "train"]
-
-# What must be an integer, and how large.
-LEAST = {"seed": 0, "batch_size": 1, "workers": 0, "threads": 1, "trainer.max_epochs": 1}
 
 
 def build_task(config: DictConfig, data: Splits) -> Task:
@@ -56,7 +52,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     """Train and test, or go on with a run that was stopped; write the record and return it.
 
     Args:
-        config: the settings, as composed.
+        config: the settings, checked.
         folder: the run's folder, locked by this process.
         console: where to say what happens.
 
@@ -65,10 +61,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
         FileNotFoundError: data is missing.
         TrainingDivergedError: the loss is no number.
     """
-    _hush()
-    for key, least in LEAST.items():
-        if (value := OmegaConf.select(config, key)) is not None:
-            integer(key, value, least)
+    hush_lightning()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     data = _load(config)
@@ -133,10 +126,16 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
 def _load(config: DictConfig) -> Splits:
     """The data set, or what it says itself of what is missing."""
     try:
-        return instantiate(config.data)
+        data = instantiate(config.data)
     except InstantiationException as error:
         # Hydra wraps what a data set raises.
-        raise (error.__cause__ or error) from None
+        cause = error.__cause__ or error
+        if isinstance(cause, OSError):
+            raise cause from None
+        raise ValueError(blamed("data", config.data, cause)) from cause  # type: ignore[arg-type]
+    if not isinstance(data, Splits):
+        raise ValueError(f"data._target_ must make {Splits.__name__}, got {type(data).__name__}")
+    return data
 
 
 def _logger(config: DictConfig, folder: RunFolder) -> TolerantWandb | None:
@@ -165,17 +164,3 @@ def _environment(trainer: L.Trainer) -> Mapping[str, Any]:
         "threads": torch.get_num_threads(),
         "precision": str(trainer.precision),
     }
-
-
-def _hush() -> None:
-    """Keep Lightning to what a user can act on."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for message in (
-        ".*does not have many workers.*",
-        ".*GPU available but not used.*",
-        ".*number of training batches.*smaller than the logging interval.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
-        ".*LeafSpec.*",
-        ".*treespec.*",
-    ):
-        warnings.filterwarnings("ignore", message=message)
