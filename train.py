@@ -3,6 +3,11 @@
 import os
 import sys
 
+from experiments.interrupts import quiet_while_loading
+
+if __name__ == "__main__":
+    quiet_while_loading()
+
 # Idle threads that spin make torch many times slower when anything else runs; OpenMP reads this as it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # W&B reads these as it is loaded; it is to be quiet.

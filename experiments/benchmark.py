@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.benchmark_cases import CASES, METHODS, Case, steps
-from experiments.checks import Reader, device, file_name, folder, integer, names, number, optional, processes
+from experiments.checks import Reader, file_name, folder, integer, names, number, optional, processes, torch_device
 from experiments.hydra_program import hydra_program
+from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
@@ -55,7 +56,7 @@ def read_settings(config: DictConfig) -> Settings:
     settings = Settings(
         groups=read("groups", optional, names, known) or known,
         methods=read("methods", optional, names, METHODS),
-        device=read("device", device),
+        device=read("device", torch_device),
         threads=read("threads", processes),
         rounds=read("rounds", integer, 1, MOST_ROUNDS),
         warmup=read("warmup", integer, 1, MOST_ROUNDS),
@@ -105,8 +106,10 @@ def run(settings: Settings, console: Console) -> list[Path]:
         for case in chosen:
             # In a process of its own, whose memory no other case has left in pieces.
             try:
-                with ProcessPoolExecutor(1, get_context("spawn")) as process:
-                    measured = process.submit(measure, case, settings).result()
+                with ProcessPoolExecutor(1, get_context("spawn")) as process, ended_on_error():
+                    with unseen_interrupts():
+                        future = process.submit(measure, case, settings)
+                    measured = future.result()
             except BrokenProcessPool:
                 raise ValueError(f"the process of {case.name!r} died, perhaps for lack of memory") from None
             table = pd.concat([table, measured.assign(**about)], ignore_index=True)

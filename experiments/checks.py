@@ -4,6 +4,7 @@ A check takes the name of a setting, its value, and what is allowed; it returns 
 raises ValueError. `Reader` applies checks to a configuration.
 """
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Collection, Iterable
@@ -26,7 +27,6 @@ __all__ = [
     "MOST_SAMPLES",
     "Reader",
     "choice",
-    "device",
     "different",
     "file_name",
     "folder",
@@ -41,6 +41,7 @@ __all__ = [
     "processes",
     "text",
     "texts",
+    "torch_device",
     "writable",
     "yes_or_no",
 ]
@@ -77,7 +78,7 @@ class Reader:
         """Return a setting as its check does; None if it cannot be used, which `end` tells."""
         self.known.add(key)
         try:
-            if key not in self.config:
+            if key not in self.config and not OmegaConf.is_missing(self.config, key):
                 raise ValueError(f"{key} is missing")
             value = self.config[key]
             if OmegaConf.is_config(value):
@@ -225,7 +226,7 @@ def processes(key: str, value: object, least: int = 1) -> int:
     return integer(key, value, least, max(64, 4 * (os.cpu_count() or 1)))
 
 
-def device(key: str, value: object) -> "torch.device":
+def torch_device(key: str, value: object) -> "torch.device":
     """Return the device of a name; auto is CUDA's where there is one."""
     import torch
 
@@ -236,13 +237,25 @@ def device(key: str, value: object) -> "torch.device":
 
 
 def writable(key: str, path: Path) -> None:
-    """Make a folder and try to write there: what cannot be written is better known before the work than after it."""
+    """Try to write to a folder: what cannot be written is better known before the work than after it.
+
+    Nothing is left there: who then has another reason to stop has made nothing.
+    """
+    made: list[Path] = []
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        missing = [place for place in (path, *path.parents) if not place.exists()]
+        for place in reversed(missing):
+            place.mkdir(exist_ok=True)
+            made.append(place)
         with tempfile.TemporaryFile(dir=path):
             pass
     except (OSError, ValueError) as error:
         raise ValueError(f"{key}: nothing can be written to {path} ({sentence(error)})") from error
+    finally:
+        for place in reversed(made):
+            # Somebody else may have put something there meanwhile.
+            with contextlib.suppress(OSError):
+                place.rmdir()
 
 
 def _finite(value: float) -> bool:

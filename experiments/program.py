@@ -50,8 +50,8 @@ def run_program(
     """
     console, start = Console(), monotonic()
     settings = read_settings(config)
-    loaded = [] if load is None else [load(settings)]
     writable("output_dir", settings.output_dir / "tables")
+    loaded = [] if load is None else [load(settings)]
     paths = list(run(settings, *loaded, console))
     # A program may have more than one configuration, which then has a name of its own.
     study = str(config.get("name", name))

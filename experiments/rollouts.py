@@ -16,6 +16,7 @@ from torch import Tensor
 from experiments.adaptive_variants import compared, degree_name
 from experiments.filtering import random_source
 from experiments.hydra_program import hydra_program
+from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_together
@@ -78,9 +79,10 @@ def run_cases(settings: Settings, cases: list[Case]) -> Iterator[tuple[Case, tup
         return
     # A process that is forked from one with threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(settings.processes, context) as pool:
-        # Plain arrays: tensors would be shared through files.
-        futures = {pool.submit(_run_case, settings, case, windows[case[:2]].numpy()): case for case in cases}
+    with ProcessPoolExecutor(settings.processes, context) as pool, ended_on_error():
+        with unseen_interrupts():
+            # Plain arrays: tensors would be shared through files.
+            futures = {pool.submit(_run_case, settings, case, windows[case[:2]].numpy()): case for case in cases}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()

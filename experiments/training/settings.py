@@ -3,12 +3,14 @@
 import os
 import warnings
 from collections.abc import Callable
+from inspect import isclass
+from pydoc import ErrorDuringImport, locate
 from typing import Any
 
 import lightning as L
 import torch
 import torchvision
-from hydra.utils import get_class, get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
@@ -79,7 +81,7 @@ def check_settings(config: DictConfig) -> None:
 
 def _data(key: str, value: object) -> None:
     settings = mapping(key, value)
-    function = _target(key, settings, get_object)
+    function = _target(key, settings)
     if not callable(function):
         raise ValueError(f"{key}._target_ must be a function that makes a data set, got {settings['_target_']}")
     _refuse(wrong_arguments(key, settings, function))
@@ -138,7 +140,8 @@ def _padding(key: str, value: object) -> None:
     if "mode" not in settings:
         raise ValueError(f"{key}.mode is missing")
     mode = choice(f"{key}.mode", settings.pop("mode"), MODES)
-    _refuse(wrong_arguments(key, settings, MODES[mode]))
+    # null leaves an option at its default.
+    _refuse(wrong_arguments(key, {n: v for n, v in settings.items() if v is not None}, MODES[mode]))
     options = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     try:
         boundary(mode, **options)
@@ -165,8 +168,8 @@ def _scheduler(key: str, value: object, optimizer: torch.optim.Optimizer) -> Non
 
 def _made(key: str, settings: dict[str, Any], kind: type, argument: object, reserved: tuple[str, ...]) -> Any:
     """What a partial target of Hydra's makes of its settings and one argument."""
-    target = _target(key, settings, get_class)
-    if not issubclass(target, kind):
+    target = _target(key, settings)
+    if not isclass(target) or not issubclass(target, kind):
         raise ValueError(f"{key}._target_ must be a subclass of {kind.__name__}, got {settings['_target_']}")
     if settings.get("_partial_") is not True:
         raise ValueError(f"{key}._partial_ must be true, got {settings.get('_partial_')!r}")
@@ -235,15 +238,17 @@ def _only(key: str, settings: dict[str, Any], *needed: str) -> None:
         raise ValueError(f"{key}.{missing[0]} is missing")
 
 
-def _target(key: str, settings: dict[str, Any], find: Callable[[str], Any]) -> Any:
+def _target(key: str, settings: dict[str, Any]) -> Any:
     """The function or the class that a group of settings is for."""
-    name = settings.get("_target_")
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"{key}._target_ must be the name of what makes it, got {name!r}")
+    name = text(f"{key}._target_", settings.get("_target_"))
     try:
-        return find(name)
-    except Exception as error:
+        # Unlike Hydra's, it logs nothing.
+        found = locate(name)
+    except ErrorDuringImport as error:
         raise ValueError(f"{key}._target_={name}: {sentence(error)}") from error
+    if found is None:
+        raise ValueError(f"{key}._target_ must be the name of a function or a class, got {name!r}")
+    return found
 
 
 def _refuse(wrong: list[str]) -> None:

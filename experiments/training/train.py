@@ -7,11 +7,11 @@ from typing import Any
 
 import lightning as L
 import torch
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from experiments.data.load import load_data
 from experiments.data.splits import Splits
 from experiments.models.build import build_model
 from experiments.provenance import made_from
@@ -19,7 +19,6 @@ from experiments.tasks.classification import Classification
 from experiments.tasks.segmentation import Segmentation
 from experiments.tasks.super_resolution import SuperResolution
 from experiments.tasks.task import Task
-from experiments.training.arguments import blamed
 from experiments.training.callbacks import EpochSeed, History, Pictures, ProgressBar, WaitingTime
 from experiments.training.checkpoints import checkpoint_callback, newest_checkpoint
 from experiments.training.loaders import Loaders
@@ -64,7 +63,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     hush_lightning()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    data = _load(config)
+    data = load_data(config.data)
     task = build_task(config, data)
     if is_first_process():
         folder.write_config(config)
@@ -121,21 +120,6 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
             flat = {f"test/{m}/{r}": v for m, regions in task.test_results.items() for r, v in regions.items()}
             logger.summarise(flat)
     return record
-
-
-def _load(config: DictConfig) -> Splits:
-    """The data set, or what it says itself of what is missing."""
-    try:
-        data = instantiate(config.data)
-    except InstantiationException as error:
-        # Hydra wraps what a data set raises.
-        cause = error.__cause__ or error
-        if isinstance(cause, OSError):
-            raise cause from None
-        raise ValueError(blamed("data", config.data, cause)) from cause  # type: ignore[arg-type]
-    if not isinstance(data, Splits):
-        raise ValueError(f"data._target_ must make {Splits.__name__}, got {type(data).__name__}")
-    return data
 
 
 def _logger(config: DictConfig, folder: RunFolder) -> TolerantWandb | None:
