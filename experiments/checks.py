@@ -29,6 +29,7 @@ __all__ = [
     "choice",
     "different",
     "file_name",
+    "finite",
     "folder",
     "integer",
     "integers",
@@ -131,7 +132,7 @@ def integers(key: str, value: object, least: int = 1, most: int = LARGEST_INTEGE
 
 def number(key: str, value: object, least: float, most: float = LARGEST_NUMBER) -> float:
     """Return a finite number, or refuse what is not one, too small or too large."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not _finite(value) or value < least:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not finite(value) or value < least:
         raise ValueError(f"{key} must be a number of at least {least}, got {_shown(value)}")
     if value > most:
         raise ValueError(f"{key} must be a number of at most {most:g}, got {_shown(value)}")
@@ -258,7 +259,8 @@ def writable(key: str, path: Path) -> None:
                 place.rmdir()
 
 
-def _finite(value: float) -> bool:
+def finite(value: float) -> bool:
+    """Whether a number is finite as a floating-point number."""
     try:
         return isfinite(value)
     except OverflowError:

@@ -3,11 +3,11 @@
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping
-from math import isfinite
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from experiments.checks import finite
 from experiments.sentences import sentence
 
 __all__ = ["blamed", "fits", "wrong_arguments"]
@@ -66,7 +66,7 @@ def fits(value: object, hint: Any) -> bool:
     if hint is Any:
         return True
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and finite(value)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint in (str, Path):
@@ -80,7 +80,7 @@ def fits(value: object, hint: Any) -> bool:
 
 
 def blamed(group: str, settings: Mapping[str, Any], error: Exception) -> str:
-    """Say what is wrong with the settings of a group: with those that an error names, or with one of all of them.
+    """Say what is wrong with the settings of a group: with those that an error names, by value too, or with all.
 
     Example:
         >>> blamed("optimizer", {"lr": -1, "momentum": 0.9}, ValueError("Invalid lr value: -1"))
@@ -90,9 +90,15 @@ def blamed(group: str, settings: Mapping[str, Any], error: Exception) -> str:
     """
     why = sentence(error)
     own = {name: value for name, value in settings.items() if not name.startswith("_")}
-    named = {name: value for name, value in own.items() if re.search(rf"\b{name}\b", why)}
+    named = {
+        name: value for name, value in own.items() if _in(name, why) or (len(str(value)) > 1 and _in(value, why))
+    }
     shown = [f"{group}.{name}={value}" for name, value in (named or own).items()]
     return f"{', '.join(shown) or group}: {why}"
+
+
+def _in(word: object, text: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(str(word))}(?![\w.])", text) is not None
 
 
 def _is_list(value: object) -> bool:

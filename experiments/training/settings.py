@@ -1,8 +1,10 @@
 """The settings of a training run, checked once, before anything is made of them."""
 
+import json
 import os
 import warnings
 from collections.abc import Callable
+from functools import cache
 from inspect import isclass
 from pydoc import ErrorDuringImport, locate
 from typing import Any
@@ -103,19 +105,27 @@ def _model(key: str, value: object) -> None:
         _refuse(wrong)
     elif reserved := [option for option in ("num_classes", "weights") if option in options]:
         raise ValueError(f"{group}.{reserved[0]} is no setting: it follows from the data")
+    _refuse(_network_problems(name, json.dumps(options)))
+
+
+@cache
+def _network_problems(name: str, options_as_json: str) -> list[str]:
+    """What is wrong with a network that is made without memory for its parameters; the runs of a sweep share it."""
+    group, options = "model.options", json.loads(options_as_json)
     try:
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             network = _built(name, options)
     except NotImplementedError:
         # Some networks look at values that are not there.
-        return
+        return []
     except Exception as error:
-        raise ValueError(blamed(group, options, error)) from error
+        return [blamed(group, options, error)]
     needed = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
-    if needed > (there := _memory()):
-        too_large = ValueError(f"{needed / 1e9:.0f} GB of parameters, and {there / 1e9:.0f} GB of memory")
-        raise ValueError(blamed(group, options, too_large))
+    if needed <= (there := _memory()):
+        return []
+    too_large = ValueError(f"{needed / 1e9:.0f} GB of parameters, and {there / 1e9:.0f} GB of memory")
+    return [blamed(group, options, too_large)]
 
 
 def _built(name: str, options: dict[str, Any]) -> nn.Module:
@@ -155,8 +165,10 @@ def _optimizer(key: str, value: object) -> torch.optim.Optimizer:
 
 
 def _scheduler(key: str, value: object, optimizer: torch.optim.Optimizer) -> None:
-    """Check the schedule of the learning rate by going two epochs."""
+    """Check the schedule of the learning rate by going two epochs; there may be none."""
     settings = mapping(key, value)
+    if not settings:
+        return
     schedule = _made(key, settings, torch.optim.lr_scheduler.LRScheduler, optimizer, ("self", "optimizer"))
     try:
         for _ in range(2):
@@ -198,11 +210,18 @@ def _trainer(key: str, value: object) -> None:
             except ValueError as error:
                 wrong.append(str(error))
     _refuse(list({sentence.split(" must ")[0]: sentence for sentence in wrong}.values()))
+    _refuse(_trainer_problems(json.dumps(settings)))
+
+
+@cache
+def _trainer_problems(settings_as_json: str) -> list[str]:
+    settings = json.loads(settings_as_json)
     hush_lightning()
     try:
         L.Trainer(**settings, logger=False, enable_progress_bar=False, enable_model_summary=False)
     except Exception as error:
-        raise ValueError(blamed(key, settings, error)) from error
+        return [blamed("trainer", settings, error)]
+    return []
 
 
 def _devices(key: str, value: object) -> None:
