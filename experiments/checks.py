@@ -40,6 +40,7 @@ __all__ = [
     "numbers",
     "optional",
     "processes",
+    "shown",
     "text",
     "texts",
     "torch_device",
@@ -119,9 +120,9 @@ def optional(key: str, value: object, check: Callable[..., Any], *allowed: Any) 
 def integer(key: str, value: object, least: int, most: int = LARGEST_INTEGER) -> int:
     """Return an integer, or refuse what is not one, too small or too large."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{key} must be an integer of at least {least}, got {_shown(value)}")
+        raise ValueError(f"{key} must be an integer of at least {least}, got {shown(value)}")
     if value > most:
-        raise ValueError(f"{key} must be an integer of at most {most}, got {_shown(value)}")
+        raise ValueError(f"{key} must be an integer of at most {most}, got {shown(value)}")
     return value
 
 
@@ -133,9 +134,9 @@ def integers(key: str, value: object, least: int = 1, most: int = LARGEST_INTEGE
 def number(key: str, value: object, least: float, most: float = LARGEST_NUMBER) -> float:
     """Return a finite number, or refuse what is not one, too small or too large."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not finite(value) or value < least:
-        raise ValueError(f"{key} must be a number of at least {least}, got {_shown(value)}")
+        raise ValueError(f"{key} must be a number of at least {least}, got {shown(value)}")
     if value > most:
-        raise ValueError(f"{key} must be a number of at most {most:g}, got {_shown(value)}")
+        raise ValueError(f"{key} must be a number of at most {most:g}, got {shown(value)}")
     return float(value)
 
 
@@ -147,7 +148,7 @@ def numbers(key: str, value: object, least: float = 0, most: float = LARGEST_NUM
 def yes_or_no(key: str, value: object) -> bool:
     """Return true or false; a word such as `no` is neither, and would count as true."""
     if not isinstance(value, bool):
-        raise ValueError(f"{key} must be true or false, got {_shown(value)}")
+        raise ValueError(f"{key} must be true or false, got {shown(value)}")
     return value
 
 
@@ -155,7 +156,7 @@ def choice(key: str, value: object, allowed: Iterable[str]) -> str:
     """Return a name of a vocabulary."""
     allowed = list(allowed)
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{key} must be one of {', '.join(allowed)}; got {_shown(value)}")
+        raise ValueError(f"{key} must be one of {', '.join(allowed)}; got {shown(value)}")
     return value
 
 
@@ -164,16 +165,16 @@ def names(key: str, value: object, allowed: Iterable[str]) -> list[str]:
     found, allowed = different(key, value), list(allowed)
     for name in found:
         if not isinstance(name, str) or name not in allowed:
-            raise ValueError(f"{key} must be of {', '.join(allowed)}; got {_shown(name)}")
+            raise ValueError(f"{key} must be of {', '.join(allowed)}; got {shown(name)}")
     return found
 
 
 def different(key: str, value: object) -> list[Any]:
     """Return a list that holds something, and nothing twice."""
     if not isinstance(value, list) or not value:
-        raise ValueError(f"{key} must be a list of at least one item, as in {key}=[...], got {_shown(value)}")
+        raise ValueError(f"{key} must be a list of at least one item, as in {key}=[...], got {shown(value)}")
     if any(value.count(item) > 1 for item in value):
-        raise ValueError(f"{key} must not hold an item twice, got {_shown(value)}")
+        raise ValueError(f"{key} must not hold an item twice, got {shown(value)}")
     return value
 
 
@@ -181,35 +182,35 @@ def kernel_sizes(key: str, value: object) -> list[int]:
     """Return a list of kernel sizes that the studies have kernels and degrees for."""
     sizes = different(key, value)
     if any(not isinstance(size, int) or size not in (3, 5, 7) for size in sizes):
-        raise ValueError(f"{key} must be of 3, 5, 7; got {_shown(sizes)}")
+        raise ValueError(f"{key} must be of 3, 5, 7; got {shown(sizes)}")
     return sizes
 
 
 def text(key: str, value: object) -> str:
     """Return a text of one line that is not empty."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise ValueError(f"{key} must be a text, got {_shown(value)}")
+        raise ValueError(f"{key} must be a text, got {shown(value)}")
     return value
 
 
 def texts(key: str, value: object) -> list[str]:
     """Return a list of texts, which may be empty."""
     if not isinstance(value, list):
-        raise ValueError(f"{key} must be a list, as in {key}=[...], got {_shown(value)}")
+        raise ValueError(f"{key} must be a list, as in {key}=[...], got {shown(value)}")
     return [text(f"each of {key}", item) for item in value]
 
 
 def mapping(key: str, value: object) -> dict[str, Any]:
     """Return what has settings of its own."""
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"{key} must have settings of its own, as in {key}={{name: value}}, got {_shown(value)}")
+        raise ValueError(f"{key} must have settings of its own, as in {key}={{name: value}}, got {shown(value)}")
     return value
 
 
 def file_name(key: str, value: object) -> str:
     """Return a word that names the files of a study."""
     if not isinstance(value, str) or not value.isidentifier() or len(value) > 100:
-        raise ValueError(f"{key} must be a word that can name a file, got {_shown(value)}")
+        raise ValueError(f"{key} must be a word that can name a file, got {shown(value)}")
     return value
 
 
@@ -268,10 +269,10 @@ def finite(value: float) -> bool:
         return False
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value as a message tells it, cut where it is long; Python does not print integers of many thousand digits."""
     try:
-        shown = repr(value)
+        told = repr(value)
     except ValueError:
         return "an integer of very many digits"
-    return shown if len(shown) <= 100 else f"{shown[:97]}..."
+    return told if len(told) <= 100 else f"{told[:97]}..."

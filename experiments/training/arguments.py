@@ -7,7 +7,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from experiments.checks import finite
+from experiments.checks import finite, shown
 from experiments.sentences import sentence
 
 __all__ = ["blamed", "fits", "wrong_arguments"]
@@ -47,7 +47,7 @@ def wrong_arguments(
             there = ", ".join(f"{group}.{name}" for name in allowed) or "none"
             wrong.append(f"there is no setting {group}.{name}; there are {there}")
         elif not fits(value, hint):
-            wrong.append(f"{group}.{name} must be {_words(hint)}, got {value!r}")
+            wrong.append(f"{group}.{name} must be {_words(hint)}, got {shown(value)}")
     return wrong
 
 
@@ -68,7 +68,8 @@ def fits(value: object, hint: Any) -> bool:
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and finite(value)
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        # Neither torch nor NumPy has larger ones.
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
     if hint in (str, Path):
         return isinstance(value, str) and bool(value.strip()) and value.isprintable()
     if origin is tuple and Ellipsis not in parts:
@@ -89,12 +90,10 @@ def blamed(group: str, settings: Mapping[str, Any], error: Exception) -> str:
         'optimizer.lr=-1: Invalid value: -1'
     """
     why = sentence(error)
-    own = {name: value for name, value in settings.items() if not name.startswith("_")}
-    named = {
-        name: value for name, value in own.items() if _in(name, why) or (len(str(value)) > 1 and _in(value, why))
-    }
-    shown = [f"{group}.{name}={value}" for name, value in (named or own).items()]
-    return f"{', '.join(shown) or group}: {why}"
+    own = {name: v for name, v in settings.items() if not name.startswith("_")}
+    named = {name: v for name, v in own.items() if _in(name, why) or (len(str(v)) > 1 and _in(v, why))}
+    told = [f"{group}.{name}={value}" for name, value in (named or own).items()]
+    return f"{', '.join(told) or group}: {why}"
 
 
 def _in(word: object, text: str) -> bool:

@@ -16,7 +16,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
-from diff_conv2d.modes import MODES, boundary
+from diff_conv2d import Conv2d
+from diff_conv2d.modes import MODES
 from experiments.checks import (
     LARGEST_SEED,
     Reader,
@@ -32,7 +33,7 @@ from experiments.checks import (
 from experiments.models.build import TASKS
 from experiments.models.unet import UNet, UNetClassifier
 from experiments.sentences import sentence
-from experiments.training.arguments import blamed, wrong_arguments
+from experiments.training.arguments import blamed, fits, wrong_arguments
 from experiments.training.quiet import hush_lightning
 
 __all__ = ["check_settings"]
@@ -146,6 +147,7 @@ def _memory() -> float:
 
 
 def _padding(key: str, value: object) -> None:
+    """Check a boundary mode by making a layer with it."""
     settings = dict(mapping(key, value))
     if "mode" not in settings:
         raise ValueError(f"{key}.mode is missing")
@@ -154,7 +156,7 @@ def _padding(key: str, value: object) -> None:
     _refuse(wrong_arguments(key, {n: v for n, v in settings.items() if v is not None}, MODES[mode]))
     options = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     try:
-        boundary(mode, **options)
+        Conv2d(1, 1, 3, padding=1, padding_mode=mode, **options)
     except Exception as error:
         raise ValueError(blamed(key, {"mode": mode, **settings}, error)) from error
 
@@ -185,7 +187,11 @@ def _made(key: str, settings: dict[str, Any], kind: type, argument: object, rese
         raise ValueError(f"{key}._target_ must be a subclass of {kind.__name__}, got {settings['_target_']}")
     if settings.get("_partial_") is not True:
         raise ValueError(f"{key}._partial_ must be true, got {settings.get('_partial_')!r}")
-    _refuse(wrong_arguments(key, settings, target, reserved))
+    wrong = wrong_arguments(key, settings, target, reserved)
+    for name, value in settings.items():
+        if name != "last_epoch" and fits(value, float) and value < 0:
+            wrong.append(f"{key}.{name} must be at least 0, got {value}")
+    _refuse(wrong)
     try:
         return instantiate(settings)(argument)
     except Exception as error:

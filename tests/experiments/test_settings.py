@@ -21,6 +21,7 @@ from experiments import (
 )
 from experiments.checks import Reader
 from experiments.paths import CONFIGS
+from experiments.training.arguments import fits
 from experiments.training.cells import read_sweep
 from experiments.training.settings import check_settings
 
@@ -143,12 +144,18 @@ def at(config, place, plain=True):
 
 def allowed(key, value, wrong):
     """Whether a value may be taken: of settings that others decide about, and of free text."""
-    first, _, last = key.rpartition(".")
+    first = key.rpartition(".")[0]
     if key.startswith(("at_scale", "squares", "where.")):
         # Only what is referred to counts; a trial sets what another program reads; runs are looked for by any value.
         return True
-    if wrong == 1.5 and key in FRACTIONS:
+    if (wrong == 1.5 and key in FRACTIONS) or (key == "padding.degree" and wrong == [1]):
         return True
+    if isinstance(wrong, float | int) and not isinstance(wrong, bool) and fits(wrong, float):
+        # Data sets know what their numbers may be, and torch at which rate a network diverges.
+        if first == "data" and (value is None or fits(wrong, type(value))):
+            return True
+        if first in ("optimizer", "scheduler") and wrong == 1e300:
+            return True
     if wrong is None:
         return key in MAY_BE_NULL or value is None
     if wrong in ([], {}):
