@@ -1,6 +1,7 @@
 """How a program ends that cannot do its work: with one sentence and a status, never with a traceback."""
 
 import os
+import select
 import sys
 import traceback
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def in_one_sentence(program: str, folder: Path | None = None, again: str = "") -
         _stopped(program, again)
     except SystemExit as end:
         # Lightning turns Ctrl-C into an end without a word.
-        if isinstance(end.__context__, KeyboardInterrupt):
+        if isinstance(end.__context__, KeyboardInterrupt) and end.code != INTERRUPTED:
             _stopped(program, again)
         raise
     except BrokenPipeError as error:
@@ -132,8 +133,13 @@ def _stopped(program: str, again: str) -> None:
 def _nobody_reads() -> bool:
     """Whether standard output is a pipe without a reader, which then is replaced, so that Python ends in peace."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+        output = sys.stdout.fileno()
+        poll = select.poll()
+    except (OSError, ValueError, AttributeError):
+        # There is no such file, or no poll, as on Windows.
+        return False
+    poll.register(output, 0)
+    if not any(event & select.POLLERR for _, event in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
