@@ -59,6 +59,9 @@ def in_one_sentence(program: str, folder: Path | None = None, again: str = "") -
             sys.exit(f"{program}: {sentence(error)}")
         sys.exit(1)
     except Exception as error:
+        if type(error) is ValueError:
+            # The program's own words, which may have lines to copy.
+            sys.exit(f"{program}: {error}")
         why = sentence(error) if expected(error) else unexpected(error, folder)
         sys.exit(f"{program}: {why}")
 

@@ -29,7 +29,7 @@ def splits(text):
 @pytest.fixture(autouse=True)
 def _data_once(monkeypatch):
     """The terrain is blurred for each data set that is made; here they are few."""
-    monkeypatch.setattr(error_maps, "instantiate", lambda config: splits(OmegaConf.to_yaml(config)))
+    monkeypatch.setattr(error_maps, "load_data", lambda config: splits(OmegaConf.to_yaml(config)))
 
 
 def write_network(runs, method, seed=0):

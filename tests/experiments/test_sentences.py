@@ -20,7 +20,7 @@ def _no_traces(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (ValueError("size must be odd,\n got 2"), "program: size must be odd, got 2"),
+        (ValueError("size must be odd, got 2"), "program: size must be odd, got 2"),
         (PermissionError(13, "Permission denied", "/root/x"), "program: Permission denied: /root/x"),
         (OSError(28, "No space left on device"), "program: No space left on device"),
         (MemoryError("9 GB"), "program: there is not enough memory (9 GB)"),
