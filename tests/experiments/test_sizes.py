@@ -99,9 +99,7 @@ def test_what_does_not_fit_is_told(measured):
     zeros = ["seeds=[0]", "only=[zeros]"]
     with pytest.raises(ValueError, match="each of sizes must be an integer of at least 17, got 16"):
         run(settings(runs, *zeros, "sizes=[16,32]"), Console(quiet=True))
-    with pytest.raises(
-        ValueError, match="no squares of 960 pixels, of which all sizes are parts: data.size=960.*: size must be even"
-    ):
+    with pytest.raises(ValueError, match=r"no squares of 960 pixels.*: data\.size=960.*: size must be even"):
         run(settings(runs, *zeros, "sizes=[64,60]"), Console(quiet=True))
     with pytest.raises(ValueError, match="squares must be an integer of at least 1, got 0"):
         run(settings(runs, *zeros, "squares=0"), Console(quiet=True))
