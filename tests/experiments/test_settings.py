@@ -145,7 +145,7 @@ def at(config, place, plain=True):
 def allowed(key, value, wrong):
     """Whether a value may be taken: of settings that others decide about, and of free text."""
     first = key.rpartition(".")[0]
-    if key.startswith(("at_scale", "squares", "where.")):
+    if key.startswith(("at_scale", "squares", "where.")) or (key == "where" and isinstance(wrong, dict)):
         # Only what is referred to counts; a trial sets what another program reads; runs are looked for by any value.
         return True
     if (wrong == 1.5 and key in FRACTIONS) or (key == "padding.degree" and wrong == [1]):
