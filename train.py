@@ -3,31 +3,45 @@
 import os
 import sys
 
+from experiments.interrupts import quiet_while_loading
+
+if __name__ == "__main__":
+    quiet_while_loading()
+
 # Idle threads that spin make torch many times slower when anything else runs; OpenMP reads this as it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # W&B reads these as it is loaded; it is to be quiet.
 os.environ.setdefault("WANDB_SILENT", "true")
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from experiments.hydra_program import hydra_program
-from experiments.training.cell import run_cell
+from experiments.hydra_program import hydra_program, is_sweep
+from experiments.training.cell import cell_folder, run_cell
 
 __all__ = ["main"]
 
 
-@hydra_program("train")
+@hydra_program("train", again="the same command goes on")
 def main(config: DictConfig) -> None:
     """Run one cell; in a sweep a failure is kept for the end, where all of them are listed."""
     reason = run_cell(config, Console())
-    if reason is not None:
-        print(f"train: {reason}", file=sys.stderr)
-        if HydraConfig.get().mode != RunMode.MULTIRUN:
-            sys.exit(1)
+    if reason is None:
+        return
+    if not is_sweep() or not is_kept(config):
+        raise ValueError(reason)
+    print(f"train: {reason}", file=sys.stderr)
+
+
+def is_kept(config: DictConfig) -> bool:
+    """Whether the failure of a run is in its folder, where the end of a sweep finds it."""
+    try:
+        return cell_folder(config).failure.exists()
+    # Settings that cannot be used have no folder.
+    except (TypeError, AttributeError, ValueError, OSError, OmegaConfBaseException):
+        return False
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from experiments.hydra_program import hydra_program
 from experiments.methods import METHODS, Method
 from experiments.program import run_program
 from experiments.progress import progress_bar
-from experiments.records import write_table
+from experiments.records import write_together
 
 __all__ = ["batch_errors", "cut", "main", "measure", "run"]
 
@@ -105,14 +105,12 @@ def run(settings: Settings, console: Console) -> list[Path]:
     if settings.ablation_sizes:
         console.print(summary_table(ratios(variants, best_degree(modes)), "Variants of adaptive"))
         tables[folder / f"{settings.name}_ablation.csv"] = variants
-    for path, table in tables.items():
-        write_table(path, table)
-    return list(tables)
+    return write_together(tables)
 
 
 @hydra_program("adaptive")
 def main(config: DictConfig) -> None:
-    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    """Check the configuration, then run."""
     run_program("adaptive", config, read_settings, run)
 
 

@@ -2,11 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from experiments.checks import folder, integer, names
+from experiments.checks import (
+    LARGEST_SEED,
+    MOST_KERNELS,
+    Reader,
+    choice,
+    file_name,
+    folder,
+    integer,
+    integers,
+    kernel_sizes,
+    names,
+    optional,
+    yes_or_no,
+)
 from experiments.data.held_out_fields import HELD_OUT_KINDS
 from experiments.data.study_fields import KINDS
 from experiments.data.synthetic_fields import Kinds
@@ -18,6 +30,7 @@ FIELD_SETS: dict[str, Kinds] = {"study": KINDS, "held_out": HELD_OUT_KINDS}
 
 # The fields have 518 samples along each axis.
 LARGEST = 512
+MOST_CROPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -50,38 +63,50 @@ def read_settings(config: DictConfig) -> Settings:
         ValueError: A value cannot be used; the sentence names it and what is allowed.
 
     """
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    if values["field_set"] not in FIELD_SETS:
-        raise ValueError(f"field_set must be one of {', '.join(FIELD_SETS)}; got {values['field_set']!r}")
-    allowed = [field for kind in FIELD_SETS[values["field_set"]].values() for field in kind]
-    fields = allowed if values["fields"] is None else names("fields", values["fields"], allowed)
-    methods = list(METHODS) if values["methods"] is None else names("methods", values["methods"], list(METHODS))
-    if not isinstance(values["each_crop"], bool):
-        raise ValueError(f"each_crop must be true or false, got {values['each_crop']!r}")
-    if not isinstance(values["name"], str) or not values["name"].isidentifier():
-        raise ValueError(f"name must be a word that can name a file, got {values['name']!r}")
-    kernels = values["kernel_sizes"]
-    if not kernels or any(size not in (3, 5, 7) for size in kernels):
-        raise ValueError(f"kernel_sizes must be a list of 3, 5 and 7, got {kernels}")
-    crops = values["crops"]
-    # 2 k - 1 samples leave an interior once k // 2 are cut off for the truth and as many are invalid.
-    least = max(kernels)
-    if not crops or any(not (isinstance(size, int) and least <= size <= LARGEST) for size in crops):
-        raise ValueError(f"crops must name sizes from {least} to {LARGEST}, got {crops}")
-    if any(not isinstance(count, int) or count < 1 for count in crops.values()):
-        raise ValueError(f"crops must have at least one crop of each size, got {crops}")
-    if any(size not in crops for size in values["ablation_sizes"]):
-        raise ValueError(f"ablation_sizes must be of {list(crops)}, got {values['ablation_sizes']}")
-    return Settings(
-        name=values["name"],
-        field_set=values["field_set"],
-        fields=fields,
+    read = Reader(config)
+    field_set = read("field_set", choice, FIELD_SETS)
+    allowed = [field for kind in FIELD_SETS.get(field_set, {}).values() for field in kind]
+    fields = read("fields", optional, names, allowed) if allowed else read("fields", _not_looked_at)
+    methods = read("methods", optional, names, METHODS)
+    kernels = read("kernel_sizes", kernel_sizes)
+    crops = read("crops", _crops, max(kernels or [3]))
+    settings = Settings(
+        name=read("name", file_name),
+        field_set=field_set,
+        fields=fields or allowed,
         crops=crops,
-        each_crop=values["each_crop"],
-        methods=methods,
-        ablation_sizes=values["ablation_sizes"],
+        each_crop=read("each_crop", yes_or_no),
+        methods=methods or list(METHODS),
+        ablation_sizes=read("ablation_sizes", _ablation_sizes, crops),
         kernel_sizes=kernels,
-        num_kernels=integer("num_kernels", values["num_kernels"], 1),
-        seed=integer("seed", values["seed"], 0),
-        output_dir=folder(values["output_dir"]),
+        num_kernels=read("num_kernels", integer, 1, MOST_KERNELS),
+        seed=read("seed", integer, 0, LARGEST_SEED),
+        output_dir=read("output_dir", folder),
     )
+    read.end()
+    return settings
+
+
+def _not_looked_at(key: str, value: object) -> None:
+    """Leave a setting unchecked, where another one that says what is allowed cannot be used."""
+
+
+def _crops(key: str, value: object, least: int) -> dict[int, int]:
+    """Return how many crops there are of each size."""
+    # 2 k - 1 samples leave an interior once k // 2 are cut off for the truth and as many are invalid.
+    is_size = isinstance(value, dict) and value and all(isinstance(size, int) for size in value)
+    if not is_size or not all(least <= size <= LARGEST and size is not True for size in value):
+        raise ValueError(f"{key} must name sizes from {least} to {LARGEST}, got {value!r}")
+    for size, count in value.items():
+        integer(f"{key}.{size}", count, 1, MOST_CROPS)
+    return value
+
+
+def _ablation_sizes(key: str, value: object, crops: dict[int, int] | None) -> list[int]:
+    """Return some of the sizes of the crops, perhaps none."""
+    if value == []:
+        return []
+    sizes = integers(key, value, 1, LARGEST)
+    if crops is not None and any(size not in crops for size in sizes):
+        raise ValueError(f"{key} must be of {list(crops)}, got {sizes}")
+    return sizes

@@ -7,18 +7,18 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
 from experiments.benchmark_cases import CASES, METHODS, Case, steps
-from experiments.checks import folder, integer, names, number
+from experiments.checks import Reader, file_name, folder, integer, names, number, optional, processes, torch_device
 from experiments.hydra_program import hydra_program
+from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
@@ -27,6 +27,7 @@ from experiments.timing import interleaved, peak_memory, ratios_to
 __all__ = ["Settings", "main", "measure", "read_settings", "run", "summary"]
 
 REFERENCE = "zeros"
+MOST_ROUNDS = 100_000
 
 
 @dataclass(frozen=True)
@@ -51,25 +52,20 @@ def read_settings(config: DictConfig) -> Settings:
         ValueError: A value cannot be used; the sentence names it and what is allowed.
 
     """
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    known = list(dict.fromkeys(case.group for case in CASES.values()))
-    groups = known if values["groups"] is None else names("groups", values["groups"], known)
-    methods = None if values["methods"] is None else names("methods", values["methods"], list(METHODS))
-    for name in ("threads", "rounds", "warmup"):
-        integer(name, values[name], 1)
-    if values["device"] not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device must be auto, cpu or cuda, got {values['device']!r}")
-    found = "cuda" if torch.cuda.is_available() else "cpu"
-    if values["device"] == "cuda" and found == "cpu":
-        raise ValueError("device=cuda, but torch finds no CUDA device; device=auto takes what there is")
-    checked = {
-        "groups": groups,
-        "methods": methods,
-        "device": torch.device(found if values["device"] == "auto" else values["device"]),
-        "least_seconds": number("least_seconds", values["least_seconds"], 0),
-        "output_dir": folder(values["output_dir"]),
-    }
-    return Settings(**values | checked)
+    known, read = list(dict.fromkeys(case.group for case in CASES.values())), Reader(config)
+    settings = Settings(
+        groups=read("groups", optional, names, known) or known,
+        methods=read("methods", optional, names, METHODS),
+        device=read("device", torch_device),
+        threads=read("threads", processes),
+        rounds=read("rounds", integer, 1, MOST_ROUNDS),
+        warmup=read("warmup", integer, 1, MOST_ROUNDS),
+        least_seconds=read("least_seconds", number, 0, 3600),
+        name=read("name", file_name),
+        output_dir=read("output_dir", folder),
+    )
+    read.end()
+    return settings
 
 
 def measure(case: Case, settings: Settings) -> pd.DataFrame:
@@ -110,8 +106,10 @@ def run(settings: Settings, console: Console) -> list[Path]:
         for case in chosen:
             # In a process of its own, whose memory no other case has left in pieces.
             try:
-                with ProcessPoolExecutor(1, get_context("spawn")) as process:
-                    measured = process.submit(measure, case, settings).result()
+                with ProcessPoolExecutor(1, get_context("spawn")) as process, ended_on_error():
+                    with unseen_interrupts():
+                        future = process.submit(measure, case, settings)
+                    measured = future.result()
             except BrokenProcessPool:
                 raise ValueError(f"the process of {case.name!r} died, perhaps for lack of memory") from None
             table = pd.concat([table, measured.assign(**about)], ignore_index=True)
@@ -154,7 +152,7 @@ def summary(table: pd.DataFrame) -> Table:
 
 @hydra_program("benchmark")
 def main(config: DictConfig) -> None:
-    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    """Check the configuration, then run."""
     # torch's profiler tells on the terminal when it starts, and of memory that was there before. It is used in the
     # processes of the cases, which read this.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")

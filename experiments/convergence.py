@@ -21,7 +21,7 @@ from experiments.methods import Method
 from experiments.operators import OPERATORS, operator_kernels
 from experiments.program import run_program
 from experiments.progress import progress_bar
-from experiments.records import write_table
+from experiments.records import write_together
 
 __all__ = ["chosen_methods", "grid", "main", "measure", "run"]
 
@@ -84,15 +84,12 @@ def run(settings: Settings, console: Console) -> list[Path]:
     slopes = fit_slopes(errors)
     console.print(slopes_table(slopes))
     folder = settings.output_dir / "tables"
-    tables = {folder / "convergence.csv": errors, folder / "convergence_slopes.csv": slopes}
-    for path, table in tables.items():
-        write_table(path, table)
-    return list(tables)
+    return write_together({folder / "convergence.csv": errors, folder / "convergence_slopes.csv": slopes})
 
 
 @hydra_program("convergence")
 def main(config: DictConfig) -> None:
-    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    """Check the configuration, then run."""
     run_program("convergence", config, read_settings, run)
 
 

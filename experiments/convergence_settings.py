@@ -2,11 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from experiments.checks import folder, integer, integers, kernel_sizes, names
+from experiments.checks import (
+    LARGEST_SEED,
+    MOST_DEGREE,
+    MOST_SAMPLES,
+    Reader,
+    folder,
+    integer,
+    integers,
+    kernel_sizes,
+    names,
+)
 from experiments.methods import METHODS
 
 __all__ = ["Settings", "read_settings"]
@@ -37,18 +46,24 @@ def read_settings(config: DictConfig) -> Settings:
         ValueError: A value cannot be used; the sentence names it and what is allowed.
 
     """
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    sizes = kernel_sizes(values["kernel_sizes"])
-    degrees = integers("degrees", values["degrees"], 0)
-    # A lower degree than the one asked for is taken where samples are few; that would be another method.
-    samples = integers("samples", values["samples"], max(*degrees, *sizes) + 1)
-    if samples != sorted(samples):
-        raise ValueError(f"samples must grow, got {samples}")
-    return Settings(
-        samples=samples,
+    read = Reader(config)
+    sizes = read("kernel_sizes", kernel_sizes)
+    degrees = read("degrees", integers, 0, MOST_DEGREE)
+    settings = Settings(
+        # A lower degree than the one asked for is taken where samples are few; that would be another method.
+        samples=read("samples", _samples, max(*(degrees or [0]), *(sizes or [3])) + 1),
         kernel_sizes=sizes,
-        methods=names("methods", values["methods"], list(METHODS)),
+        methods=read("methods", names, METHODS),
         degrees=degrees,
-        seed=integer("seed", values["seed"], 0),
-        output_dir=folder(values["output_dir"]),
+        seed=read("seed", integer, 0, LARGEST_SEED),
+        output_dir=read("output_dir", folder),
     )
+    read.end()
+    return settings
+
+
+def _samples(key: str, value: object, least: int) -> list[int]:
+    samples = integers(key, value, least, MOST_SAMPLES)
+    if samples != sorted(samples):
+        raise ValueError(f"{key} must grow, got {samples}")
+    return samples

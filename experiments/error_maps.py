@@ -5,18 +5,31 @@ paper's second derivative of the error is kept beside what shows the seams bette
 pixel, and the mean square error at each pixel of a patch, over many patches.
 """
 
-import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from diff_conv2d.modes import MODES
+from experiments.checks import (
+    LARGEST_SEED,
+    Reader,
+    choice,
+    file_name,
+    folder,
+    integer,
+    mapping,
+    names,
+    optional,
+    text,
+    writable,
+)
 from experiments.data.deblurring import BlurredPatches, InMemoryFields
+from experiments.data.load import load_data
 from experiments.data.splits import Splits
 from experiments.error_pictures import frame, local_error, mean_square_by_pixel, spread
 from experiments.hydra_program import hydra_program
@@ -29,7 +42,7 @@ from experiments.training.checkpoints import newest_checkpoint
 from experiments.training.finished_runs import HALO, Run, flatten, read_runs
 from experiments.training.train import build_task
 
-__all__ = ["chosen_block", "chosen_runs", "error_maps", "main", "near_seams", "restored"]
+__all__ = ["chosen_block", "chosen_runs", "error_maps", "main", "near_seams", "read_settings", "restored"]
 
 # Rows and columns of the map in the figure, at most.
 MAP_SIZE = 400
@@ -39,6 +52,46 @@ LEVELS, SHOWN = 127, 0.999
 BATCH = 16
 # Blocks that are looked at, at most: on a map of the whole Earth there are thousands, and each has to be read.
 CANDIDATES = 128
+
+
+def read_settings(config: DictConfig) -> Path:
+    """Check a configuration.
+
+    Args:
+        config: as in configs/error_maps.yaml.
+
+    Returns:
+        The folder of results.
+
+    Raises:
+        ValueError: values cannot be used.
+    """
+    read = Reader(config)
+    scales = read("at_scale", mapping)
+    read("scale", choice, scales or {})
+    for key, check, *allowed in (
+        ("experiment_name", text),
+        ("block", integer, 1, 64),
+        ("corner", optional, _corner),
+        ("name", file_name),
+    ):
+        # Without a scale the others are told of a missing reference.
+        read(key, check, *allowed) if scales and config.scale in scales else read.known.add(key)
+    read("seed", integer, 0, LARGEST_SEED)
+    read("where", optional, mapping)
+    read("methods", optional, names, (*MODES, HALO, *(f"{mode}+{HALO}" for mode in MODES)))
+    read("patches", integer, 1)
+    read("runs_dir", text)
+    output_dir = read("output_dir", folder)
+    read.end()
+    return output_dir
+
+
+def _corner(key: str, value: object) -> list[int | str]:
+    fits = isinstance(value, list) and len(value) == 3 and isinstance(value[0], int | str)
+    if not fits or not all(isinstance(place, int) for place in value[1:]):  # type: ignore[index]
+        raise ValueError(f"{key} must be a map, a row and a column, such as [0,100,200]; got {value!r}")
+    return value  # type: ignore[return-value]
 
 
 def chosen_runs(config: DictConfig) -> dict[str, Run]:
@@ -202,7 +255,7 @@ def error_maps(config: DictConfig) -> dict[str, np.ndarray]:
         # Runs share their data, but for the halo.
         key = OmegaConf.to_yaml(run.config.data)
         if key not in loaded:
-            loaded[key] = instantiate(run.config.data)
+            loaded[key] = load_data(run.config.data)
         data, test = loaded[key], loaded[key].test
         if not isinstance(test, BlurredPatches):
             raise ValueError(f"experiment_name must be a super-resolution; {config.experiment_name} is {data.task}")
@@ -285,13 +338,10 @@ def _map(test: BlurredPatches, first: list[int], side: int) -> dict[str, np.ndar
 
 @hydra_program("error_maps")
 def main(config: DictConfig) -> None:
-    """Write the arrays; what is wrong is told in one sentence."""
-    try:
-        arrays = error_maps(config)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error_maps: {error}")
-    path = Path(config.output_dir) / "tables" / f"{config.name}.npz"
-    write_arrays(path, arrays)
+    """Write the arrays."""
+    path = read_settings(config) / "tables" / f"{config.name}.npz"
+    writable("output_dir", path.parent)
+    write_arrays(path, error_maps(config))
     # Networks of ETOPO are trained on data of their own.
     data = "etopo" if config.scale == "paper" else "globe"
     modules = ["experiments.error_maps", f"experiments.data.{data}"]

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from experiments.checks import integers, mapping
 from experiments.data import analytic, navier_stokes, terrain
 
-__all__ = ["FIELDS", "Image", "load_field"]
+__all__ = ["FIELDS", "Image", "field_orders", "load_field"]
 
 # What the values of a field, and so its errors, are measured in.
 FIELDS = {
@@ -18,12 +19,33 @@ FIELDS = {
     "terrain": "standard deviation of the patch",
 }
 
+# Beyond it the associated Legendre function is too large for a float64; so is U_n close to 1 of much larger orders.
+MOST_ORDER = {"chebyshev": 10_000, "spherical_harmonics": 322}
+
 
 class Image(NamedTuple):
     """One image of a field: its order, or its number, and float64 samples, :math:`(H, W)`."""
 
     order: int
     samples: Tensor
+
+
+def field_orders(key: str, value: object, fields: Sequence[str]) -> dict[str, list[int]]:
+    """Check the orders of fields, as a check of `experiments.checks` does."""
+    orders = mapping(key, value)
+    wrong, found = [f"there is no field for {key}.{name}" for name in orders if name not in FIELDS], {}
+    for name in fields:
+        try:
+            if name not in orders:
+                raise ValueError(f"{key}.{name} is missing, though fields names {name}")
+            # Snapshots and patches are counted where they are read.
+            limit = [MOST_ORDER[name]] if name in MOST_ORDER else []
+            found[name] = integers(f"{key}.{name}", orders[name], 1, *limit)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return found
 
 
 def load_field(

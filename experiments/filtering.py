@@ -1,14 +1,12 @@
 """The filtering experiment: `python -m experiments.filtering kernel_sizes=[3]`, see configs/filtering.yaml."""
 
 import hashlib
-import sys
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
 import pandas as pd
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
 from experiments.edge_error import edge_errors
@@ -16,11 +14,11 @@ from experiments.fields import FIELDS, Image, load_field
 from experiments.filtering_settings import Settings, read_settings
 from experiments.hydra_program import hydra_program
 from experiments.laplacian import laplacian_study
-from experiments.manifest import settings_of, write_manifest
 from experiments.methods import Method, seeded
+from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.ranking import ranking_table
-from experiments.records import replacing, write_arrays, write_table
+from experiments.records import write_together
 
 __all__ = ["chosen_methods", "load_images", "main", "measure", "random_source", "run", "sample_pictures"]
 
@@ -112,32 +110,19 @@ def run(settings: Settings, images: dict[str, tuple[str, list[Image]]], console:
     errors = pd.DataFrame(rows)
     console.print(ranking_table(errors))
     folder = settings.output_dir / "tables"
-    tables = {folder / "filtering.csv": errors, folder / "laplacian.csv": pd.DataFrame(laplacian)}
-    for path, table in tables.items():
-        write_table(path, table)
-    write_arrays(folder / "filtering_pictures.npz", pictures | corners)
-    return [*tables, folder / "filtering_pictures.npz"]
+    return write_together(
+        {
+            folder / "filtering.csv": errors,
+            folder / "laplacian.csv": pd.DataFrame(laplacian),
+            folder / "filtering_pictures.npz": pictures | corners,
+        }
+    )
 
 
 @hydra_program("filtering")
 def main(config: DictConfig) -> None:
-    """Check the configuration, then run; what is wrong with it is told in one sentence."""
-    console, start = Console(), monotonic()
-    try:
-        settings = read_settings(config)
-        images = load_images(settings)
-        # What cannot be written is better known before the work than after it.
-        settings.output_dir.mkdir(parents=True, exist_ok=True)
-    except (ValueError, OSError) as error:
-        sys.exit(f"filtering: {error}")
-    paths = run(settings, images, console)
-    write_manifest("filtering", paths, ["experiments.filtering"], settings_of(config), program="filtering")
-    with replacing(settings.output_dir / "runs" / "filtering" / "config.yaml") as partial:
-        partial.write_text(OmegaConf.to_yaml(config), encoding="utf-8")
-    # Plain prints: a path must not be broken into lines.
-    for path in paths:
-        print(path)
-    print(f"Done in {monotonic() - start:.0f} s.")
+    """Check the configuration, then run."""
+    run_program("filtering", config, read_settings, run, load_images)
 
 
 if __name__ == "__main__":

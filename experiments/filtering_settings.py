@@ -2,13 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from experiments.checks import folder, integer, integers, names
-from experiments.fields import FIELDS
+from experiments.checks import (
+    LARGEST_SEED,
+    MOST_KERNELS,
+    MOST_SAMPLES,
+    Reader,
+    choice,
+    folder,
+    integer,
+    integers,
+    names,
+    optional,
+)
+from experiments.fields import FIELDS, field_orders
 from experiments.methods import METHODS
 
 __all__ = ["Settings", "read_settings"]
@@ -47,25 +57,30 @@ def read_settings(config: DictConfig) -> Settings:
         ValueError: A value cannot be used; the sentence names it and what is allowed.
 
     """
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    fields = names("fields", values["fields"], list(FIELDS))
-    for name in fields:
-        if name not in values["orders"]:
-            raise ValueError(f"orders.{name} is missing, though fields names {name}")
-    sizes = integers("kernel_sizes", values["kernel_sizes"])
-    if any(size % 2 == 0 or not 3 <= size <= LARGEST_KERNEL for size in sizes):
-        raise ValueError(f"kernel_sizes must be odd and from 3 to {LARGEST_KERNEL}, got {sizes}")
-    if values["dtype"] not in DTYPES:
-        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, got {values['dtype']!r}")
-    path = values["navier_stokes_path"]
-    return Settings(
-        orders={name: integers(f"orders.{name}", values["orders"][name]) for name in fields},
-        size=integer("size", values["size"], 2 * max(sizes) - 1),
+    read = Reader(config)
+    fields = read("fields", names, FIELDS)
+    sizes = read("kernel_sizes", _odd_sizes)
+    settings = Settings(
+        orders=read("orders", field_orders, fields or []),
+        size=read("size", integer, 2 * max(sizes or [3]) - 1, MOST_SAMPLES),
         kernel_sizes=sizes,
-        methods=names("methods", values["methods"], list(METHODS)),
-        num_kernels=integer("num_kernels", values["num_kernels"], 1),
-        seed=integer("seed", values["seed"], 0),
-        dtype=DTYPES[values["dtype"]],
-        navier_stokes_path=None if path is None else folder(path),
-        output_dir=folder(values["output_dir"]),
+        methods=read("methods", names, METHODS),
+        num_kernels=read("num_kernels", integer, 1, MOST_KERNELS),
+        seed=read("seed", integer, 0, LARGEST_SEED),
+        dtype=read("dtype", _dtype),
+        navier_stokes_path=read("navier_stokes_path", optional, folder),
+        output_dir=read("output_dir", folder),
     )
+    read.end()
+    return settings
+
+
+def _odd_sizes(key: str, value: object) -> list[int]:
+    sizes = integers(key, value)
+    if any(size % 2 == 0 or not 3 <= size <= LARGEST_KERNEL for size in sizes):
+        raise ValueError(f"{key} must be odd and from 3 to {LARGEST_KERNEL}, got {sizes}")
+    return sizes
+
+
+def _dtype(key: str, value: object) -> torch.dtype:
+    return DTYPES[choice(key, value, DTYPES)]

@@ -5,33 +5,82 @@ tested as it is then, and after some steps of further training. The control is t
 trained further by as many steps.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from hydra.errors import HydraException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from diff_conv2d.modes import MODES
+from experiments.checks import (
+    Reader,
+    folder,
+    integers,
+    names,
+    number,
+    optional,
+    processes,
+    texts,
+    torch_device,
+    writable,
+)
 from experiments.converted_networks import chance, converted, fine_tuned, trained_weights
+from experiments.data.load import load_data
 from experiments.data.splits import Splits
 from experiments.finetuning_summary import MOST_FREQUENT
-from experiments.hydra_program import hydra_program, sentence
+from experiments.hydra_program import hydra_program
 from experiments.manifest import settings_of, write_manifest
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.tasks.task import TrainingDivergedError
-from experiments.training.cells import Cell, composed, sweep_cells
+from experiments.training.cells import Cell, composed, read_sweep, sweep_cells
 from experiments.training.run_folder import data_name, run_name
 
-__all__ = ["TRAINED", "main", "manifest", "run"]
+__all__ = ["TRAINED", "main", "manifest", "read_settings", "run"]
 
 # What the networks were trained with.
 TRAINED = "zeros"
+
+
+def read_settings(settings: DictConfig) -> Path:
+    """Check a configuration.
+
+    Args:
+        settings: as in configs/finetuning.yaml.
+
+    Returns:
+        The folder of results.
+
+    Raises:
+        ValueError: values cannot be used.
+    """
+    read = Reader(settings)
+    read_sweep(read)
+    read("modes", names, MODES)
+    read("steps", _steps)
+    read("learning_rate_share", _share)
+    read("regions", texts)
+    read("threads", optional, processes)
+    read("device", torch_device)
+    output_dir = read("output_dir", folder)
+    read.end()
+    return output_dir
+
+
+def _steps(key: str, value: object) -> list[int]:
+    steps = integers(key, value, 0, 10**6)
+    if 0 not in steps:
+        raise ValueError(f"{key} must hold 0, the network as converted, got {steps}")
+    return steps
+
+
+def _share(key: str, value: object) -> float:
+    if not number(key, value, 0):
+        raise ValueError(f"{key} must be a number above 0, got {value!r}")
+    return number(key, value, 0)
 
 
 def run(settings: DictConfig, console: Console) -> pd.DataFrame:
@@ -42,15 +91,14 @@ def run(settings: DictConfig, console: Console) -> pd.DataFrame:
         ValueError: the settings do not fit.
         TrainingDivergedError: the loss is no number.
     """
-    _check(settings)
+    read_settings(settings)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     cells = _cells(settings)
     # Whatever is missing is told before anything is measured.
     trained = {(cell.sweep, cell.seed): cell for cell in cells if cell.method == TRAINED}
     weights = {key: trained_weights(cell) for key, cell in trained.items()}
-    auto = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(auto if settings.device == "auto" else settings.device)
+    device = torch_device("device", settings.device)
     loaded: dict[str, Splits] = {}
     rows: list[dict[str, Any]] = []
     with progress_bar(len(cells), console) as advance:
@@ -58,7 +106,7 @@ def run(settings: DictConfig, console: Console) -> pd.DataFrame:
             origin = trained[cell.sweep, cell.seed]
             config = composed(origin)
             if cell.sweep not in loaded:
-                loaded[cell.sweep] = instantiate(config.data)
+                loaded[cell.sweep] = load_data(config.data)
             data = loaded[cell.sweep]
             place = {"data": data_name(config), "model": config.model.name, "method": cell.method, "seed": cell.seed}
             if cell is origin and data.classes:
@@ -93,28 +141,17 @@ def _cells(settings: DictConfig) -> list[Cell]:
     return [cell for cell in cells if not composed(cell).data.get("halo")]
 
 
-def _check(settings: DictConfig) -> None:
-    """Refuse steps and a learning rate that make no sense."""
-    steps, share = list(settings.steps), settings.learning_rate_share
-    whole = all(isinstance(step, int) and step >= 0 for step in steps)
-    if not whole or 0 not in steps or len(set(steps)) < len(steps):
-        raise ValueError(f"steps must be different whole numbers from 0 on, 0 among them; got {steps}")
-    if isinstance(share, bool) or not isinstance(share, int | float) or not share > 0:
-        raise ValueError(f"learning_rate_share must be a number above 0, got {share!r}")
-
-
 @hydra_program("finetuning")
 def main(settings: DictConfig) -> None:
     """Write the table, and say what it shows."""
-    path = REPOSITORY / Path(settings.output_dir) / "tables" / "finetuning.csv"
+    path = REPOSITORY / read_settings(settings) / "tables" / "finetuning.csv"
+    writable("output_dir", path.parent)
     try:
         table = run(settings, Console())
-        write_table(path, table)
-        manifest(path, settings)
-    except HydraException as error:
-        sys.exit(f"finetuning: {sentence(error)}")
-    except (ValueError, OSError, TrainingDivergedError) as error:
-        sys.exit(f"finetuning: {error}")
+    except TrainingDivergedError as error:
+        raise ValueError(error) from error
+    write_table(path, table)
+    manifest(path, settings)
     print(path)
 
 

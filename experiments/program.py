@@ -1,49 +1,65 @@
-"""What the programs of the studies share: settings checked, work done, files named."""
+"""What the programs of the studies share: settings checked, work done, files written and named."""
 
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from experiments.checks import writable
 from experiments.manifest import settings_of, write_manifest
+from experiments.records import replacing
 
 __all__ = ["run_program"]
 
-Settings = TypeVar("Settings")
+
+class _Settings(Protocol):
+    """The settings of any study."""
+
+    @property
+    def output_dir(self) -> Path:
+        """Where its tables go."""
+
+
+Settings = TypeVar("Settings", bound=_Settings)
 
 
 def run_program(
     name: str,
     config: DictConfig,
     read_settings: Callable[[DictConfig], Settings],
-    run: Callable[[Settings, Console], Iterable[Path]],
+    run: Callable[..., Iterable[Path]],
+    load: Callable[[Settings], Any] | None = None,
 ) -> None:
-    """Check a configuration, run, and print what was written; what is wrong is told in one sentence.
+    """Check a configuration, run, and print what was written.
 
-    What the tables were made from is kept beside them (`experiments.manifest`).
+    What the tables were made from is kept beside them (`experiments.manifest`), and the configuration in
+    ``output_dir/runs/NAME`` once they are there: a run that fails must not replace that of the run whose tables those
+    are.
 
     Args:
-        name: Of the program, as the sentence begins.
+        name: Of the program.
         config: As composed.
         read_settings: Checks it; raises ValueError.
-        run: Does the work and returns the files it wrote; raises ValueError, or FileNotFoundError for missing data.
+        run: Does the work with the settings, what was loaded, and a console; returns the files it wrote.
+        load: Loads the data, if there is any; raises ValueError or FileNotFoundError.
 
     """
     console, start = Console(), monotonic()
-    try:
-        paths = list(run(read_settings(config), console))
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"{name}: {error}")
+    settings = read_settings(config)
+    writable("output_dir", settings.output_dir / "tables")
+    loaded = [] if load is None else [load(settings)]
+    paths = list(run(settings, *loaded, console))
     # A program may have more than one configuration, which then has a name of its own.
     study = str(config.get("name", name))
     composed_from = HydraConfig.get().job.config_name if HydraConfig.initialized() else name
     modules = [f"experiments.{name}"]
     write_manifest(study, paths, modules, settings_of(config), program=name, config=composed_from)
+    with replacing(settings.output_dir / "runs" / study / "config.yaml") as partial:
+        partial.write_text(OmegaConf.to_yaml(config), encoding="utf-8")
     # Plain prints: a path must not be broken into lines.
     for path in paths:
         print(path)

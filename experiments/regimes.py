@@ -16,7 +16,7 @@ from experiments.hydra_program import hydra_program
 from experiments.methods import Method
 from experiments.program import run_program
 from experiments.progress import progress_bar
-from experiments.records import write_table
+from experiments.records import write_together
 from experiments.regimes_best import best_of, best_table, families
 from experiments.regimes_fields import regime_fields
 from experiments.regimes_settings import Settings, read_settings
@@ -87,14 +87,12 @@ def run(settings: Settings, console: Console) -> list[Path]:
     folder = settings.output_dir / "tables"
     tables = {"regimes": rows, "regimes_rounding": rounded, "regimes_best": best}
     console.print(best_table(pd.DataFrame(best)))
-    for name, table in tables.items():
-        write_table(folder / f"{name}.csv", pd.DataFrame(table))
-    return [folder / f"{name}.csv" for name in tables]
+    return write_together({folder / f"{name}.csv": pd.DataFrame(table) for name, table in tables.items()})
 
 
 @hydra_program("regimes")
 def main(config: DictConfig) -> None:
-    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    """Check the configuration, then run."""
     run_program("regimes", config, read_settings, run)
 
 

@@ -2,14 +2,30 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from experiments.checks import folder, integer, integers, kernel_sizes, names, numbers
+from experiments.checks import (
+    LARGEST_SEED,
+    MOST_DEGREE,
+    MOST_KERNELS,
+    MOST_SAMPLES,
+    Reader,
+    folder,
+    integer,
+    integers,
+    kernel_sizes,
+    names,
+    number,
+    numbers,
+)
+from experiments.data.terrain import CELL, CELLS
 from experiments.methods import METHODS
 
 __all__ = ["Settings", "read_settings"]
+
+# In pixels, and in standard deviations of the field.
+MOST_BLUR, MOST_NOISE = 1000, 1e6
 
 
 @dataclass(frozen=True)
@@ -44,24 +60,24 @@ def read_settings(config: DictConfig) -> Settings:
         ValueError: A value cannot be used; the sentence names it and what is allowed.
 
     """
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    sizes = kernel_sizes(values["kernel_sizes"])
-    size = integer("size", values["size"], 2 * max(sizes) - 1)
-    crops = integer("crops", values["crops"], 1)
-    if crops > 11:
-        raise ValueError(f"crops must be at most 11, the patches of terrain, got {crops}")
-    return Settings(
-        blurs=numbers("blurs", values["blurs"]),
-        terrain_blurs=numbers("terrain_blurs", values["terrain_blurs"]),
-        noise_levels=numbers("noise_levels", values["noise_levels"]),
-        noise_blur=numbers("noise_blur", [values["noise_blur"]])[0],
+    read = Reader(config)
+    sizes = read("kernel_sizes", kernel_sizes) or [3]
+    size = read("size", integer, 2 * max(sizes) - 1, CELL - max(sizes) + 1) or 2 * max(sizes) - 1
+    settings = Settings(
+        blurs=read("blurs", numbers, 0, MOST_BLUR),
+        # The blur of terrain sees four standard deviations around a crop, all within one patch.
+        terrain_blurs=read("terrain_blurs", numbers, 0, (CELL - size - max(sizes) + 1) // 2 / 4),
+        noise_levels=read("noise_levels", numbers, 0, MOST_NOISE),
+        noise_blur=read("noise_blur", number, 0, MOST_BLUR),
         size=size,
-        world=integer("world", values["world"], size + max(sizes) - 1),
-        crops=crops,
+        world=read("world", integer, size + max(sizes) - 1, MOST_SAMPLES),
+        crops=read("crops", integer, 1, len(CELLS)),
         kernel_sizes=sizes,
-        methods=names("methods", values["methods"], list(METHODS)),
-        degrees=integers("degrees", values["degrees"], 0),
-        num_kernels=integer("num_kernels", values["num_kernels"], 1),
-        seed=integer("seed", values["seed"], 0),
-        output_dir=folder(values["output_dir"]),
+        methods=read("methods", names, METHODS),
+        degrees=read("degrees", integers, 0, MOST_DEGREE),
+        num_kernels=read("num_kernels", integer, 1, MOST_KERNELS),
+        seed=read("seed", integer, 0, LARGEST_SEED),
+        output_dir=read("output_dir", folder),
     )
+    read.end()
+    return settings

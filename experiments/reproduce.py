@@ -7,17 +7,20 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from time import monotonic
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.hydra_program import hydra_program, sentence
+from experiments.checks import Reader, writable
+from experiments.hydra_program import hydra_program
+from experiments.paths import REPOSITORY
 from experiments.training.cell import cell_folder
-from experiments.training.cells import Cell, composed, sweep_cells, sweep_names
+from experiments.training.cells import Cell, composed, read_sweep, sweep_cells, sweep_names
 from experiments.training.pool import default_jobs, run_cells
 from experiments.training.run_folder import RunFolder
 
 __all__ = ["main", "run", "seconds_left", "told"]
+
+AGAIN = "the same command goes on"
 
 
 def run(config: DictConfig, console: Console) -> list[str]:
@@ -35,13 +38,12 @@ def run(config: DictConfig, console: Console) -> list[str]:
         HydraException: a setting does not fit.
         BrokenProcessPool: a process died.
     """
-    cells: dict[Path, Cell] = {}
-    for cell in sweep_cells(config):
-        # Sweeps may share runs.
-        cells.setdefault(cell_folder(composed(cell)).path, cell)
+    read = Reader(config)
+    read_sweep(read)
+    read.end()
+    cells = _checked(sweep_cells(config))
     jobs = config.jobs or (1 if config.scale == "paper" else default_jobs())
-    if not isinstance(jobs, int) or jobs < 1:
-        raise ValueError(f"jobs must be a whole number from 1 on, got {jobs!r}")
+    writable("runs_dir", REPOSITORY / config.runs_dir)
     # The seconds of runs that are done tell how long the others will take, until there is something better.
     waiting, seconds = [], {}
     for path, cell in cells.items():
@@ -69,6 +71,30 @@ def run(config: DictConfig, console: Console) -> list[str]:
             line += f", about {told(seconds_left(waiting, seconds | measured, jobs))} left"
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     return failures
+
+
+def _checked(cells: Sequence[Cell]) -> dict[Path, Cell]:
+    """The cells by the folders of their runs, if all their settings can be used; sweeps may share runs."""
+    # The imports of the training take seconds, and --help should answer at once.
+    from experiments.training.settings import check_settings
+
+    found: dict[Path, Cell] = {}
+    wrong: dict[str, None] = {}
+    checked = set()
+    for cell in cells:
+        config = composed(cell)
+        # Nothing but the seed differs between the cells of some overrides.
+        if cell.overrides not in checked:
+            checked.add(cell.overrides)
+            try:
+                check_settings(config)
+            except ValueError as error:
+                wrong[str(error)] = None
+        if not wrong:
+            found.setdefault(cell_folder(config).path, cell)
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return found
 
 
 def _kind(cell: Cell) -> tuple[str, str, str]:
@@ -111,25 +137,17 @@ def told(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-@hydra_program("reproduce")
+@hydra_program("reproduce", again=AGAIN)
 def main(config: DictConfig) -> None:
     """Run the sweep; say at the end what failed."""
-    again = "the same command goes on"
     try:
         failures = run(config, Console())
-    except ValueError as error:
-        sys.exit(f"reproduce: {error}")
-    except HydraException as error:
-        sys.exit(f"reproduce: {sentence(error)}")
     except BrokenProcessPool:
-        sys.exit(f"reproduce: a process died, perhaps for lack of memory; {again}, with fewer at a time: jobs=1")
-    except KeyboardInterrupt:
-        print(f"reproduce: stopped; {again}", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(f"reproduce: a process died, perhaps for lack of memory; {AGAIN}, with fewer at a time: jobs=1")
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     if failures:
-        sys.exit(f"reproduce: {len(failures)} of the runs failed; {again} with them")
+        sys.exit(f"reproduce: {len(failures)} of the runs failed; {AGAIN} with them")
 
 
 if __name__ == "__main__":

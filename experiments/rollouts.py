@@ -16,9 +16,10 @@ from torch import Tensor
 from experiments.adaptive_variants import compared, degree_name
 from experiments.filtering import random_source
 from experiments.hydra_program import hydra_program
+from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.program import run_program
 from experiments.progress import progress_bar
-from experiments.records import write_table
+from experiments.records import write_together
 from experiments.rollout import CROP, Rollout, roll_out, spectral_radius
 from experiments.rollouts_settings import Settings, read_settings
 from experiments.rollouts_summary import stability_table
@@ -78,9 +79,10 @@ def run_cases(settings: Settings, cases: list[Case]) -> Iterator[tuple[Case, tup
         return
     # A process that is forked from one with threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(settings.processes, context) as pool:
-        # Plain arrays: tensors would be shared through files.
-        futures = {pool.submit(_run_case, settings, case, windows[case[:2]].numpy()): case for case in cases}
+    with ProcessPoolExecutor(settings.processes, context) as pool, ended_on_error():
+        with unseen_interrupts():
+            # Plain arrays: tensors would be shared through files.
+            futures = {pool.submit(_run_case, settings, case, windows[case[:2]].numpy()): case for case in cases}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -120,14 +122,12 @@ def run(settings: Settings, console: Console) -> list[Path]:
         stability += [{**key, "quantity": q, "value": float(v)} for q, v in numbers.items() if v is not None]
     console.print(stability_table(pd.DataFrame(stability)))
     folder, tables = settings.output_dir / "tables", {"rollouts": errors, "rollouts_stability": stability}
-    for name, table in tables.items():
-        write_table(folder / f"{name}.csv", pd.DataFrame(table))
-    return [folder / f"{name}.csv" for name in tables]
+    return write_together({folder / f"{name}.csv": pd.DataFrame(table) for name, table in tables.items()})
 
 
 @hydra_program("rollouts")
 def main(config: DictConfig) -> None:
-    """Check the configuration, then run; what is wrong with it is told in one sentence."""
+    """Check the configuration, then run."""
     run_program("rollouts", config, read_settings, run)
 
 

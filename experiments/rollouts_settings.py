@@ -2,14 +2,30 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from experiments.checks import folder, integer, integers, kernel_sizes, names, number
+from experiments.checks import (
+    LARGEST_SEED,
+    MOST_DEGREE,
+    MOST_SAMPLES,
+    Reader,
+    folder,
+    integer,
+    integers,
+    kernel_sizes,
+    mapping,
+    names,
+    number,
+    processes,
+)
 from experiments.methods import METHODS
 
 __all__ = ["Problem", "Settings", "read_settings"]
+
+MOST_RECORDS, MOST_WINDOWS = 10_000, 10_000
+# The matrix of a window has this to the fourth power numbers.
+MOST_SPECTRUM = 64
 
 
 @dataclass(frozen=True)
@@ -54,38 +70,57 @@ def read_settings(config: DictConfig) -> Settings:
         ValueError: A value cannot be used; the sentence names it and what is allowed.
 
     """
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    sizes = kernel_sizes(values["kernel_sizes"])
+    read = Reader(config)
     # Eight pixels are cut off each side for the error inside.
-    size = integer("size", values["size"], 24)
-    return Settings(
-        problems={name: _problem(name, found) for name, found in values["problems"].items()},
-        kernel_sizes=sizes,
-        methods=names("methods", values["methods"], list(METHODS)),
-        degrees=integers("degrees", values["degrees"], 0),
-        steps=integer("steps", values["steps"], 1),
-        records=integer("records", values["records"], 2),
+    size = read("size", integer, 24, 1024)
+    settings = Settings(
+        problems=read("problems", _problems),
+        kernel_sizes=read("kernel_sizes", kernel_sizes),
+        methods=read("methods", names, METHODS),
+        degrees=read("degrees", integers, 0, MOST_DEGREE),
+        steps=read("steps", integer, 1),
+        records=read("records", integer, 2, MOST_RECORDS),
         size=size,
-        windows=integer("windows", values["windows"], 1),
-        world=integer("world", values["world"], size),
-        blur=number("blur", values["blur"], 0),
-        limit=number("limit", values["limit"], 10),
-        spectrum=integer("spectrum", values["spectrum"], 8),
-        seed=integer("seed", values["seed"], 0),
-        processes=integer("processes", values["processes"], 1),
-        output_dir=folder(values["output_dir"]),
+        windows=read("windows", integer, 1, MOST_WINDOWS),
+        world=read("world", integer, size or 24, MOST_SAMPLES),
+        blur=read("blur", number, 0, 1000),
+        limit=read("limit", number, 10),
+        spectrum=read("spectrum", integer, 8, MOST_SPECTRUM),
+        seed=read("seed", integer, 0, LARGEST_SEED),
+        processes=read("processes", processes),
+        output_dir=read("output_dir", folder),
     )
+    read.end()
+    return settings
 
 
-def _problem(name: str, found: dict[str, Any]) -> Problem:
+def _problems(key: str, value: object) -> dict[str, Problem]:
+    """Return the problems, at least one; all that are wrong are told."""
+    found, wrong = {}, []
+    for name, problem in mapping(key, value).items():
+        try:
+            found[name] = _problem(f"{key}.{name}", problem)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong or not found:
+        raise ValueError("; ".join(wrong) or f"{key} must have at least one, got none")
+    return found
+
+
+def _problem(key: str, value: object) -> Problem:
     """Return a problem whose explicit steps are stable in the world, with finite differences of any size."""
-    diffusion = number(f"problems.{name}.diffusion", found["diffusion"], 0)
-    velocity = tuple(float(v) for v in found["velocity"])
+    problem = mapping(key, value)
+    if set(problem) != {"diffusion", "velocity"}:
+        raise ValueError(f"{key} must have a diffusion and a velocity, and nothing else, got {sorted(problem)}")
+    diffusion, velocity = number(f"{key}.diffusion", problem["diffusion"], 0), problem["velocity"]
+    if not isinstance(velocity, list):
+        raise ValueError(f"{key}.velocity must be a list of two numbers, got {velocity!r}")
+    velocity = tuple(number(f"each of {key}.velocity", part, -1) for part in velocity)
     # The kernel of 7 samples multiplies the shortest wave by 1 - 12.09 D, and -1 is the limit; long waves need
     # c^2 <= 2 D.
     if diffusion > 0.165 or len(velocity) != 2 or sum(v**2 for v in velocity) > 2 * diffusion:
         raise ValueError(
-            f"problems.{name} must have a diffusion of at most 0.165 and two velocities whose squares add up to at "
-            f"most twice that, got {diffusion} and {found['velocity']}"
+            f"{key} must have a diffusion of at most 0.165 and two velocities whose squares add up to at "
+            f"most twice that, got {diffusion} and {problem['velocity']}"
         )
     return Problem(diffusion, velocity)

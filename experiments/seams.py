@@ -1,35 +1,63 @@
 """Seams: `python -m experiments.seams only=[zeros,diff]`, see configs/seams.yaml."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from hydra.errors import HydraException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from experiments.checks import Reader, folder, integer, integers, texts, torch_device, writable
 from experiments.converted_networks import trained_weights
+from experiments.data.load import load_data
 from experiments.data.splits import Splits
-from experiments.hydra_program import hydra_program, sentence
+from experiments.hydra_program import hydra_program
 from experiments.manifest import chosen_parts, settings_of, write_manifest
 from experiments.models.halo import crop
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
-from experiments.records import write_arrays, write_table
+from experiments.records import write_together
 from experiments.tiling import MEASURES, measure_tiling, overlapping_tiles, stitched
-from experiments.training.cells import Cell, composed, sweep_cells
+from experiments.training.cells import Cell, composed, read_sweep, sweep_cells
 from experiments.training.run_folder import data_name
 from experiments.training.train import build_task
 
-__all__ = ["large_images", "main", "measure", "run", "trained_network"]
+__all__ = ["large_images", "main", "measure", "read_settings", "run", "trained_network"]
+
+# Along an axis of an image.
+MOST_PIXELS = 4096
+
+
+def read_settings(settings: DictConfig) -> Path:
+    """Check a configuration.
+
+    Args:
+        settings: as in configs/seams.yaml.
+
+    Returns:
+        The folder of results.
+
+    Raises:
+        ValueError: values cannot be used.
+    """
+    read = Reader(settings)
+    read_sweep(read)
+    read("tile", integer, 16, MOST_PIXELS)
+    read("tiles", integer, 1, MOST_PIXELS)
+    read("context", integer, 0, MOST_PIXELS)
+    read("distances", integers, 0, MOST_PIXELS)
+    read("pictures", texts)
+    read("picture", integer, 0)
+    read("device", torch_device)
+    output_dir = read("output_dir", folder)
+    read.end()
+    return output_dir
 
 
 def large_images(settings: DictConfig, run_config: DictConfig) -> Splits:
     """The large test images of the data a network was trained on, from its held-out regions, with true context."""
-    return instantiate(
+    return load_data(
         run_config.data,
         size=settings.tile * settings.tiles,
         halo=settings.context,
@@ -97,11 +125,11 @@ def run(settings: DictConfig, console: Console) -> tuple[pd.DataFrame, dict[str,
         FileNotFoundError: a network has not been trained.
         ValueError: the settings do not fit.
     """
+    read_settings(settings)
     cells = sweep_cells(settings)
     # Whatever is missing is told before anything is measured.
     networks = {cell: trained_network(cell, settings) for cell in cells}
-    auto = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(auto if settings.device == "auto" else settings.device)
+    device = torch_device("device", settings.device)
     data = large_images(settings, composed(cells[0]))
     images = len(data.test)  # type: ignore[arg-type]
     if not 0 <= settings.picture < images:
@@ -130,21 +158,15 @@ def run(settings: DictConfig, console: Console) -> tuple[pd.DataFrame, dict[str,
 @hydra_program("seams")
 def main(settings: DictConfig) -> None:
     """Measure, and write the table and the arrays of the picture."""
-    tables = REPOSITORY / Path(settings.output_dir) / "tables"
+    tables = REPOSITORY / read_settings(settings) / "tables"
+    writable("output_dir", tables)
     OmegaConf.resolve(settings)
-    try:
-        table, arrays = run(settings, Console())
-        write_table(tables / "seams.csv", table)
-        write_arrays(tables / "seams_pictures.npz", arrays)
-        paths = [tables / "seams.csv", tables / "seams_pictures.npz"]
-        modules = ["experiments.seams", "experiments.data.globe"]
-        write_manifest("seams", paths, modules, settings_of(settings), program="seams", overrides=chosen_parts())
-    except HydraException as error:
-        sys.exit(f"seams: {sentence(error)}")
-    except (ValueError, OSError) as error:
-        sys.exit(f"seams: {error}")
-    for name in ("seams.csv", "seams_pictures.npz"):
-        print(tables / name)
+    table, arrays = run(settings, Console())
+    paths = write_together({tables / "seams.csv": table, tables / "seams_pictures.npz": arrays})
+    modules = ["experiments.seams", "experiments.data.globe"]
+    write_manifest("seams", paths, modules, settings_of(settings), program="seams", overrides=chosen_parts())
+    for path in paths:
+        print(path)
 
 
 if __name__ == "__main__":

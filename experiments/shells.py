@@ -1,8 +1,6 @@
 """The study of shells, the error by distance to the edge: `python -m experiments.shells`, see configs/shells.yaml."""
 
-import sys
 from pathlib import Path
-from time import monotonic
 
 import pandas as pd
 import torch
@@ -16,12 +14,12 @@ from experiments.edge_parts import shell_errors
 from experiments.fields import Image, load_field
 from experiments.filtering import random_source
 from experiments.hydra_program import hydra_program
-from experiments.manifest import settings_of, write_manifest
+from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.shells_settings import Settings, read_settings
 
-__all__ = ["main", "measure", "run"]
+__all__ = ["load_images", "main", "measure", "run"]
 
 
 def measure(settings: Settings, name: str, image: Image) -> list[dict[str, object]]:
@@ -45,6 +43,17 @@ def measure(settings: Settings, name: str, image: Image) -> list[dict[str, objec
     return rows
 
 
+def load_images(settings: Settings) -> dict[str, list[Image]]:
+    """Load the images of every field.
+
+    Raises:
+        ValueError: A number or a size cannot be used.
+        FileNotFoundError: A file is missing.
+
+    """
+    return {name: list(load_field(name, orders, settings.size)[1]) for name, orders in settings.orders.items()}
+
+
 def run(settings: Settings, images: dict[str, list[Image]], console: Console) -> list[Path]:
     """Measure everything, then write the table; return its path."""
     rows = []
@@ -60,18 +69,8 @@ def run(settings: Settings, images: dict[str, list[Image]], console: Console) ->
 
 @hydra_program("shells")
 def main(config: DictConfig) -> None:
-    """Check the configuration, then run; what is wrong with it is told in one sentence."""
-    console, start = Console(), monotonic()
-    try:
-        settings = read_settings(config)
-        images = {name: list(load_field(name, orders, settings.size)[1]) for name, orders in settings.orders.items()}
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"shells: {error}")
-    paths = run(settings, images, console)
-    write_manifest("shells", paths, ["experiments.shells"], settings_of(config), program="shells")
-    for path in paths:
-        print(path)
-    print(f"Done in {monotonic() - start:.0f} s.")
+    """Check the configuration, then run."""
+    run_program("shells", config, read_settings, run, load_images)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from experiments.checks import folder, integer, integers, kernel_sizes, names
-from experiments.fields import FIELDS
+from experiments.checks import (
+    LARGEST_SEED,
+    MOST_DEGREE,
+    MOST_KERNELS,
+    MOST_SAMPLES,
+    Reader,
+    folder,
+    integer,
+    integers,
+    kernel_sizes,
+    names,
+)
+from experiments.fields import FIELDS, field_orders
 from experiments.methods import METHODS
 
 __all__ = ["Settings", "read_settings"]
@@ -40,18 +50,18 @@ def read_settings(config: DictConfig) -> Settings:
         ValueError: A value cannot be used; the sentence names it and what is allowed.
 
     """
-    values: Any = OmegaConf.to_container(config, resolve=True)
-    fields = names("fields", values["fields"], list(FIELDS))
-    if missing := [name for name in fields if name not in values["orders"]]:
-        raise ValueError(f"orders.{missing[0]} is missing, though fields names {missing[0]}")
-    sizes = kernel_sizes(values["kernel_sizes"])
-    return Settings(
-        orders={name: integers(f"orders.{name}", values["orders"][name]) for name in fields},
-        size=integer("size", values["size"], 2 * max(sizes) - 1),
+    read = Reader(config)
+    fields = read("fields", names, FIELDS)
+    sizes = read("kernel_sizes", kernel_sizes)
+    settings = Settings(
+        orders=read("orders", field_orders, fields or []),
+        size=read("size", integer, 2 * max(sizes or [3]) - 1, MOST_SAMPLES),
         kernel_sizes=sizes,
-        methods=names("methods", values["methods"], list(METHODS)),
-        degrees=integers("degrees", values["degrees"], 0),
-        num_kernels=integer("num_kernels", values["num_kernels"], 1),
-        seed=integer("seed", values["seed"], 0),
-        output_dir=folder(values["output_dir"]),
+        methods=read("methods", names, METHODS),
+        degrees=read("degrees", integers, 0, MOST_DEGREE),
+        num_kernels=read("num_kernels", integer, 1, MOST_KERNELS),
+        seed=read("seed", integer, 0, LARGEST_SEED),
+        output_dir=read("output_dir", folder),
     )
+    read.end()
+    return settings

@@ -8,7 +8,6 @@ compared within a size, and between sizes their ratios, of two methods or of fra
 
 import dataclasses
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from hydra.errors import HydraException, InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from experiments.checks import (
+    Reader,
+    folder,
+    integer,
+    integers,
+    mapping,
+    number,
+    optional,
+    processes,
+    torch_device,
+    writable,
+)
 from experiments.converted_networks import trained_weights
 from experiments.data.deblurring import BlurredPatches
+from experiments.data.load import load_data
 from experiments.data.splits import Splits
-from experiments.hydra_program import hydra_program, sentence
+from experiments.hydra_program import hydra_program
 from experiments.manifest import settings_of, write_manifest
 from experiments.metrics.dense import RegionError
 from experiments.models.halo import crop
@@ -34,17 +44,43 @@ from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.tasks.task import Task
-from experiments.training.cells import Cell, composed, sweep_cells
+from experiments.training.cells import Cell, composed, read_sweep, sweep_cells
 from experiments.training.run_folder import data_name, run_name
 from experiments.training.train import build_task
 
-__all__ = ["COLUMNS", "RATIO", "REGIONS", "batches", "main", "run", "squares", "within"]
+__all__ = ["COLUMNS", "RATIO", "REGIONS", "batches", "main", "read_settings", "run", "squares", "within"]
 
 COLUMNS = ["data", "model", "method", "seed", "size", "metric", "region", "value"]
 REGIONS = ("whole", "frame", "interior")
 RATIO = "frame/interior"
 # Pixels at a time, without a halo.
 PIXELS = 2**18
+
+
+def read_settings(settings: DictConfig) -> Path:
+    """Check a configuration.
+
+    Args:
+        settings: as in configs/sizes.yaml.
+
+    Returns:
+        The folder of results.
+
+    Raises:
+        ValueError: values cannot be used.
+    """
+    read = Reader(settings)
+    read_sweep(read)
+    read("at_scale", mapping)
+    # Twice the frame; beyond 3072 pixels no tile of ETOPO has squares.
+    read("sizes", integers, 17, 3072)
+    read("least_deviation", number, 0)
+    read("squares", optional, integer, 1)
+    read("workers", processes, 0)
+    read("device", torch_device)
+    output_dir = read("output_dir", folder)
+    read.end()
+    return output_dir
 
 
 def squares(config: DictConfig, side: int) -> Splits:
@@ -60,13 +96,9 @@ def squares(config: DictConfig, side: int) -> Splits:
     """
     size = "test_size" if "test_size" in config.data else "size"
     try:
-        data = instantiate(config.data, **{size: side}, train_patches=1, augment=False, halo=0)
-    except InstantiationException as error:
-        # Hydra wraps what a data set raises.
-        cause = error.__cause__ or error
-        if isinstance(cause, ValueError):
-            raise ValueError(f"no squares of {side} pixels, of which all sizes are parts: {cause}") from error
-        raise cause from None
+        data = load_data(config.data, **{size: side}, train_patches=1, augment=False, halo=0)
+    except ValueError as error:
+        raise ValueError(f"no squares of {side} pixels, of which all sizes are parts: {error}") from error
     if not isinstance(data.test, BlurredPatches):
         raise ValueError(f"sizes are those of a super-resolution; the data is for {data.task}")
     return data
@@ -117,13 +149,13 @@ def run(settings: DictConfig, console: Console) -> pd.DataFrame:
         FileNotFoundError: a network has not been trained, or data is missing.
         ValueError: the settings do not fit.
     """
-    sizes = _checked(settings)
+    read_settings(settings)
+    sizes = list(settings.sizes)
     cells = sweep_cells(settings)
     configs = {cell: composed(cell) for cell in cells}
     # Whatever is missing is told before anything is measured.
     weights = {cell: trained_weights(cell) for cell in cells}
-    auto = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(auto if settings.device == "auto" else settings.device)
+    device = torch_device("device", settings.device)
     side = math.lcm(*sizes)
     data = squares(configs[cells[0]], side)
     corners = _chosen(data.test, sizes, settings.least_deviation, settings.squares)
@@ -151,18 +183,6 @@ def run(settings: DictConfig, console: Console) -> pd.DataFrame:
                 for region in (*REGIONS, RATIO)
             ]
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _checked(settings: DictConfig) -> list[int]:
-    """The sizes, if they are such."""
-    sizes = list(settings.sizes)
-    whole = all(isinstance(size, int) and size > 16 for size in sizes)
-    if not sizes or not whole or len(set(sizes)) < len(sizes):
-        raise ValueError(f"sizes must be different whole numbers above 16, twice the frame; got {sizes}")
-    limit = settings.squares
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise ValueError(f"squares must be a whole number from 1 on, or null for all; got {limit!r}")
-    return sizes
 
 
 def _chosen(test: BlurredPatches, sizes: Sequence[int], least_deviation: float, limit: int | None) -> np.ndarray:
@@ -201,11 +221,11 @@ def _measured(
     """The mean squared error of each network by region."""
     errors = {cell: RegionError().to(device) for cell in tasks}
     widest = max(task.halo for task in tasks.values())
-    for number, (images, clear) in enumerate(batches(test, corners, size, widest, workers)):
+    for index, (images, clear) in enumerate(batches(test, corners, size, widest, workers)):
         images, clear = images.to(device), clear.to(device)
         for cell, task in tasks.items():
             # Random padding draws noise: the same for every network.
-            torch.manual_seed(number)
+            torch.manual_seed(index)
             errors[cell].update(task(crop(images, widest - task.halo)), clear)
     return {cell: {region: error.compute()["mse"][region] for region in REGIONS} for cell, error in errors.items()}
 
@@ -215,15 +235,11 @@ def main(settings: DictConfig) -> None:
     """Measure, and write the table and what it was made from."""
     written = settings_of(settings)
     name = f"{'paper_' if settings.scale == 'paper' else ''}super_resolution_sizes"
-    path = REPOSITORY / Path(settings.output_dir) / "tables" / f"{name}.csv"
+    path = REPOSITORY / read_settings(settings) / "tables" / f"{name}.csv"
+    writable("output_dir", path.parent)
     OmegaConf.resolve(settings)
-    try:
-        table = run(settings, Console())
-        write_table(path, table)
-    except HydraException as error:
-        sys.exit(f"sizes: {sentence(error)}")
-    except (ValueError, OSError) as error:
-        sys.exit(f"sizes: {error}")
+    table = run(settings, Console())
+    write_table(path, table)
     configs: list[Any] = [composed(cell) for cell in sweep_cells(settings)]
     modules = ["experiments.sizes", configs[0].data._target_.rpartition(".")[0]]
     runs = sorted(run_name(config).as_posix() for config in configs)

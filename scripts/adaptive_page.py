@@ -12,6 +12,7 @@ from experiments.data.held_out_fields import HELD_OUT_KINDS
 from experiments.data.study_fields import KINDS
 from experiments.data.synthetic_fields import Kinds
 from experiments.paths import REPOSITORY
+from experiments.sentences import in_one_sentence
 from scripts.pages import filled, update
 
 __all__ = ["PARTS", "Tables", "kinds_table", "main", "markdown", "read_tables", "with_parts"]
@@ -270,6 +271,7 @@ def with_parts(page: str, tables: Tables) -> str:
     return page
 
 
+@in_one_sentence("scripts.adaptive_page")
 def main() -> None:
     """Write the page anew."""
     tables = read_tables()

@@ -8,6 +8,7 @@ import pandas as pd
 
 from experiments.manifest import FOLDER, read_manifest
 from experiments.paths import REPOSITORY
+from experiments.sentences import in_one_sentence
 from scripts.figures.style import in_order
 from scripts.figures.tables import TABLES
 from scripts.pages import update
@@ -162,6 +163,7 @@ def parts() -> list[tuple[str, str, str]]:
     return [(START, END, markdown(table, stale)), (COSTS_START, COSTS_END, costs(table))]
 
 
+@in_one_sentence("scripts.benchmark_page")
 def main() -> None:
     """Write the page anew."""
     for start, end, text in parts():

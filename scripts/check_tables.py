@@ -25,6 +25,7 @@ from experiments.manifest import FOLDER, digest, read_manifest, settings_of
 from experiments.paths import CONFIGS, REPOSITORY
 from experiments.provenance import sources_of
 from experiments.records import replacing
+from experiments.sentences import in_one_sentence
 from experiments.training.cell import cell_folder
 from experiments.training.cells import composed, sweep_cells
 from experiments.training.pool import default_jobs, run_cells
@@ -46,13 +47,19 @@ __all__ = [
 
 # These say how things are told or kept, and decide no number.
 NO_INFLUENCE = (
+    "experiments/__init__.py",
+    "experiments/checks.py",
     "experiments/hydra_program.py",
+    "experiments/interrupts.py",
     "experiments/manifest.py",
     "experiments/paths.py",
     "experiments/program.py",
     "experiments/progress.py",
     "experiments/provenance.py",
+    "experiments/sentences.py",
+    "experiments/training/arguments.py",
     "experiments/training/loggers.py",
+    "experiments/training/quiet.py",
 )
 
 
@@ -285,6 +292,7 @@ def compared(
     return len(both), largest
 
 
+@in_one_sentence("scripts.check_tables")
 def main() -> None:
     """Say of each study how it stands."""
     parser = argparse.ArgumentParser(

@@ -7,14 +7,16 @@ differences to zero padding. A run that is missing is an error that names the co
 """
 
 import argparse
-import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import yaml
 
+from experiments.checks import writable
 from experiments.paths import REPOSITORY
 from experiments.records import write_table
+from experiments.sentences import in_one_sentence
 from experiments.training.finished_runs import read_runs
 from scripts.cells import cells_of, rows_of, rows_without_blocks
 from scripts.figures.tables import TABLES, read_table
@@ -49,15 +51,18 @@ def collect(
         )
     sweep = SWEEPS[name]
     cells = cells_of(name, sweep, read_runs(runs_dir, [sweep.config]), methods, seeds, where)
-    path = tables / f"{name}_runs.csv"
-    write_table(path, pd.DataFrame(rows_of(cells), columns=RUN_COLUMNS))
-    paths, blocks = [path], tables / f"{name}_blocks.csv"
-    if left_out := rows_without_blocks(cells):
-        write_table(blocks, pd.DataFrame(left_out, columns=BLOCK_COLUMNS))
-        paths.append(blocks)
-    else:
-        blocks.unlink(missing_ok=True)
-    paths.append(recompute(name, tables))
+    tables.mkdir(parents=True, exist_ok=True)
+    # Beside the tables, so that all of them can be moved there when the last has been made.
+    with TemporaryDirectory(dir=tables, prefix=".collect_") as folder:
+        made = [Path(folder) / f"{name}_runs.csv"]
+        write_table(made[0], pd.DataFrame(rows_of(cells), columns=RUN_COLUMNS))
+        if left_out := rows_without_blocks(cells):
+            made.append(Path(folder) / f"{name}_blocks.csv")
+            write_table(made[1], pd.DataFrame(left_out, columns=BLOCK_COLUMNS))
+        made.append(recompute(name, Path(folder)))
+        paths = [path.replace(tables / path.name) for path in made]
+    if not left_out:
+        (tables / f"{name}_blocks.csv").unlink(missing_ok=True)
     write_sweep_manifest(name, paths, cells.values())
     return paths
 
@@ -73,8 +78,9 @@ def recompute(name: str, tables: Path) -> Path:
     return path
 
 
+@in_one_sentence("scripts.collect")
 def main() -> None:
-    """Collect, or only recompute; what is wrong is told in one sentence."""
+    """Collect, or only recompute."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -97,17 +103,15 @@ def main() -> None:
         "--from-runs-csv", action="store_true", help="read no runs: EXPERIMENT.csv again from EXPERIMENT_runs.csv"
     )
     arguments = parser.parse_args()
-    try:
-        name = full_name(arguments.experiment, arguments.scale)
-        if arguments.from_runs_csv:
-            paths = [recompute(name, arguments.tables)]
-        else:
-            methods = arguments.methods.split(",") if arguments.methods else list(SWEEPS[name].methods)
-            seeds = [_seed(seed) for seed in arguments.seeds.split(",")]
-            where = dict(_setting(text) for text in arguments.where)
-            paths = collect(name, arguments.runs, arguments.tables, methods, seeds, where)
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"scripts.collect: {error}")
+    name = full_name(arguments.experiment, arguments.scale)
+    if arguments.from_runs_csv:
+        paths = [recompute(name, arguments.tables)]
+    else:
+        methods = arguments.methods.split(",") if arguments.methods else list(SWEEPS[name].methods)
+        seeds = [_seed(seed) for seed in arguments.seeds.split(",")]
+        where = dict(_setting(text) for text in arguments.where)
+        writable("--tables", arguments.tables)
+        paths = collect(name, arguments.runs, arguments.tables, methods, seeds, where)
     for path in paths:
         print(path)
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from experiments.manifest import write_manifest
 from experiments.records import write_table
+from experiments.sentences import in_one_sentence
 from scripts.figures.tables import TABLES
 from scripts.intervals import estimate
 
@@ -77,6 +78,7 @@ def coverage(repeats: int, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@in_one_sentence("scripts.coverage")
 def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

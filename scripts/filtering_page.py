@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.paths import REPOSITORY
+from experiments.sentences import in_one_sentence
 from scripts.figures.style import in_order
 from scripts.pages import update
 from scripts.prose import listed, significant, span
@@ -95,6 +96,7 @@ def numbers(errors: pd.DataFrame) -> dict[str, str]:
     return result
 
 
+@in_one_sentence("scripts.filtering_page")
 def main() -> None:
     """Write the table into the README."""
     table = markdown(pd.read_csv(REPOSITORY / "results" / "tables" / "filtering.csv"))

@@ -15,6 +15,7 @@ import pandas as pd
 
 from experiments.manifest import FOLDER, read_manifest
 from experiments.paths import REPOSITORY
+from experiments.sentences import in_one_sentence
 from experiments.training.finished_runs import HALO
 from scripts.claims import COLUMNS, LEVEL, TASKS, claims
 from scripts.figures.style import in_order
@@ -110,6 +111,7 @@ def evidence(tables: Path) -> str:
     return "\n".join(lines)
 
 
+@in_one_sentence("scripts.findings")
 def main() -> None:
     """Print the findings, or put them into the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -14,6 +14,7 @@ import pandas as pd
 from diff_conv2d import convert
 from experiments.finetuning_summary import sentence
 from experiments.paths import REPOSITORY
+from experiments.sentences import in_one_sentence
 from scripts.figures.tables import TABLES
 from scripts.pages import update
 
@@ -42,6 +43,7 @@ def lacking(table: pd.DataFrame, of: Mapping[str, str]) -> list[str]:
     return [name for name, text in of.items() if said not in " ".join(text.split())]
 
 
+@in_one_sentence("scripts.finetuning_page")
 def main() -> None:
     """Write the README anew, and tell what is to be written by hand."""
     table = pd.read_csv(TABLES / "finetuning.csv")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from experiments.adaptive_summary import ratios
 from experiments.paths import REPOSITORY
+from experiments.sentences import in_one_sentence
 from scripts import benchmark_page, filtering_page, studies_page
 from scripts.figures.tables import TABLES
 from scripts.pages import number_names, update_numbers
@@ -76,6 +77,7 @@ def numbers(sources: Iterable[str], tables: Path = TABLES) -> dict[str, str]:
     return result
 
 
+@in_one_sentence("scripts.page_numbers")
 def main() -> None:
     """Write the numbers into all pages; a mark without a number is told in one sentence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -13,6 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from experiments.data.terrain import SHAPE, TERRAIN
+from experiments.sentences import in_one_sentence
 
 __all__ = ["cut", "download", "main"]
 
@@ -60,6 +61,7 @@ def cut(tile: np.ndarray) -> np.ndarray:
     return crop.astype(np.uint16)
 
 
+@in_one_sentence("scripts.prepare_globe")
 def main() -> None:
     """Download the tile, cut the crop and write it, in one move."""
     parser = argparse.ArgumentParser(description=__doc__)

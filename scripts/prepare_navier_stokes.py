@@ -11,6 +11,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from experiments.data.navier_stokes import SNAPSHOTS, advance, random_vorticity, refine, velocity
+from experiments.sentences import in_one_sentence
 
 __all__ = ["main", "simulate"]
 
@@ -41,6 +42,7 @@ def simulate() -> Iterator[tuple[float, Tensor, bool]]:
             yield time, vorticity, number >= len(SPIN_UP) - 1 and stretch == count - 1
 
 
+@in_one_sentence("scripts.prepare_navier_stokes")
 def main() -> None:
     """Run the flow with a progress bar and write the snapshots, in one move, when all are there."""
     parser = argparse.ArgumentParser(description=__doc__)

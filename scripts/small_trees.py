@@ -14,6 +14,7 @@ import rasterio
 from PIL import Image
 
 from experiments.data.etopo_files import TILE_SIZE, tile_path
+from experiments.sentences import in_one_sentence
 
 __all__ = ["CITIES", "caltech101_tree", "cityscapes_tree", "etopo_tree", "main", "relief", "write_tile"]
 
@@ -106,6 +107,7 @@ def write_tile(path: Path, elevation: np.ndarray, **options: Any) -> None:
         raster.write(elevation, 1)
 
 
+@in_one_sentence("scripts.small_trees")
 def main() -> None:
     """Make the three trees, as the folders that `data.root` names below DIFF_CONV2D_DATA."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

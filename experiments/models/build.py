@@ -43,6 +43,11 @@ def build_model(name: str, options: dict[str, Any], padding: dict[str, Any], dat
             f"model={name} is for {' and '.join(tasks)}, but the data is for {data.task}; "
             f"take {'model=unet' if data.task in DENSE else 'model=resnet18 or model=unet_classifier'}"
         )
+    if name in TASKS and min(data.image_size) < 2 ** (depth := options.get("depth", 4)):
+        raise ValueError(
+            f"model.options.depth must be at most {min(data.image_size).bit_length() - 1} for images of "
+            f"{' x '.join(map(str, data.image_size))} pixels, got {depth}"
+        )
     if name == "unet":
         outputs = len(data.classes) if data.task == "segmentation" else 1
         network: nn.Module = UNet(data.in_channels, outputs, **options)

@@ -1,12 +1,14 @@
 """One cell of a sweep: a run from its settings to its record, or the reason why there is none."""
 
+import contextlib
 import json
-import traceback
+import os
 
 from omegaconf import DictConfig
 from rich.console import Console
 
 from experiments.paths import REPOSITORY
+from experiments.sentences import FULL_ERROR, expected, sentence, unexpected
 from experiments.training.run_folder import (
     RunFolder,
     RunInUseError,
@@ -37,12 +39,18 @@ def run_cell(config: DictConfig, console: Console) -> str | None:
         console: where to say what happens.
 
     Returns:
-        None when the run's record is there; else in one sentence what went wrong, which is kept in the run's folder.
+        None when the run's record is there; else in one sentence what went wrong, which is kept in the run's folder
+        if there is one: there is none for settings that cannot be used, or where nothing can be written.
     """
     # Imported late: --help and a slip in an override should answer at once.
     from experiments.tasks.task import TrainingDivergedError
+    from experiments.training.settings import check_settings
     from experiments.training.train import train
 
+    try:
+        check_settings(config)
+    except ValueError as error:
+        return str(error)
     folder, title = cell_folder(config), cell_title(config)
     try:
         with folder.locked():
@@ -55,11 +63,12 @@ def run_cell(config: DictConfig, console: Console) -> str | None:
             if is_first_process():
                 console.print(f"{title}: {folder.path}", highlight=False, soft_wrap=True)
             record = train(config, folder, console)
-    except (ValueError, TypeError, OSError, RunInUseError, TrainingDivergedError) as error:
-        return _failed(folder, title, f"{error}")
+    except (RunInUseError, TrainingDivergedError) as error:
+        return _failed(folder, title, str(error))
     except Exception as error:
-        traceback.print_exc()
-        return _failed(folder, title, f"{type(error).__name__}: {error}")
+        if os.environ.get(FULL_ERROR):
+            raise
+        return _failed(folder, title, sentence(error) if expected(error) else unexpected(error, folder.path))
     if is_first_process():
         shown = {metric: round(regions["whole"], 4) for metric, regions in record["results"].items()}
         console.print(f"{title}: test {json.dumps(shown)}", highlight=False, soft_wrap=True)
@@ -68,8 +77,9 @@ def run_cell(config: DictConfig, console: Console) -> str | None:
 
 
 def _failed(folder: RunFolder, title: str, reason: str) -> str:
-    """Keep the reason in the run's folder."""
+    """Keep the reason in the run's folder, if anything can be written there."""
     if is_first_process():
-        folder.path.mkdir(parents=True, exist_ok=True)
-        folder.write_json(folder.failure, {"run": title, "reason": reason})
+        with contextlib.suppress(OSError):
+            folder.path.mkdir(parents=True, exist_ok=True)
+            folder.write_json(folder.failure, {"run": title, "reason": reason})
     return f"{title}: {reason}"

@@ -9,9 +9,20 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.checks import (
+    LARGEST_SEED,
+    Reader,
+    different,
+    integers,
+    mapping,
+    optional,
+    processes,
+    text,
+    texts,
+)
 from experiments.paths import CONFIGS
 
-__all__ = ["Cell", "composed", "sweep_cells", "sweep_names"]
+__all__ = ["Cell", "composed", "read_sweep", "sweep_cells", "sweep_names"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,59 @@ class Cell:
     def name(self) -> str:
         """The cell in a few words."""
         return " ".join(filter(None, [self.sweep, self.variant, self.method, f"seed {self.seed}"]))
+
+
+def read_sweep(read: Reader) -> None:
+    """Check the settings of configs/reproduce.yaml, shared by other programs."""
+    read("seeds", integers, 0, LARGEST_SEED)
+    read("jobs", optional, processes)
+    read("settings", texts)
+    read("runs_dir", text)
+    # Of a trial, which has settings of other programs too.
+    read.known.add("squares")
+    names, scale = read("sweep", _sweep_names), read("scale", text)
+    methods, sweeps = read("methods", _lists), read("sweeps", _sweeps)
+    count = len(read.wrong)
+    read("only", optional, _method_names)
+    if names is None or scale is None or methods is None or sweeps is None or len(read.wrong) > count:
+        return
+    if not sweep_names(read.config):
+        scales = dict.fromkeys(found for of_sweep in sweeps.values() for found in of_sweep)
+        read.wrong.append(f"scale must be one of {', '.join(scales)}; got {scale!r}")
+    for name in sweep_names(read.config):
+        try:
+            _methods(read.config, name, _sweep(read.config, name))
+        except ValueError as error:
+            read.wrong.append(str(error))
+
+
+def _sweep_names(key: str, value: object) -> object:
+    return text(key, value) if isinstance(value, str) else [text(f"each of {key}", n) for n in different(key, value)]
+
+
+def _method_names(key: str, value: object) -> list[str]:
+    return [text(f"each of {key}", name) for name in different(key, value)]
+
+
+def _lists(key: str, value: object) -> dict[str, list[str]]:
+    """Return lists of settings of train.py, by name."""
+    return {name: texts(f"{key}.{name}", settings) for name, settings in mapping(key, value).items()}
+
+
+def _sweeps(key: str, value: object) -> dict[str, Any]:
+    """Return what each sweep is at each scale."""
+    sweeps = mapping(key, value)
+    for name, scales in sweeps.items():
+        for scale, sweep in mapping(f"{key}.{name}", scales).items():
+            place = f"{key}.{name}.{scale}"
+            checks = {"config": text, "without": texts, "methods": texts, "variants": _lists}
+            for part, setting in mapping(place, sweep).items():
+                if part not in checks:
+                    raise ValueError(f"{place} may have {', '.join(checks)}; got {part!r}")
+                checks[part](f"{place}.{part}", setting)
+            if "config" not in sweep:
+                raise ValueError(f"{place}.config is missing")
+    return sweeps
 
 
 def sweep_cells(config: DictConfig) -> list[Cell]:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
 from rich.console import Console
 
+from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.training.cell import run_cell
 from experiments.training.cells import Cell, composed
 
@@ -39,8 +40,9 @@ def run_cells(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, str | No
     # A forked process cannot use CUDA.
     context = multiprocessing.get_context("spawn")
     threads = 1 if jobs > 1 else None
-    with ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(os.getpid(),)) as pool:
-        futures: dict[Future[tuple[str | None, float]], Cell] = {pool.submit(_run, c, threads): c for c in cells}
+    with ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(os.getpid(),)) as pool, ended_on_error():
+        with unseen_interrupts():
+            futures: dict[Future[tuple[str | None, float]], Cell] = {pool.submit(_run, c, threads): c for c in cells}
         try:
             for future in as_completed(futures):
                 yield futures[future], *future.result()

@@ -1,20 +1,17 @@
 """One training run from its configuration to its record."""
 
-import logging
 import platform
-import warnings
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
 import lightning as L
 import torch
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from experiments.checks import integer
+from experiments.data.load import load_data
 from experiments.data.splits import Splits
 from experiments.models.build import build_model
 from experiments.provenance import made_from
@@ -26,12 +23,10 @@ from experiments.training.callbacks import EpochSeed, History, Pictures, Progres
 from experiments.training.checkpoints import checkpoint_callback, newest_checkpoint
 from experiments.training.loaders import Loaders
 from experiments.training.loggers import TolerantWandb
+from experiments.training.quiet import hush_lightning
 from experiments.training.run_folder import RunFolder, data_name, is_first_process, method_name
 
 __all__ = ["build_task", "train"]
-
-# What must be an integer, and how large.
-LEAST = {"seed": 0, "batch_size": 1, "workers": 0, "threads": 1, "trainer.max_epochs": 1}
 
 
 def build_task(config: DictConfig, data: Splits) -> Task:
@@ -56,7 +51,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     """Train and test, or go on with a run that was stopped; write the record and return it.
 
     Args:
-        config: the settings, as composed.
+        config: the settings, checked.
         folder: the run's folder, locked by this process.
         console: where to say what happens.
 
@@ -65,13 +60,10 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
         FileNotFoundError: data is missing.
         TrainingDivergedError: the loss is no number.
     """
-    _hush()
-    for key, least in LEAST.items():
-        if (value := OmegaConf.select(config, key)) is not None:
-            integer(key, value, least)
+    hush_lightning()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    data = _load(config)
+    data = load_data(config.data)
     task = build_task(config, data)
     if is_first_process():
         folder.write_config(config)
@@ -130,15 +122,6 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     return record
 
 
-def _load(config: DictConfig) -> Splits:
-    """The data set, or what it says itself of what is missing."""
-    try:
-        return instantiate(config.data)
-    except InstantiationException as error:
-        # Hydra wraps what a data set raises.
-        raise (error.__cause__ or error) from None
-
-
 def _logger(config: DictConfig, folder: RunFolder) -> TolerantWandb | None:
     if config.logger.name == "csv" or not is_first_process():
         return None
@@ -165,17 +148,3 @@ def _environment(trainer: L.Trainer) -> Mapping[str, Any]:
         "threads": torch.get_num_threads(),
         "precision": str(trainer.precision),
     }
-
-
-def _hush() -> None:
-    """Keep Lightning to what a user can act on."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for message in (
-        ".*does not have many workers.*",
-        ".*GPU available but not used.*",
-        ".*number of training batches.*smaller than the logging interval.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
-        ".*LeafSpec.*",
-        ".*treespec.*",
-    ):
-        warnings.filterwarnings("ignore", message=message)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from experiments.adaptive_summary import best_degree, ratios, summary
+from experiments.sentences import in_one_sentence
 from scripts.figures.beyond import mark_beyond, power_of_ten, write_beyond
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
@@ -129,8 +130,9 @@ def draw(modes: pd.DataFrame, variants: pd.DataFrame, size: int = 128) -> Figure
     return figure
 
 
+@in_one_sentence("scripts.figures.adaptive")
 def main() -> None:
-    """Read the tables and write the figure; what is wrong with a table is told in one sentence."""
+    """Read the tables and write the figure."""
     arguments = parser_of(__doc__).parse_args()
     columns = ["field", "size", "kernel_size", "method", "l1_error"]
     tables = {"adaptive": columns, "adaptive_ablation": columns}

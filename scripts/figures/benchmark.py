@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from experiments.sentences import in_one_sentence
 from scripts.figures.beyond import mark_beyond
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import PAGE_WIDTH, STYLES, in_order, place
@@ -126,6 +127,7 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@in_one_sentence("scripts.figures.benchmark")
 def main() -> None:
     """Read the table, write the figure."""
     arguments = parser_of("The figure of the benchmark, from its table.").parse_args()

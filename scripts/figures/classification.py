@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.sentences import in_one_sentence
 from scripts.figures import program
 from scripts.figures.forest import Panel, absolute, draw_forest, forest_height
 from scripts.figures.style import PAGE_WIDTH
@@ -36,6 +37,7 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@in_one_sentence("scripts.figures.classification")
 def main() -> None:
     """Write the figure."""
     program.run("classification", draw)

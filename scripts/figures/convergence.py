@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
+from experiments.sentences import in_one_sentence
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import DEGREES, METHODS, PAGE_WIDTH, STYLES, family, place
 from scripts.figures.tables import read_tables
@@ -136,8 +137,9 @@ def _head(figure: Figure, top: float, title: str, handles: list[plt.Line2D]) -> 
     )
 
 
+@in_one_sentence("scripts.figures.convergence")
 def main() -> None:
-    """Read the tables and write the figure; what is wrong with a table is told in one sentence."""
+    """Read the tables and write the figure."""
     arguments = parser_of(__doc__).parse_args()
     columns = ["operator", "kernel_size", "method", "part"]
     tables = {

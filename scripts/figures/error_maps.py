@@ -8,6 +8,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from scipy.ndimage import gaussian_filter
 
+from experiments.sentences import in_one_sentence
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
 from scripts.figures.tables import read_arrays
@@ -199,8 +200,9 @@ def _mark_seams(ax: Axes, arrays: dict[str, np.ndarray], cut: int = 0, step: int
     ax.tick_params(length=3, width=0.8, pad=0)
 
 
+@in_one_sentence("scripts.figures.error_maps")
 def main() -> None:
-    """Read the arrays and write the figure; what is wrong is told in one sentence."""
+    """Read the arrays and write the figure."""
     parser = parser_of(__doc__)
     parser.add_argument("--name", default="error_maps", help="of the arrays and the figure (default: %(default)s)")
     arguments = parser.parse_args()

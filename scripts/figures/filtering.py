@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from experiments.sentences import in_one_sentence
 from scripts.figures.laplacian import HEIGHT as LAPLACIAN_HEIGHT
 from scripts.figures.laplacian import draw_laplacian
 from scripts.figures.program import parser_of, write_figure
@@ -108,8 +109,9 @@ def draw(errors: pd.DataFrame, laplacian: pd.DataFrame, pictures: dict[str, np.n
     return figure
 
 
+@in_one_sentence("scripts.figures.filtering")
 def main() -> None:
-    """Read the tables and write the figure; what is wrong with a table is told in one sentence."""
+    """Read the tables and write the figure."""
     arguments = parser_of(__doc__).parse_args()
     columns = ["field", "order", "kernel_size", "method", "l1_error"]
     tables = {"filtering": columns, "laplacian": columns[2:]}

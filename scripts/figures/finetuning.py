@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from experiments.finetuning_summary import MOST_FREQUENT
+from experiments.sentences import in_one_sentence
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
 from scripts.figures.tables import read_tables
@@ -99,8 +100,9 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@in_one_sentence("scripts.figures.finetuning")
 def main() -> None:
-    """Read the table and write the figure; what is wrong with it is told in one sentence."""
+    """Read the table and write the figure."""
     arguments = parser_of(__doc__).parse_args()
     needed = {"finetuning": COLUMNS}
     write_figure("finetuning", arguments.output, lambda: read_tables(arguments.tables, needed, COMMAND), draw)

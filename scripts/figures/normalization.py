@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.sentences import in_one_sentence
 from scripts.figures import program
 from scripts.figures.distance import draw_shells, errors_by_region
 from scripts.figures.forest import (
@@ -89,6 +90,7 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@in_one_sentence("scripts.figures.normalization")
 def main() -> None:
     """Write the figure."""
     program.run("normalization", draw)

@@ -1,7 +1,6 @@
 """What the programs of the experiments' figures share: arguments, one table in, one figure out."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.checks import writable
 from scripts.figures.style import RC, save
 from scripts.figures.tables import FIGURES, TABLES, read_tables
 from scripts.summary import SUMMARY_COLUMNS
@@ -33,23 +33,21 @@ def write_figure(
     draw: Callable[..., Figure],
     name: str | None = None,
 ) -> None:
-    """Read what a figure is drawn from, draw it and write it; what is wrong is told in one sentence.
+    """Read what a figure is drawn from, draw it and write it.
 
     Args:
-        program: module of this package, as the sentence begins.
+        program: module of this package.
         output: folder to write to.
         read: returns the arguments of ``draw``; raises FileNotFoundError or ValueError.
         draw: makes the figure.
         name: of the figure; that of the program if None.
     """
     plt.switch_backend("agg")
-    try:
-        found = read()
-        with plt.rc_context(RC):
-            for path in save(draw(*found), output, name or program):
-                print(path)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f"scripts.figures.{program}: {error}")
+    found = read()
+    writable("--output", output)
+    with plt.rc_context(RC):
+        for path in save(draw(*found), output, name or program):
+            print(path)
 
 
 def run(experiment: str, draw: Callable[[pd.DataFrame], Figure]) -> None:
@@ -63,9 +61,6 @@ def run(experiment: str, draw: Callable[[pd.DataFrame], Figure]) -> None:
     parser.add_argument("--scale", choices=SCALES, default=SCALES[0], help="data and settings (default: %(default)s)")
     arguments = parser.parse_args()
     scale = "" if arguments.scale == SCALES[0] else f" --scale {arguments.scale}"
-    try:
-        name = full_name(experiment, arguments.scale)
-    except ValueError as error:
-        sys.exit(f"scripts.figures.{experiment}: {error}")
+    name = full_name(experiment, arguments.scale)
     command, columns = f"python -m scripts.collect {experiment}{scale}", {name: SUMMARY_COLUMNS}
     write_figure(experiment, arguments.output, lambda: read_tables(arguments.tables, columns, command), draw, name)

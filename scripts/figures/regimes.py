@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
+from experiments.sentences import in_one_sentence
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import DEGREES, METHODS, PAGE_WIDTH, STYLES, family, place
 from scripts.figures.tables import read_tables
@@ -206,8 +207,9 @@ def _mapped(table: pd.DataFrame) -> pd.DataFrame:
     return table[~table["field"].str.startswith("blurred") | (table["level"] <= LARGEST_BLUR)]
 
 
+@in_one_sentence("scripts.figures.regimes")
 def main() -> None:
-    """Read the tables and write the figure; what is wrong with a table is told in one sentence."""
+    """Read the tables and write the figure."""
     arguments = parser_of(__doc__).parse_args()
     columns = ["field", "level", "kernel_size"]
     tables = {

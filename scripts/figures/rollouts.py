@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
+from experiments.sentences import in_one_sentence
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import DEGREES, METHODS, PAGE_WIDTH, STYLES, family, place
 from scripts.figures.tables import read_tables
@@ -94,8 +95,9 @@ def draw(errors: pd.DataFrame, stability: pd.DataFrame) -> Figure:
     return figure
 
 
+@in_one_sentence("scripts.figures.rollouts")
 def main() -> None:
-    """Read the tables and write the figure; what is wrong with a table is told in one sentence."""
+    """Read the tables and write the figure."""
     arguments = parser_of(__doc__).parse_args()
     tables = {
         "rollouts": [*KEYS, "region", "step", "error"],

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
 
+from experiments.sentences import in_one_sentence
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
 from scripts.figures.tables import read_arrays, read_tables
@@ -131,8 +132,9 @@ def draw(table: pd.DataFrame, arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
+@in_one_sentence("scripts.figures.seams")
 def main() -> None:
-    """Read the table and the arrays and write the figure; what is wrong with them is told in one sentence."""
+    """Read the table and the arrays and write the figure."""
     arguments = parser_of(__doc__).parse_args()
 
     def read() -> list[Any]:

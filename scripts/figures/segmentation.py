@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.sentences import in_one_sentence
 from scripts.figures import dense, program
 
 __all__ = ["draw", "main"]
@@ -13,6 +14,7 @@ def draw(table: pd.DataFrame) -> Figure:
     return dense.draw(table, "mean_iou", "accuracy")
 
 
+@in_one_sentence("scripts.figures.segmentation")
 def main() -> None:
     """Write the figure."""
     program.run("segmentation", draw)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
+from experiments.sentences import in_one_sentence
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, family, place
 from scripts.figures.tables import read_tables
@@ -87,8 +88,9 @@ def draw(errors: pd.DataFrame) -> Figure:
     return figure
 
 
+@in_one_sentence("scripts.figures.shells")
 def main() -> None:
-    """Read the table and write the figure; what is wrong with the table is told in one sentence."""
+    """Read the table and write the figure."""
     arguments = parser_of(__doc__).parse_args()
     tables = {"shells": COLUMNS}
     write_figure("shells", arguments.output, lambda: read_tables(arguments.tables, tables, COMMAND), draw)

@@ -1,6 +1,7 @@
 """How figures look: labels, order and colours of the methods, fonts, and files that are the same every time."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,14 +140,14 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write a figure as PDF and PNG, in one move each, and return their paths.
+    """Write a figure as PDF and PNG, both or none, and return their paths.
 
     The same tables give the same bytes: dates and versions are left out of the files.
     """
     paths = [folder / f"{name}.pdf", folder / f"{name}.png"]
     dates = {"pdf": {"CreationDate": None, "Creator": None, "Producer": None}, "png": {"Software": None}}
-    for path in paths:
-        kind = path.suffix[1:]
-        with replacing(path) as partial:
-            figure.savefig(partial, format=kind, metadata=dates[kind])
+    with ExitStack() as moves:
+        for path in paths:
+            kind = path.suffix[1:]
+            figure.savefig(moves.enter_context(replacing(path)), format=kind, metadata=dates[kind])
     return paths

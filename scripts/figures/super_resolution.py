@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.sentences import in_one_sentence
 from scripts.figures import dense, program
 
 __all__ = ["draw", "main"]
@@ -13,6 +14,7 @@ def draw(table: pd.DataFrame) -> Figure:
     return dense.draw(table, "mse", "mse")
 
 
+@in_one_sentence("scripts.figures.super_resolution")
 def main() -> None:
     """Write the figure."""
     program.run("super_resolution", draw)

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from experiments.sentences import in_one_sentence
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
 from scripts.figures.tables import read_tables
@@ -88,8 +89,9 @@ def _draw_lines(ax: Axes, chosen: pd.DataFrame) -> None:
     ax.grid(axis="y", linewidth=0.3, color="#DDDDDD")
 
 
+@in_one_sentence("scripts.figures.super_resolution_sizes")
 def main() -> None:
-    """Read the table and write the figure; what is wrong is told in one sentence."""
+    """Read the table and write the figure."""
     parser = parser_of(__doc__)
     parser.add_argument("--scale", choices=SCALES, default=SCALES[0], help="data and settings (default: %(default)s)")
     arguments = parser.parse_args()

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.sentences import in_one_sentence
 from scripts.figures.benchmark import ratio_axes
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, family, place
@@ -87,6 +88,7 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@in_one_sentence("scripts.figures.walltime")
 def main() -> None:
     """Read the table, write the figure."""
     arguments = parser_of("The figure of wall time, from its table.").parse_args()

@@ -233,9 +233,9 @@ def test_ratios_are_to_the_best_degree():
     ("override", "message"),
     [
         ("fields=[lena]", "fields must be of .*; got 'lena'"),
-        ("kernel_sizes=[4]", "kernel_sizes must be a list of 3, 5 and 7, got"),
+        ("kernel_sizes=[4]", "kernel_sizes must be of 3, 5, 7; got"),
         ("crops={600:1}", "crops must name sizes from 7 to 512"),
-        ("crops={32:0}", "at least one crop of each size"),
+        ("crops={32:0}", r"crops\.32 must be an integer of at least 1, got 0"),
         ("ablation_sizes=[31]", "ablation_sizes must be of"),
         ("num_kernels=0", "num_kernels must be an integer of at least 1, got 0"),
         ("seed=-1", "seed must be an integer of at least 0, got -1"),

@@ -29,14 +29,14 @@ def splits(text):
 @pytest.fixture(autouse=True)
 def _data_once(monkeypatch):
     """The terrain is blurred for each data set that is made; here they are few."""
-    monkeypatch.setattr(error_maps, "instantiate", lambda config: splits(OmegaConf.to_yaml(config)))
+    monkeypatch.setattr(error_maps, "load_data", lambda config: splits(OmegaConf.to_yaml(config)))
 
 
 def write_network(runs, method, seed=0):
     """A finished run; its last layer gives 0, so that the restored patch is the mean of the blurred one."""
     folder = write_run(runs, "globe", method, seed, flat_results("globe", 1.0), SMALL)
     (run,) = [run for run in read_runs(runs, ["globe"]) if run.method == method]
-    task = build_task(run.config, error_maps.instantiate(run.config.data))
+    task = build_task(run.config, error_maps.load_data(run.config.data))
     state = {key: torch.zeros_like(v) if v.is_floating_point() else v for key, v in task.state_dict().items()}
     folder.checkpoints.mkdir()
     torch.save({"state_dict": state}, folder.checkpoints / "0000.ckpt")
@@ -74,7 +74,7 @@ def test_arrays_of_a_network_whose_answer_is_known(tmp_path):
     measured = [np.sqrt(np.mean(error[mask] ** 2)) for mask in (at_seams, ~at_seams)]
     np.testing.assert_allclose(arrays["rms/zeros"], measured, rtol=0.05)
     # The test's patches, laid on one another: what is left of each is its clear picture, less the blurred one's mean.
-    test = error_maps.instantiate(run.config.data).test
+    test = error_maps.load_data(run.config.data).test
     pairs = [test[index] for index in np.linspace(0, len(test) - 1, int(arrays["patches"])).astype(int)]
     blurred, clear = (torch.stack([pair[side][0] for pair in pairs]).double().numpy() for side in (0, 1))
     folded = ((clear - blurred.mean((1, 2), keepdims=True)) ** 2).mean(0)
@@ -124,7 +124,7 @@ def test_missing_runs_and_checkpoints_are_told_in_one_sentence(tmp_path):
         error_maps.error_maps(configuration(tmp_path, methods=["halo"]))
     (run.folder.checkpoints / "0000.ckpt").unlink()
     with pytest.raises(ValueError, match="has no checkpoint"):
-        restored(run, error_maps.instantiate(run.config.data), np.zeros((1, 3), int))
+        restored(run, error_maps.load_data(run.config.data), np.zeros((1, 3), int))
 
 
 def test_two_runs_of_one_method_are_told_apart(tmp_path):

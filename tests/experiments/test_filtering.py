@@ -17,7 +17,7 @@ from experiments.methods import METHODS
 from experiments.paths import CONFIGS, REPOSITORY
 from experiments.progress import progress_bar
 from experiments.ranking import rank, ranking_table
-from experiments.records import write_arrays, write_table
+from experiments.records import write_arrays, write_table, write_together
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 PAPER_NAMES = {
@@ -195,7 +195,7 @@ def test_configuration_composes_and_is_the_papers():
         ("num_kernels=0", "num_kernels must be an integer of at least 1, got 0"),
         ("num_kernels=many", "num_kernels must be an integer of at least 1, got 'many'"),
         ("seed=-1", "seed must be an integer of at least 0"),
-        ("dtype=float16", "dtype must be float32 or float64, got 'float16'"),
+        ("dtype=float16", "dtype must be one of float32, float64; got 'float16'"),
         ("size=12", "size must be an integer of at least 13, got 12"),
         ("navier_stokes_path=/no/such/file.npy", "no Navier-Stokes snapshots at /no/such/file.npy"),
     ],
@@ -283,6 +283,30 @@ def test_an_interrupted_write_leaves_the_old_table(owner, function, monkeypatch,
         write_table(path, pd.DataFrame({"value": [2.0]}))
     assert path.read_text() == old
     assert [entry.name for entry in tmp_path.iterdir()] == ["table.csv"]
+
+
+@pytest.mark.parametrize("broken", ["value", "folder", "disk"])
+def test_tables_of_a_run_appear_together_or_not_at_all(broken, monkeypatch, tmp_path):
+    table, arrays, pictures = (tmp_path / name for name in ("b.csv", "c.npz", "d.npz"))
+    content = {"a": np.ones(2)}
+    write_together({tmp_path / "a.csv": pd.DataFrame({"x": [1.0]}), table: pd.DataFrame({"x": [1.0]})})
+    old = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    if broken == "folder":
+        pictures.mkdir()
+    if broken == "disk":
+        monkeypatch.setattr(np, "savez_compressed", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "full")))
+    last = pd.DataFrame({"x": [np.nan if broken == "value" else 3.0]})
+    new = {tmp_path / "a.csv": pd.DataFrame({"x": [2.0]}), arrays: content, table: last, pictures: content}
+    with pytest.raises((ValueError, OSError)):
+        write_together(new)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == old
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "/dev/null/results", "/proc/results"])
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(place, monkeypatch):
+    monkeypatch.setattr(filtering, "load_images", lambda *_: pytest.fail("the work has begun"))
+    with pytest.raises(SystemExit, match=f"output_dir: nothing can be written to {place}"):
+        run_program(monkeypatch, f"output_dir={place}")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

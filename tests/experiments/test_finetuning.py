@@ -119,9 +119,9 @@ def test_what_does_not_fit_is_told(studied):
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("steps=[20,60]", r"steps must be different whole numbers from 0 on, 0 among them; got \[20, 60\]"),
+        ("steps=[20,60]", r"steps must hold 0, the network as converted, got \[20, 60\]"),
         ("steps=[0,20,20]", r"got \[0, 20, 20\]"),
-        ("steps=[0,-1]", r"got \[0, -1\]"),
+        ("steps=[0,-1]", r"each of steps must be an integer of at least 0, got -1"),
         ("learning_rate_share=0", "learning_rate_share must be a number above 0, got 0"),
         ("only=[difff]", "got 'difff'"),
     ],

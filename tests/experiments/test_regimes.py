@@ -130,7 +130,7 @@ def test_small_run_writes_its_tables(monkeypatch, tmp_path, capsys):
         ("kernel_sizes=[9]", "kernel_sizes must be of 3, 5, 7"),
         ("blurs=[-1]", "each of blurs must be a number of at least 0, got -1"),
         ("noise_levels=[1,1]", "noise_levels must not hold an item twice"),
-        ("crops=12", "crops must be at most 11"),
+        ("crops=12", "crops must be an integer of at most 11"),
         ("world=90", "world must be an integer of at least 102"),
     ],
 )

@@ -108,7 +108,10 @@ def test_killed_in_the_middle_of_an_epoch_it_ends_bit_identical(tmp_path):
 def test_what_does_not_fit_is_one_sentence_and_status_1(tmp_path):
     for overrides, message in [
         (["model=resnet18", "data=tiny_segmentation"], "is for classification"),
-        (["data=tiny_super_resolution", "+padding.degre=2"], "has no option 'degre'"),
+        (
+            ["data=tiny_super_resolution", "+padding.degre=2"],
+            "there is no setting padding.degre; there are padding.degree",
+        ),
         (["data=caltech101", "model=resnet18", f"data.root={tmp_path}/missing"], "Caltech"),
         (["trainer.max_epochs=many"], "trainer.max_epochs must be an integer of at least 1, got 'many'"),
         (["padding=dif"], "train: there is no padding/dif; there are adaptive, "),

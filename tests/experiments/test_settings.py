@@ -1,0 +1,171 @@
+"""Every setting of every program, given values of wrong kinds: a sentence names it, before anything is done."""
+
+import copy
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from experiments import (
+    adaptive_settings,
+    benchmark,
+    convergence_settings,
+    error_maps,
+    filtering_settings,
+    finetuning,
+    regimes_settings,
+    rollouts_settings,
+    seams,
+    shells_settings,
+    sizes,
+)
+from experiments.checks import Reader
+from experiments.paths import CONFIGS
+from experiments.training.arguments import fits
+from experiments.training.cells import read_sweep
+from experiments.training.settings import check_settings
+
+
+def read_reproduce(config):
+    read = Reader(config)
+    read_sweep(read)
+    read.end()
+
+
+# A program's check, and its configurations.
+PROGRAMS = {
+    "adaptive": (adaptive_settings.read_settings, ["adaptive"], ["adaptive_held_out"]),
+    "benchmark": (benchmark.read_settings, ["benchmark"]),
+    "convergence": (convergence_settings.read_settings, ["convergence"]),
+    "error_maps": (error_maps.read_settings, ["error_maps"], ["error_maps", "scale=paper"]),
+    "filtering": (filtering_settings.read_settings, ["filtering"]),
+    "finetuning": (finetuning.read_settings, ["finetuning"]),
+    "regimes": (regimes_settings.read_settings, ["regimes"]),
+    "reproduce": (read_reproduce, ["reproduce", "sweep=all"], ["reproduce", "sweep=all", "+trial=small_trees"]),
+    "rollouts": (rollouts_settings.read_settings, ["rollouts"]),
+    "seams": (seams.read_settings, ["seams"]),
+    "shells": (shells_settings.read_settings, ["shells"]),
+    "sizes": (sizes.read_settings, ["sizes"], ["sizes", "scale=paper"]),
+    "train": (
+        check_settings,
+        ["train", "model=unet", "data=globe", "optimizer=sgd", "scheduler=step"],
+        ["train", "padding=adaptive", "data=etopo", "optimizer=adam"],
+        ["train", "padding=linear_prediction", "data=cityscapes", "model=unet_classifier", "scheduler=none"],
+    ),
+}
+EXPERIMENTS = [
+    pytest.param(check_settings, ["train", f"experiment={path.stem}"], id=path.stem)
+    for path in sorted((CONFIGS / "experiment").glob("*.yaml"))
+]
+CASES = [
+    pytest.param(check, chosen, id=" ".join(chosen)) for check, *configs in PROGRAMS.values() for chosen in configs
+]
+
+NAN, INFINITY = float("nan"), float("inf")
+# What no setting may be, and what none of a type may be.
+NEVER = [[[]], [[1], [2]], {"no": {"such": "thing"}}, "", " ", NAN, INFINITY, -INFINITY, 1e300, -7, "\0"]
+NOT = {
+    bool: ["no", "off", "yes", "on", "maybe", 0, 1, None, []],
+    int: ["many", True, 1.5, -(10**30), 10**400, [], [1]],
+    float: ["many", True, -(10**30), 10**400, [], [1]],
+    str: [True, 3, None, []],
+    list: ["many", True, 3, None, {}],
+    dict: ["many", True, 3, []],
+}
+# null leaves these at their defaults, or takes all.
+MAY_BE_NULL = {
+    "fields", "methods", "groups", "corner", "where", "only", "jobs", "squares", "threads", "navier_stokes_path",
+    "experiment_name", "scheduler", "data.train_patches", "data.test_size", "data.tiles", "finetuning.threads",
+    "trainer.limit_train_batches", "trainer.limit_val_batches", "trainer.limit_test_batches",
+    "trainer.gradient_clip_val", "trainer.deterministic", "trainer.max_epochs", "trainer.precision",
+    "padding.degree", "padding.taps", "padding.pool", "padding.neighbourhood",
+}  # fmt: skip
+MAY_BE_EMPTY = {
+    "ablation_sizes", "settings", "pictures", "regions", "model.options", "where", "data.validation_cities",
+    "data.tiles",
+}  # fmt: skip
+
+# Numbers that are configured as integers.
+FRACTIONS = {"blur", "least_deviation", "limit", "noise_blur", "trainer.gradient_clip_val"}
+
+
+def composed(*chosen):
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose(chosen[0], list(chosen[1:]))
+    OmegaConf.set_struct(config, False)
+    return config
+
+
+def settings_of(config, place=()):
+    """The places of all settings, of groups and of what is in them."""
+    for key in config:
+        yield (*place, key)
+        node = None if OmegaConf.is_missing(config, key) else config._get_node(key)
+        if isinstance(node, DictConfig) and not node._is_none():
+            yield from settings_of(node, (*place, key))
+
+
+@pytest.mark.parametrize(("check", "chosen"), [*CASES, *EXPERIMENTS])
+def test_what_is_configured_can_be_used(check, chosen):
+    check(composed(*chosen))
+
+
+@pytest.mark.parametrize(("check", "chosen"), CASES)
+def test_a_value_of_a_wrong_kind_is_refused_by_the_name_of_its_setting(check, chosen):
+    whole, told, failed = composed(*chosen), 0, []
+    for place in settings_of(whole):
+        if place[0] in ("methods", "sweeps") and len(place) > 1 and chosen[0] != "reproduce":
+            continue
+        key, value = ".".join(map(str, place)), at(whole, place)
+        for wrong in [*NEVER, *NOT.get(type(value), [])]:
+            if allowed(key, value, wrong):
+                continue
+            config, told = copy.deepcopy(whole), told + 1
+            at(config, place[:-1], plain=False)[place[-1]] = wrong
+            try:
+                check(config)
+                failed.append(f"{key}={wrong!r} is taken")
+            except ValueError as refused:
+                message = str(refused)
+                if not names(key, message) or len(message) > 3000 or "\n" in message:
+                    failed.append(f"{key}={wrong!r:.100}: {message}")
+    assert not failed, "\n".join(failed)
+    assert told > 50
+
+
+def at(config, place, plain=True):
+    """The value of a setting, or the group that it is in."""
+    if any(OmegaConf.is_missing(config, key) for key in place[:1]):
+        return None
+    for key in place:
+        config = config[key]
+    return OmegaConf.to_container(config, resolve=True) if plain and OmegaConf.is_config(config) else config
+
+
+def allowed(key, value, wrong):
+    """Whether a value may be taken: of settings that others decide about, and of free text."""
+    first = key.rpartition(".")[0]
+    if key.startswith(("at_scale", "squares", "where.")) or (key == "where" and isinstance(wrong, dict)):
+        # Only what is referred to counts; a trial sets what another program reads; runs are looked for by any value.
+        return True
+    if (wrong == 1.5 and key in FRACTIONS) or (key == "padding.degree" and wrong == [1]):
+        return True
+    if isinstance(wrong, float | int) and not isinstance(wrong, bool) and fits(wrong, float):
+        # Data sets know what their numbers may be, and torch at which rate a network diverges.
+        if first == "data" and (value is None or fits(wrong, type(value))):
+            return True
+        if first in ("optimizer", "scheduler") and wrong == 1e300:
+            return True
+    if wrong is None:
+        return key in MAY_BE_NULL or value is None
+    if wrong in ([], {}):
+        return key in MAY_BE_EMPTY or first in ("methods", "sweeps") or first.startswith("sweeps.")
+    if isinstance(value, str) and isinstance(wrong, str):
+        # Words are looked up, or free.
+        return bool(wrong.strip("\0 ")) or first.startswith(("methods", "sweeps"))
+    return False
+
+
+def names(key, message):
+    """Whether a message is about a setting: by its name, or as one of its group."""
+    return key in message or key.rpartition(".")[0] + "." in message
