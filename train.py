@@ -9,13 +9,20 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("WANDB_SILENT", "true")
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
 
+# This imports next to nothing: SIGTERM is to be told of from the start.
+from experiments.training.stopping import Stopped, listen
+
+if __name__ == "__main__":
+    listen("train")
+
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
 from experiments.hydra_program import hydra_program
-from experiments.training.cell import run_cell
+from experiments.training.cell import cell_folder, run_cell
 
 __all__ = ["main"]
 
@@ -23,11 +30,21 @@ __all__ = ["main"]
 @hydra_program("train")
 def main(config: DictConfig) -> None:
     """Run one cell; in a sweep a failure is kept for the end, where all of them are listed."""
-    reason = run_cell(config, Console())
+    # A launcher may call this in another process.
+    listen("train")
+    try:
+        reason = run_cell(config, Console())
+    except Stopped as stopped:
+        print(f"train: {stopped}", file=sys.stderr)
+        raise
     if reason is not None:
         print(f"train: {reason}", file=sys.stderr)
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             sys.exit(1)
+        folder = cell_folder(config)
+        if not folder.failure.exists() and not folder.finished():
+            # The list at the end is made of files, and this one could not be written.
+            raise HydraException(reason)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from experiments.training.cell import run_cell
 from experiments.training.cells import Cell, composed
+from experiments.training.stopping import STATUS, Stopped, listen
 
 __all__ = ["default_jobs", "run_cells"]
 
@@ -52,6 +53,7 @@ def run_cells(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, str | No
 
 def _start(parent: int) -> None:
     """Prepare a process; it ends with the one that started it, however that ends."""
+    listen()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     def watch() -> None:
@@ -67,4 +69,8 @@ def _run(cell: Cell, threads: int | None) -> tuple[str | None, float]:
     start = time.monotonic()
     config = composed(cell)
     config.threads = config.threads or threads
-    return run_cell(config, Console(quiet=True, force_terminal=False)), time.monotonic() - start
+    try:
+        return run_cell(config, Console(quiet=True, force_terminal=False)), time.monotonic() - start
+    except Stopped:
+        # The pool would take this for the result of a run, and give the process another one.
+        os._exit(STATUS)
