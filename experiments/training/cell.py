@@ -98,6 +98,8 @@ def _run_locked(
         traceback.print_exc()
         return _failed(folder, title, f"{type(error).__name__}: {error}")
     if is_first_process():
+        # Another process may have left one, which found this one at work.
+        folder.failure.unlink(missing_ok=True)
         shown = {metric: round(regions["whole"], 4) for metric, regions in record["results"].items()}
         console.print(f"{title}: test {json.dumps(shown)}", highlight=False, soft_wrap=True)
         console.print(f"{folder.record}", highlight=False, soft_wrap=True)

@@ -132,11 +132,11 @@ def test_a_run_that_is_stopped_tells_what_it_goes_on_from(tmp_path, monkeypatch,
     assert stopped.value.code == 143
     folder.checkpoints.mkdir()
     (folder.checkpoints / "0003-stopped.ckpt").touch()
-    with pytest.raises(Stopped, match="the same command goes on from .*0003-stopped.ckpt"):
+    with pytest.raises(Stopped, match=r"the same command goes on from .*0003-stopped\.ckpt"):
         run(config)
     assert not folder.failure.exists()
     monkeypatch.setattr(module, "train", succeed)
-    with pytest.raises(Stopped, match="it is done, see .*record.json"):
+    with pytest.raises(Stopped, match=r"it is done, see .*record\.json"):
         run(config)
 
 

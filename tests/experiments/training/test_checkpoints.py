@@ -114,6 +114,10 @@ def archive(**parts):
     return buffer.getvalue()
 
 
+# Of a pickle, so that some of it is read before it makes no sense.
+OPCODES = b"\x80\x02.0125()}]KMJ\x85\x86\x87Rsuea"
+
+
 def random_files(count):
     """Bytes that are nothing, that begin as an archive or a pickle does, and archives of random pickles."""
     draw = random.Random(1)
@@ -124,9 +128,7 @@ def random_files(count):
             b"PK\x03\x04" + noise,
             b"\x80\x02" + noise,
             archive(**{"data.pkl": b"\x80\x02" + noise, "version": b"3\n", "byteorder": b"little"}),
-            archive(
-                **{"data.pkl": bytes(draw.choices(b"\x80\x02.0125()}]KMJ\x85\x86\x87Rsuea", k=40)), "version": b"3"}
-            ),
+            archive(**{"data.pkl": bytes(draw.choices(OPCODES, k=40)), "version": b"3\n"}),
         ][number % 5]
 
 
