@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,10 +79,14 @@ def ended(runs: Path, *overrides: str, program: str = "train.py") -> str:
     return out + err
 
 
-def wait_for(process: subprocess.Popen[str], runs: Path, name: str, seconds: float = 0.0) -> None:
-    """Wait until a file is there, or the process has ended; and some seconds more."""
+def wait_for(process: subprocess.Popen[str], runs: Path, name: str) -> None:
+    """Wait until a file is there, or the process has ended."""
     while process.poll() is None and not any(runs.rglob(name)):
         time.sleep(0.05)
+
+
+def wait(process: subprocess.Popen[str], seconds: float) -> None:
+    """Wait some seconds, or until the process has ended."""
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -109,7 +113,7 @@ def interrupt(runs: Path, number: int, moment: float, begun: bool, times: tuple[
             if any(before.get(path) != path.stat().st_mtime_ns for path in runs.rglob("config.yaml")):
                 break
             time.sleep(0.05)
-    wait_for(process, runs, "*", moment * times[begun])
+    wait(process, moment * times[begun])
     process.send_signal(number)
     out, err = process.communicate()
     if process.returncode == 0:
@@ -248,18 +252,18 @@ class Trial:
             print("  ends as the whole run does", flush=True)
             shutil.rmtree(runs)
 
-    def damages(self) -> None:
+    def damages(self, names: Iterable[str] = DAMAGES) -> None:
         """Damage what a run that was killed goes on from, and the record of one that is done."""
         killed = self._new()
         process = start(killed)
         wait_for(process, killed, "0001.ckpt")
         process.kill()
         process.communicate()
-        for name, damage in DAMAGES.items():
+        for name in names:
             runs = self._new()
             shutil.copytree(killed, runs)
             newest = max(runs.rglob("*.ckpt"))
-            damage(newest)
+            DAMAGES[name](newest)
             if f"{newest} cannot be used" not in ended(runs):
                 raise Failure(f"{name} in place of a checkpoint was not told of")
             check_same(self.whole, runs)
@@ -272,14 +276,14 @@ class Trial:
             check_same(self.whole, runs)
             print(f"{name} in place of record.json: made again", flush=True)
 
-    def full_disk(self) -> None:
-        """Leave room for one checkpoint and a half; then more."""
+    def full_disk(self) -> bool:
+        """Leave room for one checkpoint and a half; then more. False where this user may not have a small disk."""
         room = int(1.5 * only(self.whole, LAST).stat().st_size) + 65536
         runs = self._new()
         with small_disk(runs, 2 * room) as mounted:
             if not mounted:
                 print("full disk: left out, this user cannot mount one")
-                return
+                return False
             filler = runs / "filler"
             filler.write_bytes(bytes(room))
             check_refused(start(runs), "No space left on device")
@@ -287,14 +291,15 @@ class Trial:
             ended(runs)
             check_same(self.whole, runs)
         print("full disk: one sentence, and with room again it ends as the whole run does", flush=True)
+        return True
 
-    def read_only(self) -> None:
-        """Make the disk of a run that was killed read-only, then writable again."""
+    def read_only(self) -> bool:
+        """Make the disk of a run that was killed read-only, then writable again; returns as `full_disk` does."""
         runs = self._new()
         with small_disk(runs, 1 << 24) as mounted:
             if not mounted:
                 print("read-only folder: left out, this user cannot mount one")
-                return
+                return False
             process = start(runs)
             wait_for(process, runs, "0000.ckpt")
             process.kill()
@@ -305,25 +310,26 @@ class Trial:
             ended(runs)
             check_same(self.whole, runs)
         print("read-only folder: one sentence, and writable again it ends as the whole run does", flush=True)
+        return True
 
-    def sweep(self) -> None:
-        """Stop a sweep of two processes: its own process alone, then all of them as a scheduler does."""
+    def sweep(self, everyone: bool) -> None:
+        """Stop a sweep of two processes: all of them, as a scheduler does, or the first one alone."""
         program, cells = "experiments.reproduce", ("sweep=super_resolution", "seeds=[0]", "only=[random,zeros]")
         whole = self._new()
         ended(whole, *cells, "jobs=2", program=program)
         records = sorted(path.relative_to(whole).parent for path in whole.rglob("record.json"))
-        for everyone in (False, True):
-            runs = self._new()
-            process = start(runs, *cells, "jobs=2", program=program)
-            wait_for(process, runs, "0000.ckpt", 0.5 * self.random.random())
-            os.killpg(process.pid, signal.SIGTERM) if everyone else process.terminate()
-            _, err = process.communicate()
-            check_stopped(process.returncode, err, "reproduce: stopped by SIGTERM; the same command goes on")
-            ended(runs, *cells, "jobs=2", program=program)
-            for name in records:
-                check_same(whole / name, runs / name)
-            who = "all its processes" if everyone else "its first process"
-            print(f"SIGTERM to {who} of a sweep: ends as the whole sweep does", flush=True)
+        runs = self._new()
+        process = start(runs, *cells, "jobs=2", program=program)
+        wait_for(process, runs, "0000.ckpt")
+        wait(process, 0.5 * self.random.random())
+        os.killpg(process.pid, signal.SIGTERM) if everyone else process.terminate()
+        _, err = process.communicate()
+        check_stopped(process.returncode, err, "reproduce: stopped by SIGTERM; the same command goes on")
+        ended(runs, *cells, "jobs=2", program=program)
+        for name in records:
+            check_same(whole / name, runs / name)
+        who = "all processes" if everyone else "the first process"
+        print(f"SIGTERM to {who} of a sweep: ends as the whole sweep does", flush=True)
 
 
 def main() -> None:
@@ -341,7 +347,8 @@ def main() -> None:
             trial.damages()
             trial.full_disk()
             trial.read_only()
-            trial.sweep()
+            trial.sweep(everyone=False)
+            trial.sweep(everyone=True)
         except Failure as failure:
             sys.exit(f"interruptions: {failure}")
     print(f"{arguments.kills} kills, {arguments.terms} times SIGTERM, and the rest: all runs ended as the whole one")
