@@ -23,6 +23,7 @@ from rich.console import Console
 
 from experiments.hydra_program import hydra_program
 from experiments.training.cell import cell_folder, run_cell
+from experiments.training.run_folder import is_first_process
 
 __all__ = ["main"]
 
@@ -35,7 +36,8 @@ def main(config: DictConfig) -> None:
     try:
         reason = run_cell(config, Console())
     except Stopped as stopped:
-        print(f"train: {stopped}", file=sys.stderr)
+        if is_first_process():
+            print(f"train: {stopped}", file=sys.stderr)
         raise
     if reason is not None:
         print(f"train: {reason}", file=sys.stderr)

@@ -1,6 +1,13 @@
 """All runs of one of the paper's experiments: `python -m experiments.reproduce sweep=segmentation jobs=2`."""
 
 import sys
+
+# This imports next to nothing: SIGTERM is to be told of from the start.
+from experiments.training.stopping import listen
+
+if __name__ == "__main__":
+    listen("reproduce")
+
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -15,7 +22,6 @@ from experiments.training.cell import cell_folder
 from experiments.training.cells import Cell, composed, sweep_cells, sweep_names
 from experiments.training.pool import default_jobs, run_cells
 from experiments.training.run_folder import RunFolder
-from experiments.training.stopping import listen
 
 __all__ = ["main", "run", "seconds_left", "told"]
 
@@ -133,5 +139,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    listen("reproduce")
     main()

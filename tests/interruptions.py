@@ -52,7 +52,10 @@ def start(runs: Path, *overrides: str, program: str = "train.py") -> subprocess.
     runs.mkdir(parents=True, exist_ok=True)
     paths = os.pathsep.join([str(ROOT), str(TINY)])
     if program == "train.py":
-        command = [str(ROOT / program), "--config-dir", str(TINY / "configs"), f"runs_dir={runs}", *SETTINGS]
+        flags = [override for override in overrides if override.startswith("-")]
+        overrides = tuple(override for override in overrides if override not in flags)
+        options = ["--config-dir", str(TINY / "configs"), *flags]
+        command = [str(ROOT / program), *options, f"runs_dir={runs}", *SETTINGS]
     else:
         # The sweep itself says which padding, logger and threads.
         own = [s for s in SETTINGS if not s.startswith(("padding", "logger", "threads"))]
@@ -80,8 +83,10 @@ def ended(runs: Path, *overrides: str, program: str = "train.py") -> str:
 
 
 def wait_for(process: subprocess.Popen[str], runs: Path, name: str) -> None:
-    """Wait until a file is there, or the process has ended."""
-    while process.poll() is None and not any(runs.rglob(name)):
+    """Wait until a file is there."""
+    while not any(runs.rglob(name)):
+        if process.poll() is not None:
+            raise Failure(f"a run ended with status {process.returncode} before {name}: {process.communicate()[1]}")
         time.sleep(0.05)
 
 

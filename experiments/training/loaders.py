@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from experiments.data.splits import Splits
+from experiments.training.stopping import ignore
 
 __all__ = ["Loaders"]
 
@@ -75,6 +76,8 @@ class Loaders(L.LightningDataModule):
             drop_last=training,
             num_workers=self.workers,
             generator=torch.Generator().manual_seed(1_000_003 * self.seed + (epoch or 0)),
+            # A scheduler sends SIGTERM to all processes; without its loaders a run could not end its batch.
+            worker_init_fn=ignore,
             pin_memory=torch.cuda.is_available(),
         )
 

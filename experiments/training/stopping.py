@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Stopped", "asked", "deferred", "listen", "listen_again", "telling"]
+__all__ = ["Stopped", "asked", "deferred", "ignore", "listen", "listen_again", "telling"]
 
 # As a shell reports a program that SIGTERM ended.
 STATUS = 128 + signal.SIGTERM
@@ -48,7 +48,9 @@ def listen(program: str | None = None) -> None:
     """
     # Python lets no other thread do this.
     if threading.current_thread() is threading.main_thread():
-        _process.program, _process.listening = program, True
+        # Of the processes of one distributed run the first one speaks.
+        _process.program = program if os.environ.get("LOCAL_RANK", "0") == "0" else None
+        _process.listening = True
         signal.signal(signal.SIGTERM, _end)
 
 
@@ -56,6 +58,11 @@ def listen_again() -> None:
     """Take SIGTERM back from a library that has put its own handler in place of that of `listen`."""
     if _process.listening and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _end)
+
+
+def ignore(*_: Any) -> None:
+    """Leave SIGTERM to the process that this one works for, and ends with."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def asked() -> bool:
