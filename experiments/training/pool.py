@@ -37,6 +37,9 @@ def run_cells(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, str | No
     Raises:
         BrokenProcessPool: a process died, of lack of memory for example.
     """
+    # A sweep that SIGTERM ends leaves its semaphores to Python's tracker of them, which removes them, and warns.
+    ignored = "ignore:resource_tracker"
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), ignored]))
     # A forked process cannot use CUDA.
     context = multiprocessing.get_context("spawn")
     threads = 1 if jobs > 1 else None
