@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import torch
 
@@ -181,10 +182,13 @@ def same(one: Any, other: Any) -> bool:
     return one == other
 
 
-def flip(path: Path, where: float, width: int = 1) -> None:
-    """Change bytes of a file, at a share of its length."""
+def flip(path: Path, width: int = 1) -> None:
+    """Change bytes in the middle of the largest part of a checkpoint, and of what follows it."""
     content = bytearray(path.read_bytes())
-    position = min(int(where * len(content)), len(content) - width)
+    with ZipFile(path) as archive:
+        part = max((archive.read(name) for name in archive.namelist()), key=len)
+    # Between the parts there are gaps, in which nothing depends on a byte.
+    position = content.index(part) + len(part) // 2
     content[position : position + width] = bytes(byte ^ 0xFF for byte in content[position : position + width])
     path.write_bytes(content)
 
@@ -192,8 +196,8 @@ def flip(path: Path, where: float, width: int = 1) -> None:
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "an empty file": lambda path: path.write_bytes(b""),
     "half a file": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    "a flipped byte": lambda path: flip(path, 0.5),
-    "a sector of flipped bytes": lambda path: flip(path, 0.4, 512),
+    "a flipped byte": flip,
+    "a sector of flipped bytes": lambda path: flip(path, 512),
     "text": lambda path: path.write_text("not a checkpoint"),
     "an empty mapping": lambda path: torch.save({}, path),
     "other weights": lambda path: torch.save(
