@@ -43,9 +43,15 @@ env:
 	@test -x $(RUN) || { echo "VENV=$(VENV) holds no bin/python: name an environment that exists, or leave VENV out to make .venv" >&2; exit 1; }
 endif
 
-.PHONY: test lint
+.PHONY: test lint interruptions
 test: env ## Run the tests
 	$(RUN) -m pytest -n 2 $(ARGS)
+
+# Interruptions of the trial below.
+KILLS ?= 20
+TERMS ?= 10
+interruptions: env ## Kill, stop and damage small runs at random moments; each must end as if nothing had happened
+	$(RUN) tests/interruptions.py --kills $(KILLS) --terms $(TERMS) $(ARGS)
 
 lint: env ## Check style (ruff) and types (mypy, strict)
 	$(RUN) -m ruff check .

@@ -14,12 +14,19 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("WANDB_SILENT", "true")
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
 
+# This imports next to nothing: SIGTERM is to be told of from the start.
+from experiments.training.stopping import Stopped, listen
+
+if __name__ == "__main__":
+    listen("train")
+
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from experiments.hydra_program import hydra_program, is_sweep
 from experiments.training.cell import cell_folder, run_cell
+from experiments.training.run_folder import is_first_process
 
 __all__ = ["main"]
 
@@ -27,7 +34,14 @@ __all__ = ["main"]
 @hydra_program("train", again="the same command goes on")
 def main(config: DictConfig) -> None:
     """Run one cell; in a sweep a failure is kept for the end, where all of them are listed."""
-    reason = run_cell(config, Console())
+    # A launcher may call this in another process.
+    listen("train")
+    try:
+        reason = run_cell(config, Console())
+    except Stopped as stopped:
+        if is_first_process():
+            print(f"train: {stopped}", file=sys.stderr)
+        raise
     if reason is None:
         return
     if not is_sweep() or not is_kept(config):

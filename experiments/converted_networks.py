@@ -16,7 +16,7 @@ from experiments.tasks.classification import Classification
 from experiments.tasks.task import Batch, Task, TrainingDivergedError
 from experiments.training.cell import cell_folder
 from experiments.training.cells import Cell, composed
-from experiments.training.checkpoints import newest_checkpoint
+from experiments.training.checkpoints import final_weights
 from experiments.training.train import build_task
 
 __all__ = ["chance", "converted", "fine_tuned", "measured", "trained_weights", "training_batches"]
@@ -27,18 +27,19 @@ def trained_weights(cell: Cell) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: it has not been trained; the message says what trains it.
+        ValueError: its checkpoint is damaged.
     """
     config = composed(cell)
     folder = cell_folder(config)
-    checkpoint = newest_checkpoint(folder.checkpoints) if folder.record.exists() else None
-    if checkpoint is None:
+    weights = final_weights(folder)
+    if weights is None:
         target = cell.sweep.replace("_", "-")
         scale = " SCALE=paper" if str(config.experiment_name).startswith("paper_") else ""
         raise FileNotFoundError(
             f"no trained network of {cell.name} in {folder.path}; the runs are not part of the repository: "
             f"`make reproduce-{target} METHODS={cell.method} SEEDS={cell.seed}{scale}` trains it"
         )
-    return torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    return weights
 
 
 def converted(config: DictConfig, data: Splits, weights: dict[str, Tensor], padding: DictConfig) -> Task:

@@ -38,7 +38,7 @@ from experiments.metrics.regions import FRAME
 from experiments.paths import REPOSITORY
 from experiments.records import write_arrays
 from experiments.second_derivative import RADIUS, second_derivative
-from experiments.training.checkpoints import newest_checkpoint
+from experiments.training.checkpoints import final_weights
 from experiments.training.finished_runs import HALO, Run, flatten, read_runs
 from experiments.training.train import build_task
 
@@ -207,14 +207,14 @@ def restored(run: Run, data: Splits, corners: np.ndarray) -> np.ndarray:
         float64, (N, size, size).
 
     Raises:
-        ValueError: the run has no checkpoint that can be read.
+        ValueError: the run has no checkpoint, or its last one is damaged.
     """
-    path = newest_checkpoint(run.folder.checkpoints)
-    if path is None:
+    weights = final_weights(run.folder)
+    if weights is None:
         raise ValueError(f"{run.folder.path} has no checkpoint; remove its record.json and run it again")
     # Some modes need the data's size only; the weights come from the checkpoint.
     task = build_task(run.config, data)
-    task.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+    task.load_state_dict(weights)
     task.eval()
     # Random padding draws noise.
     torch.manual_seed(run.seed)

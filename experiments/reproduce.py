@@ -1,7 +1,13 @@
 """All runs of one of the paper's experiments: `python -m experiments.reproduce sweep=segmentation jobs=2`."""
 
-import json
 import sys
+
+# This imports next to nothing: SIGTERM is to be told of from the start.
+from experiments.training.stopping import listen
+
+if __name__ == "__main__":
+    listen("reproduce")
+
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -47,11 +53,11 @@ def run(config: DictConfig, console: Console) -> list[str]:
     # The seconds of runs that are done tell how long the others will take, until there is something better.
     waiting, seconds = [], {}
     for path, cell in cells.items():
-        record = RunFolder(path).record
-        if record.exists():
-            seconds.setdefault(_kind(cell), []).append(json.loads(record.read_text())["fit_seconds"])
-        else:
+        record = RunFolder(path).finished()
+        if record is None:
             waiting.append(cell)
+        elif "fit_seconds" in record:
+            seconds.setdefault(_kind(cell), []).append(record["fit_seconds"])
     done = len(cells) - len(waiting)
     title = f"{', '.join(sweep_names(config))}: {len(cells)} runs, {done} done"
     console.print(f"{title}, {min(jobs, len(waiting))} at a time" if waiting else title, highlight=False)

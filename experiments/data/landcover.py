@@ -1,18 +1,20 @@
 """Land cover seen from space: NASA's Blue Marble with MODIS classes, for segmentation and classification."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
+from experiments.data.embedded import DATA, read_embedded
 from experiments.data.regions import SPLITS, Block, spatial_blocks, split_columns, window_corners
 from experiments.data.splits import Splits
 from experiments.data.tiles import Tiles, channel_moments
 
 __all__ = ["CLASSES", "SCENES", "landcover", "landcover_scenes", "load_maps"]
 
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "landcover"
+FOLDER = DATA / "landcover"
 IMAGE = FOLDER / "blue_marble.jpg"
 LABELS = FOLDER / "classes.png"
 
@@ -181,8 +183,9 @@ def _read(path: Path, mode: str) -> np.ndarray:
     """Read a map of the expected kind, or say what is wrong with it."""
     if not path.is_file():
         raise FileNotFoundError(f"no land cover data at {path}; `python -m scripts.prepare_landcover` makes it")
+    content = read_embedded(path)
     try:
-        with Image.open(path) as picture:
+        with Image.open(io.BytesIO(content)) as picture:
             kind, pixels = picture.mode, np.array(picture)
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise ValueError(f"{path} is damaged; `python -m scripts.prepare_landcover` makes it again") from error

@@ -1,5 +1,6 @@
 """Two-dimensional turbulence: a pseudo-spectral solver, and the snapshots that the experiments filter."""
 
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments.data.embedded import DATA, read_embedded
+
 __all__ = ["SNAPSHOTS", "advance", "load_snapshots", "random_vorticity", "refine", "velocity"]
 
-SNAPSHOTS = Path(__file__).resolve().parents[2] / "data" / "navier_stokes" / "kolmogorov_re500.npy"
+SNAPSHOTS = DATA / "navier_stokes" / "kolmogorov_re500.npy"
 
 # The batches that the paper's authors took from the PINO file, at time 0: eleven flows.
 PINO_BATCHES = (0, *range(9, 100, 10))
@@ -35,7 +38,8 @@ def load_snapshots(path: str | Path | None = None) -> Tensor:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not a NumPy file, or its shape or its values cannot be used.
+        ValueError: It is the project's own file, and has changed; or it is not a NumPy file, or its shape or its
+            values cannot be used.
 
     Example:
         >>> load_snapshots().shape
@@ -47,9 +51,11 @@ def load_snapshots(path: str | Path | None = None) -> Tensor:
             f"no Navier-Stokes snapshots at {path}; the project's own file, {SNAPSHOTS.name}, is made by "
             "`python -m scripts.prepare_navier_stokes`"
         )
+    own = path.resolve() == SNAPSHOTS.resolve()
+    content = io.BytesIO(read_embedded(path)) if own else path
     try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+        stored = np.load(content, mmap_mode=None if own else "r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
         raise ValueError(f"{path} is not a NumPy file of numbers: {error}") from error
 
     if stored.ndim == 4 and stored.shape[0] > max(PINO_BATCHES) and stored.shape[1] >= 1:

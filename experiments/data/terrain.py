@@ -1,15 +1,17 @@
 """Real terrain: a crop of NOAA's GLOBE elevation model over the Himalaya, and patches of it."""
 
-from pathlib import Path
+import io
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from experiments.data.embedded import DATA, read_embedded
+
 __all__ = ["TERRAIN", "load_terrain", "terrain_patches"]
 
-TERRAIN = Path(__file__).resolve().parents[2] / "data" / "globe" / "himalaya.png"
+TERRAIN = DATA / "globe" / "himalaya.png"
 SHAPE = (2048, 3072)
 
 # The crop is a board of 4 x 6 cells of 512 pixels. One colour of the board, read row by row, gives twelve
@@ -32,7 +34,7 @@ def load_terrain() -> Tensor:
 
     Raises:
         FileNotFoundError: The file is missing.
-        ValueError: The file holds something else.
+        ValueError: The file has changed, or holds something else.
 
     Example:
         >>> load_terrain().max().item()
@@ -40,7 +42,7 @@ def load_terrain() -> Tensor:
     """
     if not TERRAIN.is_file():
         raise FileNotFoundError(f"no terrain at {TERRAIN}; `python -m scripts.prepare_globe` makes it")
-    with Image.open(TERRAIN) as image:
+    with Image.open(io.BytesIO(read_embedded(TERRAIN))) as image:
         elevation = np.asarray(image)
     # A viewer that saved the picture in 8 bits would have destroyed the unit.
     if elevation.shape != SHAPE or elevation.dtype != np.uint16:

@@ -12,8 +12,10 @@ from rich.console import Console
 
 from experiments.records import replacing
 from experiments.tasks.task import Task
+from experiments.training.checkpoints import stopped_checkpoint
+from experiments.training.stopping import Stopped, asked, listen_again
 
-__all__ = ["EpochSeed", "History", "Pictures", "ProgressBar", "WaitingTime"]
+__all__ = ["EpochSeed", "History", "Pictures", "ProgressBar", "StopBetweenBatches", "WaitingTime"]
 
 
 class EpochSeed(Callback):
@@ -25,6 +27,10 @@ class EpochSeed(Callback):
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """An epoch that is taken up in its middle has no start; its loader goes through the first batches again."""
+        self.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Seed by run, epoch and rank."""
@@ -38,7 +44,8 @@ class EpochSeed(Callback):
 class History(Callback):
     """Every epoch's metrics in a CSV file: the record of the training, whatever the logger does.
 
-    The rows are part of the checkpoint, so that a run that is taken up again goes on with the file as it was.
+    The rows are part of the checkpoint, so that a run that is taken up again goes on with the file as it was; and so
+    are the losses of an epoch that is not at its end.
 
     Args:
         path: the file.
@@ -51,16 +58,20 @@ class History(Callback):
         self.losses: list[torch.Tensor] = []
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows so far."""
-        return {"rows": self.rows}
+        """The rows so far, and the losses that are in none of them."""
+        return {"rows": self.rows, "losses": [loss.cpu() for loss in self.losses]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with these rows."""
-        self.rows = list(state_dict["rows"])
+        """Go on with these rows and losses."""
+        self.rows, self.losses = list(state_dict["rows"]), list(state_dict.get("losses", []))
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Put the losses where the next ones will be."""
+        self.losses = [loss.to(pl_module.device) for loss in self.losses]
 
     def on_train_epoch_start(self, *_: Any) -> None:
         """A new mean of the loss."""
-        self.losses: list[torch.Tensor] = []
+        self.losses = []
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, *_: Any) -> None:
         """Keep the loss of the batch."""
@@ -71,6 +82,7 @@ class History(Callback):
         if trainer.sanity_checking or (not trainer.training and not self.losses):
             return
         values = {"train/loss": torch.stack(self.losses).mean().item()}
+        self.losses = []
         values |= {k: v.item() for k, v in trainer.callback_metrics.items() if k.startswith("validation/")}
         row = {"epoch": trainer.current_epoch, "step": trainer.global_step, **values}
         self.rows = [r for r in self.rows if r["epoch"] < trainer.current_epoch] + [row]
@@ -126,6 +138,52 @@ class WaitingTime(Callback):
     def on_train_epoch_end(self, *_: Any) -> None:
         """Validation is no waiting."""
         self._mark = None
+
+
+class StopBetweenBatches(Callback):
+    """Stop after the batch in which SIGTERM has come, with a checkpoint from which the epoch goes on.
+
+    What validation has found so far cannot be kept: it goes on to its end, and to the checkpoint of the epoch.
+
+    Args:
+        folder: of the checkpoints.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_train_start(self, *_: Any) -> None:
+        """Lightning has a handler of its own, which ends the program without a word, and with status 0."""
+        listen_again()
+
+    def on_test_start(self, *_: Any) -> None:
+        """As for training."""
+        listen_again()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_index: int
+    ) -> None:
+        """Stop here, unless gradients are being collected, or the epoch's own checkpoint is next."""
+        steps = (batch_index + 1) % trainer.accumulate_grad_batches == 0
+        if steps and not trainer.is_last_batch and self._all_asked(trainer):
+            trainer.save_checkpoint(stopped_checkpoint(self.folder, trainer.current_epoch))
+            raise Stopped("stopped by SIGTERM")
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """The epoch has its own checkpoint now."""
+        if trainer.is_global_zero:
+            stopped_checkpoint(self.folder, trainer.current_epoch).unlink(missing_ok=True)
+        if self._all_asked(trainer):
+            raise Stopped("stopped by SIGTERM")
+
+    def on_test_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """A test is run again from its start."""
+        if self._all_asked(trainer):
+            raise Stopped("stopped by SIGTERM")
+
+    def _all_asked(self, trainer: L.Trainer) -> bool:
+        """Whether any process of the run is to stop: then all of them do so after the same batch."""
+        return trainer.strategy.reduce_boolean_decision(asked(), all=False)
 
 
 class Pictures(Callback):

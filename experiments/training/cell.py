@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -17,6 +18,7 @@ from experiments.training.run_folder import (
     method_name,
     run_name,
 )
+from experiments.training.stopping import Stopped, asked, telling
 
 __all__ = ["cell_folder", "cell_title", "run_cell"]
 
@@ -39,41 +41,96 @@ def run_cell(config: DictConfig, console: Console) -> str | None:
         console: where to say what happens.
 
     Returns:
-        None when the run's record is there; else in one sentence what went wrong, which is kept in the run's folder
-        if there is one: there is none for settings that cannot be used, or where nothing can be written.
+        None when the run's record is there; else in one sentence what went wrong, which is kept in the run's folder if
+        there is one: there is none for settings that cannot be used, or where nothing can be written.
+
+    Raises:
+        Stopped: SIGTERM has come; the message says what the run goes on from.
     """
     # Imported late: --help and a slip in an override should answer at once.
-    from experiments.tasks.task import TrainingDivergedError
     from experiments.training.settings import check_settings
-    from experiments.training.train import train
 
     try:
         check_settings(config)
     except ValueError as error:
         return str(error)
     folder, title = cell_folder(config), cell_title(config)
+
+    def stopped() -> str:
+        return f"{title}: stopped by SIGTERM; {_goes_on(folder)}"
+
     try:
-        with folder.locked():
-            if config.force and is_first_process():
-                folder.clear()
-            if folder.record.exists():
-                console.print(f"{title}: done already, see {folder.record}; force=true runs it again", soft_wrap=True)
-                return None
+        with telling(stopped), folder.locked():
+            return _run_locked(config, folder, title, console, stopped)
+    except RunInUseError as error:
+        reason = _failed(folder, title, f"{error}")
+        # Unless it has ended well since.
+        if folder.finished():
             folder.failure.unlink(missing_ok=True)
-            if is_first_process():
-                console.print(f"{title}: {folder.path}", highlight=False, soft_wrap=True)
-            record = train(config, folder, console)
-    except (RunInUseError, TrainingDivergedError) as error:
+        return reason
+    except OSError as error:
+        return _failed(folder, title, _told(error, folder))
+
+
+def _run_locked(
+    config: DictConfig, folder: RunFolder, title: str, console: Console, stopped: Callable[[], str]
+) -> str | None:
+    """Run what is not done yet, in a folder that is this process's own."""
+    # Imported late: --help and a slip in an override should answer at once.
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+    from experiments.tasks.task import TrainingDivergedError
+    from experiments.training.train import train
+
+    try:
+        if config.force and is_first_process():
+            folder.clear()
+        folder.failure.unlink(missing_ok=True)
+        if folder.finished():
+            console.print(f"{title}: done already, see {folder.record}; force=true runs it again", soft_wrap=True)
+            return None
+        if is_first_process():
+            console.print(f"{title}: {folder.path}", highlight=False, soft_wrap=True)
+            if folder.record.exists():
+                console.print(f"{folder.record} is damaged, and made again", highlight=False, soft_wrap=True)
+        record = train(config, folder, console)
+    except (Stopped, SIGTERMException) as error:
+        raise Stopped(stopped()) from error
+    except TrainingDivergedError as error:
         return _failed(folder, title, str(error))
     except Exception as error:
+        if asked():
+            # The signal may have gone to the processes that load data, too, whose end is an error here.
+            raise Stopped(stopped()) from error
         if os.environ.get(FULL_ERROR):
             raise
+        if isinstance(error, OSError):
+            return _failed(folder, title, _told(error, folder))
         return _failed(folder, title, sentence(error) if expected(error) else unexpected(error, folder.path))
     if is_first_process():
+        # Another process may have left one, which found this one at work.
+        folder.failure.unlink(missing_ok=True)
         shown = {metric: round(regions["whole"], 4) for metric, regions in record["results"].items()}
         console.print(f"{title}: test {json.dumps(shown)}", highlight=False, soft_wrap=True)
         console.print(f"{folder.record}", highlight=False, soft_wrap=True)
+    if asked():
+        raise Stopped(stopped())
     return None
+
+
+def _goes_on(folder: RunFolder) -> str:
+    """What becomes of a run that is stopped now."""
+    if folder.finished():
+        return f"it is done, see {folder.record}"
+    checkpoints = sorted(folder.checkpoints.glob("*.ckpt"))
+    if not checkpoints:
+        return "there is no checkpoint yet, and the same command begins it again"
+    return f"the same command goes on from {checkpoints[-1]}"
+
+
+def _told(error: OSError, folder: RunFolder) -> str:
+    """What the system refuses, and for which file, without its number; or the error's own sentence."""
+    return f"{error.filename or folder.path}: {error.strerror}" if error.strerror else f"{error}"
 
 
 def _failed(folder: RunFolder, title: str, reason: str) -> str:

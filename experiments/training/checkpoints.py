@@ -1,14 +1,65 @@
 """Checkpoints: written at the end of each epoch, two kept, the newest whole one taken up again."""
 
+import io
+import os
 import pickle
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
+from zipfile import ZipFile
 
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
 
-__all__ = ["checkpoint_callback", "newest_checkpoint"]
+from experiments.records import replacing
+from experiments.training.run_folder import RunFolder
+
+__all__ = [
+    "CheckpointFiles",
+    "checkpoint_callback",
+    "final_weights",
+    "newest_checkpoint",
+    "read_checkpoint",
+    "stopped_checkpoint",
+]
+
+# What a run that goes on needs of a checkpoint.
+PARTS = {
+    "epoch": int,
+    "global_step": int,
+    "state_dict": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+    "callbacks": dict,
+    "loops": dict,
+}
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """Writes a checkpoint in one move: whoever stops the program, or fills the disk, leaves the one before it.
+
+    Lightning's own way ends in a move from the folder of temporary files, which is a copy if that is another disk.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write a file, or nothing.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        # torch's own error of a full disk does not say that it is full.
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        try:
+            with replacing(Path(path)) as partial, partial.open("wb") as stream:
+                stream.write(content.getbuffer())
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise OSError(f"checkpoint {path} cannot be written: {error.strerror or error}") from error
 
 
 def checkpoint_callback(folder: Path) -> ModelCheckpoint:
@@ -24,22 +75,92 @@ def checkpoint_callback(folder: Path) -> ModelCheckpoint:
         save_top_k=2,
         save_on_train_epoch_end=False,
         auto_insert_metric_name=False,
+        # A damaged file of the same epoch is replaced.
+        enable_version_counter=False,
     )
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that can be read, or None.
+def stopped_checkpoint(folder: Path, epoch: int) -> Path:
+    """The checkpoint of a run that is stopped within an epoch; in order of names it comes before that of its end."""
+    return folder / f"{epoch:04d}-stopped.ckpt"
 
-    Only tensors and plain values are read, so that a file with code in it is refused, not run. A file that cannot be
-    read is named in a warning, and the one before it is tried.
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint, if it is as it was written.
+
+    torch writes a checksum of each part of the file, and does not look at it when it reads. Only tensors and plain
+    values are read, so that a file with code in it is refused, not run.
+
+    Raises:
+        ValueError: the file is damaged, or no checkpoint; the message does not name it.
+    """
+    try:
+        with ZipFile(path) as archive:
+            damaged = archive.testzip()
+        content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError("it holds more than tensors and plain values") from error
+    # The readers of archives and pickles raise errors of any kind at bytes that nobody wrote.
+    except Exception as error:
+        # An empty file's error has no text.
+        raise ValueError((str(error).splitlines() or [type(error).__name__])[0][:160]) from error
+    if damaged:
+        raise ValueError(f"{damaged} in it is not as it was written")
+    weights = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not weights or not all(isinstance(v, Tensor) for v in weights.values()):
+        raise ValueError("it holds no weights")
+    return content
+
+
+def newest_checkpoint(folder: Path, weights: Mapping[str, Tensor] | None = None) -> Path | None:
+    """The newest checkpoint that can be used, or None.
+
+    A file that cannot be used is named in a warning, and the one before it is tried.
+
+    Args:
+        folder: where they are.
+        weights: of the network of a run that is to go on: a checkpoint must have the same, by names and shapes, and
+            all else that the run needs. None asks for weights of any network, and for nothing else.
     """
     for path in sorted(folder.glob("*.ckpt"), reverse=True):
         try:
-            torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, BadZipFile, pickle.UnpicklingError, ValueError, KeyError) as error:
-            # An empty file's error has no text.
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-            warnings.warn(f"checkpoint {path} cannot be used ({reason}); trying the one before it", stacklevel=2)
+            content = read_checkpoint(path)
+            if weights is not None:
+                _check_parts(content, weights)
+        except ValueError as error:
+            warnings.warn(f"checkpoint {path} cannot be used ({error}); trying the one before it", stacklevel=2)
         else:
             return path
     return None
+
+
+def final_weights(folder: RunFolder) -> dict[str, Tensor] | None:
+    """The weights that a finished run has ended with; None if it has not finished, or keeps none.
+
+    Raises:
+        ValueError: the last checkpoint is damaged, or not that of the end.
+    """
+    record, paths = folder.finished(), sorted(folder.checkpoints.glob("*.ckpt"))
+    if record is None or not paths:
+        return None
+    try:
+        content = read_checkpoint(paths[-1])
+        if "epochs" in record and content.get("epoch") != record["epochs"] - 1:
+            raise ValueError(f"it is not of the last epoch, {record['epochs'] - 1}")
+    except ValueError as error:
+        raise ValueError(
+            f"checkpoint {paths[-1]} cannot be used ({error}); remove {folder.record}, and train.py goes on from the "
+            "checkpoint before it"
+        ) from error
+    return content["state_dict"]
+
+
+def _check_parts(content: dict[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Refuse what a run cannot go on from."""
+    for name, kind in PARTS.items():
+        if not isinstance(content.get(name), kind):
+            raise ValueError(f"it has no {name}")
+    expected, found = ({k: tuple(v.shape) for k, v in state.items()} for state in (weights, content["state_dict"]))
+    if expected != found:
+        different = next(k for k in [*expected, *found] if expected.get(k) != found.get(k))
+        raise ValueError(f"it is of another network: {different} differs")

@@ -1,12 +1,42 @@
 """Batches in an order that depends on the seed and the epoch alone."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import lightning as L
 import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from experiments.data.splits import Splits
+from experiments.training.stopping import ignore
 
 __all__ = ["Loaders"]
+
+
+class _ResumableLoader(DataLoader):
+    """Batches of one epoch, from the one on at which the run was stopped.
+
+    Those before it are loaded too, and dropped: flips and crops are drawn as they are loaded.
+    """
+
+    # Batches to drop, and batches given out or dropped.
+    first = given = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches that have not been given out; all of them the next time."""
+        first, self.first = self.first, 0
+        for number, batch in enumerate(super().__iter__()):
+            if number >= first:
+                self.given = number + 1
+                yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """For the checkpoint; Lightning asks for it."""
+        return {"given": self.given}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from here."""
+        self.first = state_dict["given"]
 
 
 class Loaders(L.LightningDataModule):
@@ -38,13 +68,16 @@ class Loaders(L.LightningDataModule):
             drop_last=training,
         )
         sampler.set_epoch(epoch or 0)
-        return DataLoader(
+        kind = _ResumableLoader if training else DataLoader
+        return kind(
             dataset,
             self.batch_size,
             sampler=sampler,
             drop_last=training,
             num_workers=self.workers,
             generator=torch.Generator().manual_seed(1_000_003 * self.seed + (epoch or 0)),
+            # A scheduler sends SIGTERM to all processes; without its loaders a run could not end its batch.
+            worker_init_fn=ignore,
             pin_memory=torch.cuda.is_available(),
         )
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.training.cell import run_cell
 from experiments.training.cells import Cell, composed
+from experiments.training.stopping import STATUS, Stopped, listen
 
 __all__ = ["default_jobs", "run_cells"]
 
@@ -37,6 +38,9 @@ def run_cells(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, str | No
     Raises:
         BrokenProcessPool: a process died, of lack of memory for example.
     """
+    # A sweep that SIGTERM ends leaves its semaphores to Python's tracker of them, which removes them, and warns.
+    ignored = "ignore:resource_tracker"
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), ignored]))
     # A forked process cannot use CUDA.
     context = multiprocessing.get_context("spawn")
     threads = 1 if jobs > 1 else None
@@ -54,6 +58,7 @@ def run_cells(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, str | No
 
 def _start(parent: int) -> None:
     """Prepare a process; it ends with the one that started it, however that ends."""
+    listen()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     def watch() -> None:
@@ -69,4 +74,8 @@ def _run(cell: Cell, threads: int | None) -> tuple[str | None, float]:
     start = time.monotonic()
     config = composed(cell)
     config.threads = config.threads or threads
-    return run_cell(config, Console(quiet=True, force_terminal=False)), time.monotonic() - start
+    try:
+        return run_cell(config, Console(quiet=True, force_terminal=False)), time.monotonic() - start
+    except Stopped:
+        # The pool would take this for the result of a run, and give the process another one.
+        os._exit(STATUS)

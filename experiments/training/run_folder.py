@@ -83,9 +83,20 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(self.path / ".lock", timeout=0):
+                # A process that was killed may have left files half written; see `replacing`.
+                for partial in self.path.rglob(".*.partial"):
+                    partial.unlink()
                 yield
         except filelock.Timeout as error:
             raise RunInUseError(f"another process works on this run, {self.path}; wait for it or stop it") from error
+
+    def finished(self) -> dict[str, Any] | None:
+        """The record of a run that is done; None if there is none, or not the whole of one."""
+        try:
+            record = json.loads(self.record.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return record if isinstance(record, dict) and record.get("results") else None
 
     def clear(self) -> None:
         """Remove everything but the lock: the run is to be run again from its start."""

@@ -19,12 +19,20 @@ from experiments.tasks.classification import Classification
 from experiments.tasks.segmentation import Segmentation
 from experiments.tasks.super_resolution import SuperResolution
 from experiments.tasks.task import Task
-from experiments.training.callbacks import EpochSeed, History, Pictures, ProgressBar, WaitingTime
-from experiments.training.checkpoints import checkpoint_callback, newest_checkpoint
+from experiments.training.callbacks import (
+    EpochSeed,
+    History,
+    Pictures,
+    ProgressBar,
+    StopBetweenBatches,
+    WaitingTime,
+)
+from experiments.training.checkpoints import CheckpointFiles, checkpoint_callback, newest_checkpoint
 from experiments.training.loaders import Loaders
 from experiments.training.loggers import TolerantWandb
 from experiments.training.quiet import hush_lightning
 from experiments.training.run_folder import RunFolder, data_name, is_first_process, method_name
+from experiments.training.stopping import deferred
 
 __all__ = ["build_task", "train"]
 
@@ -59,6 +67,8 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
         ValueError: settings do not fit together.
         FileNotFoundError: data is missing.
         TrainingDivergedError: the loss is no number.
+        OSError: a file cannot be written.
+        Stopped: SIGTERM has come.
     """
     hush_lightning()
     if config.threads is not None:
@@ -67,19 +77,22 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     task = build_task(config, data)
     if is_first_process():
         folder.write_config(config)
-    checkpoint = newest_checkpoint(folder.checkpoints)
+    checkpoint = newest_checkpoint(folder.checkpoints, task.state_dict())
     if checkpoint is not None:
         console.print(f"going on from {checkpoint}", highlight=False, soft_wrap=True)
 
     logger = _logger(config, folder)
     history, waiting = History(folder.path / "history.csv", console), WaitingTime()
-    callbacks = [EpochSeed(config.seed), history, waiting, Pictures(), checkpoint_callback(folder.checkpoints)]
+    # In this order: the checkpoint of a run that is stopped holds the loss of the last batch.
+    callbacks = [EpochSeed(config.seed), history, waiting, Pictures()]
+    callbacks += [StopBetweenBatches(folder.checkpoints), checkpoint_callback(folder.checkpoints)]
     if console.is_terminal and is_first_process():
         callbacks.append(ProgressBar(leave=False))
     options = OmegaConf.to_container(config.trainer, resolve=True)
     trainer = L.Trainer(
         **options,
         logger=logger or False,
+        plugins=[CheckpointFiles()],
         callbacks=callbacks,
         default_root_dir=folder.path,
         enable_progress_bar=console.is_terminal and is_first_process(),
@@ -88,12 +101,34 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
         use_distributed_sampler=False,
         reload_dataloaders_every_n_epochs=1,
     )
+    images = len(data.train) // trainer.world_size
+    if images < config.batch_size:
+        each = f" for each of {trainer.world_size} devices" if trainer.world_size > 1 else ""
+        raise ValueError(
+            f"batch_size must be at most {images}, the images that data={data_name(config)} has to train on{each}: "
+            f"no batch is made of fewer; got {config.batch_size}"
+        )
     loaders = Loaders(data, config.batch_size, config.seed, config.workers)
     start = monotonic()
-    trainer.fit(task, datamodule=loaders, ckpt_path=checkpoint, weights_only=True)
-    seconds = monotonic() - start
-    trainer.test(task, datamodule=loaders, verbose=False)
-    record = {
+    with deferred():
+        trainer.fit(task, datamodule=loaders, ckpt_path=checkpoint, weights_only=True)
+        seconds = monotonic() - start
+        if trainer.global_step == 0:
+            raise ValueError("nothing was trained: trainer.limit_train_batches and trainer.max_steps leave no batch")
+        trainer.test(task, datamodule=loaders, verbose=False)
+        record = _record(config, folder, data, task, trainer)
+        record |= {"fit_seconds": round(seconds, 2), "waiting_share": round(waiting.share, 4)}
+        if trainer.is_global_zero:
+            folder.write_json(folder.record, record)
+            if isinstance(logger, TolerantWandb):
+                flat = {f"test/{m}/{r}": v for m, regions in task.test_results.items() for r, v in regions.items()}
+                logger.summarise(flat)
+    return record
+
+
+def _record(config: DictConfig, folder: RunFolder, data: Splits, task: Task, trainer: L.Trainer) -> dict[str, Any]:
+    """What was trained on what, how well it does, and what that depends on."""
+    return {
         "run": str(folder.path.name),
         "data": data_name(config),
         "model": config.model.name,
@@ -110,16 +145,8 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
         "results": task.test_results,
         "results_without_each_block": task.test_results_without_each_block,
         "made_from": made_from("experiments.training.train", config.data._target_.rpartition(".")[0]),
-        "fit_seconds": round(seconds, 2),
-        "waiting_share": round(waiting.share, 4),
         "environment": _environment(trainer),
     }
-    if trainer.is_global_zero:
-        folder.write_json(folder.record, record)
-        if isinstance(logger, TolerantWandb):
-            flat = {f"test/{m}/{r}": v for m, regions in task.test_results.items() for r, v in regions.items()}
-            logger.summarise(flat)
-    return record
 
 
 def _logger(config: DictConfig, folder: RunFolder) -> TolerantWandb | None:
