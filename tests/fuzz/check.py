@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import pickle
 import re
 import warnings
 from dataclasses import dataclass, field, replace
@@ -796,7 +798,7 @@ def check_convert(case):
         parameter.data = cases.numbers(rng, parameter.shape, dtype) / max(parameter[0].numel(), 1)
     mode = choice(rng, LINEAR)
     options = {"degree": integer(rng, 0, 2)} if mode in ("diff", "extrapolate", "diff_explicit") and chance(rng, 0.5) else {}
-    image = cases.numbers(rng, (2, 2, *(integer(rng, 6, 9) for _ in range(n))), dtype)
+    image = cases.numbers(rng, (2, 2, *(integer(rng, 17, 19) if n < 3 else integer(rng, 9, 10) for _ in range(n))), dtype)
     case.note((network, mode, options, tuple(image.shape)))
     before = {name: (parameter, parameter.detach().clone()) for name, parameter in network.named_parameters()}
     modes_before = [m.padding_mode for m in network.modules() if isinstance(m, tuple(TORCH_LAYERS.values()))]
@@ -835,6 +837,70 @@ def check_convert(case):
         same_bits("output after conversion and back", network(image), reference)
 
 
+def check_layer(case):
+    """A layer whose attributes are changed, that is copied or takes a state, is the layer built with them."""
+    rng = case.rng
+    problem = cases.problem(rng, [m for m in LINEAR], [torch.float32, torch.float64])
+    problem = replace(problem, via="layer", context="plain", gradient=False, samples=(), layouts=("contiguous",) * 2)
+    if problem.padding in ("same", "valid"):
+        problem = replace(problem, padding=tuple(k // 2 for k in problem.kernel))
+    way = choice(rng, ["attribute", "attribute", "copy", "pickle", "state", "assigned"])
+    case.note((way, problem))
+    if not problem.has_answer:
+        return
+    made = cases.tensors(rng, problem)
+    layer = build(LAYERS, problem, made, **problem.options)
+    if way == "attribute":
+        if problem.mode in ("explicit", "diff_explicit"):
+            return
+        _changed_attribute(case, problem, made, layer)
+        return
+    expected = layer(made.input)
+    if way == "copy":
+        other = copy.deepcopy(layer)
+    elif way == "pickle":
+        other = pickle.loads(pickle.dumps(layer))  # noqa: S301
+    else:
+        other = build(LAYERS, problem, cases.tensors(rng, problem), **problem.options)
+        state = layer.state_dict()
+        if chance(rng, 0.5):
+            # torch's layer has no edge kernels: they start as copies of its kernel.
+            state = {name: value for name, value in state.items() if not name.startswith("edge")}
+        other.load_state_dict({name: value.clone() for name, value in state.items()}, assign=way == "assigned")
+        for name in ("edge_weight", "edge_bias"):
+            own = getattr(other, name)
+            if own is not None and name not in state:
+                source = getattr(other, name.removeprefix("edge_"))
+                require(own.is_contiguous(), f"{name} is not contiguous after loading")
+                require(own.untyped_storage().data_ptr() != source.untyped_storage().data_ptr(), f"{name} shares memory")
+                same_bits(name, own, source.expand(own.shape))
+                own.data = getattr(layer, name).detach().clone()
+    same_bits("output", other(made.input), expected)
+
+
+def _changed_attribute(case, problem, made, layer):
+    """As torch's layer obeys: or an error, but not the answer of before."""
+    rng = case.rng
+    name = choice(rng, ["padding", "stride", "dilation", "padding_mode"])
+    value = choice(rng, [1, 2, (1,), [2] * problem.axes, (1, 2, 1)[: problem.axes]])
+    if name == "padding_mode":
+        value = choice(rng, [m for m in diff_conv2d.MODES if m not in (*cases.FITTED, "explicit", "diff_explicit")])
+    case.note(f"{name} = {value!r}")
+    whole = value if isinstance(value, str) else tuple(oracle.widths(value, problem.kernel, problem.dilation)[0])
+    changed = replace(problem, **{"mode" if name == "padding_mode" else name: whole})
+    if name == "padding_mode":
+        changed = replace(changed, options={})
+    try:
+        setattr(layer, name, value)
+        found = layer(made.input)
+    except (ValueError, TypeError, AttributeError) as error:
+        named = name in str(error) or not changed.has_answer
+        require(named and not (name != "padding_mode" and changed.has_answer), f"{type(error).__name__}: {error}")
+        return
+    require(changed.has_answer, "an answer where there is none")
+    same_bits("output", found, build(LAYERS, changed, made, **changed.options)(made.input))
+
+
 def check_transform(case):
     """Transforms of functions, of modes without edge kernels: vmap is a loop, derivatives are those of a linear map."""
     rng = case.rng
@@ -843,7 +909,7 @@ def check_transform(case):
         problem, via="function", context="plain", gradient=False, bias=False, samples=(), samples_of_gradient=(), scale=1.0,
         batch=problem.batch or 1, layouts=("contiguous",) * 2, algorithm="auto",
     )  # fmt: skip
-    way = choice(rng, ["vmap", "jvp", "vjp", "hessian", "gradgrad"])
+    way = choice(rng, ["vmap", "jvp", "vjp", "hessian", "hessian", "gradgrad"])
     if way == "hessian":
         problem = replace(problem, shape=tuple(min(s, 5) for s in problem.shape), batch=1)
     case.note((way, problem))
@@ -911,7 +977,8 @@ KINDS = {
     check_fitted: 0.08,
     check_chunked: 0.06,
     check_convert: 0.04,
-    check_transform: 0.03,
+    check_layer: 0.04,
+    check_transform: 0.04,
     check_wrong: 0.08,
 }
 
