@@ -133,10 +133,7 @@ def problem(rng, modes, dtypes=None, axes=None):
     most = {1: 24, 2: 12, 3: 6}[n]
     shape = tuple(choice(rng, [integer(rng, 1, most), integer(rng, 1, 3)], [0.85, 0.15]) for _ in range(n))
     groups = choice(rng, [1, 2, 3], [0.7, 0.2, 0.1])
-    if chance(rng, 0.08):
-        channels = (groups, groups)
-    else:
-        channels = (groups * integer(rng, 1, 3), groups * integer(rng, 1, 3))
+    channels = (groups, groups) if chance(rng, 0.08) else (groups * integer(rng, 1, 3), groups * integer(rng, 1, 3))
     dtype = choice(rng, dtypes) if dtypes else choice(rng, DTYPES, list(DTYPES.values()))
     context = choice(rng, CONTEXTS)
     if context == "autocast" and dtype != torch.float32:

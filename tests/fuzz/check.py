@@ -33,7 +33,13 @@ ROUNDINGS_OF_A_FIT = 1e6
 # A value beyond this part of the largest number may overflow on the way.
 OVERFLOW = 1 / 16
 
-NUMPYS_NAMES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap", "symmetric": "symmetric"}
+NUMPYS_NAMES = {
+    "zeros": "constant",
+    "reflect": "reflect",
+    "replicate": "edge",
+    "circular": "wrap",
+    "symmetric": "symmetric",
+}
 
 
 class Failure(AssertionError):
@@ -75,7 +81,7 @@ def compare(name, actual, expected, magnitude, eps=None, roundings=ROUNDINGS):
         at = tuple(map(int, np.argwhere(wrong)[0]))
         raise Failure(
             f"{name} differs in what is finite at {int(wrong.sum())} of {wrong.size} places; at {at} it is "
-            f"{values[at]}, not {expected[at]}; expected {int((~should).sum())} not finite, got {int((~finite).sum())}"
+            f"{values[at]}, not {expected[at]}; {int((~finite).sum())} are not finite, not {int((~should).sum())}"
         )
     with np.errstate(invalid="ignore"):
         error = np.where(finite & should & within, np.abs(values - expected), 0)
@@ -96,7 +102,9 @@ def same_bits(name, actual, expected):
     equal = (one == other) | ((one != one) & (other != other))
     if not equal.all():
         at = tuple(map(int, np.argwhere(~equal)[0]))
-        raise Failure(f"{name} differs at {int((~equal).sum())} of {equal.size} places; at {at} {one[at]}, not {other[at]}")
+        raise Failure(
+            f"{name} differs at {int((~equal).sum())} of {equal.size} places; at {at} {one[at]}, not {other[at]}"
+        )
 
 
 def _bits(tensor):
@@ -357,7 +365,9 @@ def check_pad(case):
     widths = [width for pair in zip(before[::-1], after[::-1], strict=True) for width in pair]
     widths = choice(rng, [widths, tuple(widths)])
     samples = cases.not_finite(rng) if chance(rng, 0.15) else ()
-    case.note(dict(mode=mode, shape=size, pad=widths, dtype=dtype, options=options, layout=layout, samples=samples))
+    case.note(
+        {"mode": mode, "shape": size, "pad": widths, "dtype": dtype, "layout": layout, "samples": samples, **options}
+    )
     floating = dtype.is_floating_point or dtype.is_complex
     if floating:
         image = cases.with_samples(rng, cases.numbers(rng, size, dtype), samples)
@@ -414,10 +424,14 @@ def check_integers(case):
     rng = case.rng
     problem = cases.problem(rng, [m for m in diff_conv2d.MODES if m not in ("explicit", "diff_explicit")])
     dtype = choice(rng, [torch.uint8, torch.int32, torch.int64])
-    problem = replace(problem, context="plain", gradient=False, bias=False, via="function", options={}, layouts=("contiguous",) * 2)
+    problem = replace(
+        problem, context="plain", gradient=False, bias=False, via="function", options={}, layouts=("contiguous",) * 2
+    )
     problem = replace(problem, dtype=dtype, samples=(), batch=problem.batch or 1)
     case.note(problem)
-    image, weight = (torch.from_numpy(rng.integers(0, 9, s)).to(dtype) for s in (problem.image_shape, problem.weight_shape))
+    image, weight = (
+        torch.from_numpy(rng.integers(0, 9, s)).to(dtype) for s in (problem.image_shape, problem.weight_shape)
+    )
     made = cases.Tensors(image, weight, None, None, None)
     if problem.mode not in TORCHS or not problem.has_answer:
         if problem.mode == "symmetric":
@@ -472,7 +486,17 @@ def check_paper(case):
 def check_fitted(case):
     """The modes that fit themselves: `pad` against the oracle on noise, or what must hold of any image."""
     rng = case.rng
-    choice(rng, [_adaptive_oracle, _prediction_oracle, _convolution_is_pad, _convolution_is_pad, _one_bad_sample, _symmetries])(case)
+    choice(
+        rng,
+        [
+            _adaptive_oracle,
+            _prediction_oracle,
+            _convolution_is_pad,
+            _convolution_is_pad,
+            _one_bad_sample,
+            _symmetries,
+        ],
+    )(case)
 
 
 def _fitted_image(rng, n, least):
@@ -493,18 +517,29 @@ def _check_extension(case, image, before, after, expected, mode, options, dilati
     """`pad`, or where there is a dilation what a convolution with it makes of the image."""
     magnitude = np.full(expected.shape, np.abs(expected).max())
     if max(dilation) == 1:
-        compare("padded", diff_conv2d.pad(image, _padding_of(before, after), mode, **options), expected, magnitude,
-                roundings=ROUNDINGS_OF_A_FIT)
+        compare(
+            "padded",
+            diff_conv2d.pad(image, _padding_of(before, after), mode, **options),
+            expected,
+            magnitude,
+            roundings=ROUNDINGS_OF_A_FIT,
+        )
         return
     n = len(dilation)
     kernel = tuple(2 * b // d + 1 for b, d in zip(before, dilation, strict=True))
     problem = cases.Problem(mode, image.shape[2:], kernel, (1,) * n, dilation, before, 1, (1, 1), 1, torch.float64)
     weight = cases.numbers(case.rng, (image.shape[1], 1, *kernel), torch.float64)
-    output = CONVOLUTIONS[n](image, weight, padding=before, dilation=dilation, groups=image.shape[1],
-                             padding_mode=mode, **options)
+    output = CONVOLUTIONS[n](
+        image, weight, padding=before, dilation=dilation, groups=image.shape[1], padding_mode=mode, **options
+    )
     wanted = replace_groups(problem, image.shape[1]).correlate(expected, weight.numpy())
-    compare("output", output, wanted, np.full(wanted.shape, np.abs(expected).max() * float(weight.abs().sum())),
-            roundings=ROUNDINGS_OF_A_FIT)
+    compare(
+        "output",
+        output,
+        wanted,
+        np.full(wanted.shape, np.abs(expected).max() * float(weight.abs().sum())),
+        roundings=ROUNDINGS_OF_A_FIT,
+    )
 
 
 def replace_groups(problem, groups):
@@ -523,7 +558,7 @@ def _adaptive_oracle(case):
     p = [-(-max(b, a) // d) for b, a, d in zip(before, after, dilation, strict=True)]
     options = {"taps": taps, "select": chance(rng, 0.7), "pool": choice(rng, ["none", "none", "channels", "batch"])}
     reach = 2 * taps
-    if chance(rng, 0.4):
+    if n < 3 and chance(rng, 0.4):
         options["band"] = 2 * taps + max(p) + integer(rng, 0, 4)
         reach = options["band"]
     if chance(rng, 0.3):
@@ -534,7 +569,9 @@ def _adaptive_oracle(case):
         options["band"] = 5 * taps + max(p)
         reach = options["band"]
     image = _fitted_image(rng, n, [(reach + q) * d + spare for q, d in zip(p, dilation, strict=True)])
-    case.note(dict(mode="adaptive", shape=tuple(image.shape), before=before, after=after, dilation=dilation, **options))
+    case.note(
+        dict(mode="adaptive", shape=tuple(image.shape), before=before, after=after, dilation=dilation, **options)
+    )
     expected = fitted.adaptive(image.numpy(), before, after, dilation, **options)
     _check_extension(case, image, before, after, expected, "adaptive", options, dilation)
 
@@ -550,7 +587,16 @@ def _prediction_oracle(case):
     least = {1: 16, 2: 8, 3: 5}[n]
     image = _fitted_image(rng, n, [least * d for d in dilation])
     options = {"neighbourhood": neighbourhood}
-    case.note(dict(mode="linear_prediction", shape=tuple(image.shape), before=before, after=after, dilation=dilation, **options))
+    case.note(
+        dict(
+            mode="linear_prediction",
+            shape=tuple(image.shape),
+            before=before,
+            after=after,
+            dilation=dilation,
+            **options,
+        )
+    )
     expected = fitted.linear_prediction(image.numpy(), before, after, dilation, neighbourhood)
     _check_extension(case, image, before, after, expected, "linear_prediction", options, dilation)
 
@@ -558,7 +604,11 @@ def _prediction_oracle(case):
 def fitted_options(rng, mode, n):
     """Options of a mode that is fitted."""
     if mode == "linear_prediction":
-        return {"neighbourhood": (integer(rng, 1, 2), choice(rng, [1, 3, 5]) if n == 2 else 1)} if chance(rng, 0.7) else {}
+        return (
+            {"neighbourhood": (integer(rng, 1, 2), choice(rng, [1, 3, 5]) if n == 2 else 1)}
+            if chance(rng, 0.7)
+            else {}
+        )
     if mode == "random":
         return {}
     options = {
@@ -580,10 +630,16 @@ def _convolution_is_pad(case):
     n = problem.axes
     options = fitted_options(rng, mode, n)
     problem = replace(
-        problem, options=options, dilation=(1,) * n, layouts=(problem.layouts[0], "contiguous"), scale=1.0,
-        samples=(), samples_of_gradient=(), batch=problem.batch if problem.batch != 0 else 1,
+        problem,
+        options=options,
+        dilation=(1,) * n,
+        layouts=(problem.layouts[0], "contiguous"),
+        scale=1.0,
+        samples=(),
+        samples_of_gradient=(),
+        batch=problem.batch if problem.batch != 0 else 1,
         context="plain" if problem.context in ("autocast",) else problem.context,
-    )  # fmt: skip
+    )
     if problem.padding not in ("same", "valid"):
         problem = replace(problem, padding=tuple((k - 1) // 2 for k in problem.kernel))
     case.note(problem)
@@ -635,7 +691,7 @@ def _check_slope(case, problem, made, options, grad, of_image):
 
     def value(step):
         image = values["input"] + step * direction
-        moved = cases.Tensors(**{**{name: None for name in vars(made)}, **values, "input": image})
+        moved = cases.Tensors(**{**dict.fromkeys(vars(made)), **values, "input": image})
         return float((output_of(plain, moved)[0] * grad).sum())
 
     slope = float((of_image * direction).sum())
@@ -657,7 +713,7 @@ def _one_bad_sample(case):
     before, after = _widths(rng, n, 3)
     bad = image.clone()
     bad[0, 1] = cases.with_samples(rng, image[0, 1], cases.not_finite(rng)[:1])
-    case.note(dict(mode="adaptive", shape=tuple(image.shape), before=before, after=after, bad=bad[0, 1]))
+    case.note({"mode": "adaptive", "shape": tuple(image.shape), "before": before, "after": after, "bad": bad[0, 1]})
     widths = _padding_of(before, after)
     padded = diff_conv2d.pad(bad, widths, "adaptive")
     clean = diff_conv2d.pad(image, widths, "adaptive")
@@ -668,8 +724,13 @@ def _one_bad_sample(case):
     different = (mine != theirs) & ~(np.isnan(mine) & np.isnan(theirs)) & ~(free & np.isnan(mine))
     require(not different.any(), f"the bad channel differs from replicate at {int(different.sum())} places")
     for i, c in ((0, 0), (1, 0), (1, 1)):
-        compare(f"channel {c} of image {i}", padded[i, c], array(clean[i, c]), np.abs(array(clean[i, c])) + 1,
-                roundings=ROUNDINGS_OF_A_FIT if image.dtype == torch.float64 else 1e3)
+        compare(
+            f"channel {c} of image {i}",
+            padded[i, c],
+            array(clean[i, c]),
+            np.abs(array(clean[i, c])) + 1,
+            roundings=ROUNDINGS_OF_A_FIT if image.dtype == torch.float64 else 1e3,
+        )
 
 
 def _lines_of(values, before, after):
@@ -699,7 +760,9 @@ def _symmetries(case):
     value = choice(rng, [0.0, 1.0, -3.0, 1e-20, 1e20])
     constant = torch.full((2, 2, *shape), value, dtype=dtype)
     padded = diff_conv2d.pad(constant, widths, mode, **options)
-    expected = np.full(padded.shape, complex(constant.flatten()[0]) if dtype.is_complex else float(constant.flatten()[0]))
+    expected = np.full(
+        padded.shape, complex(constant.flatten()[0]) if dtype.is_complex else float(constant.flatten()[0])
+    )
     compare("constant image", padded, expected, np.abs(expected))
     if mode == "random" or dtype != torch.float64 or options.get("fit_dtype") == torch.float32:
         return
@@ -723,7 +786,9 @@ def check_chunked(case):
     most = {1: 40, 2: 18, 3: 8}[n]
     shape = (*(integer(rng, 1, 2) for _ in range(leading)), *(integer(rng, 1, most) for _ in range(n)))
     kernel = tuple(integer(rng, 1, {1: 7, 2: 5, 3: 3}[n]) for _ in range(n))
-    dtype = choice(rng, [torch.float32, torch.float64, torch.float16, torch.complex64, torch.complex128], [4, 4, 1, 1, 1])
+    dtype = choice(
+        rng, [torch.float32, torch.float64, torch.float16, torch.complex64, torch.complex128], [4, 4, 1, 1, 1]
+    )
     if mode == "adaptive" and dtype not in (torch.float32, torch.float64):
         dtype = torch.float64
     options = {}
@@ -739,7 +804,18 @@ def check_chunked(case):
         image = torch.from_numpy(np.moveaxis(image.resolve_conj().numpy(), list(range(-n, 0)), dims))
     weight = cases.numbers(rng, kernel, dtype if dtype.is_complex or chance(rng, 0.7) else torch.float64).numpy()
     chunks = tuple(_chunks(rng, size) for size in image.shape)
-    case.note(dict(mode=mode, shape=tuple(image.shape), kernel=kernel, chunks=chunks, dims=dims, dtype=dtype, samples=samples, **options))
+    case.note(
+        dict(
+            mode=mode,
+            shape=tuple(image.shape),
+            kernel=kernel,
+            chunks=chunks,
+            dims=dims,
+            dtype=dtype,
+            samples=samples,
+            **options,
+        )
+    )
     array_ = da.from_array(image.numpy(), chunks=chunks, name=False)
     axes = dims or list(range(len(shape) - n, len(shape)))
     moved = np.moveaxis(image.numpy(), axes, range(-n, 0))
@@ -764,7 +840,9 @@ def check_chunked(case):
     else:
         exact = oracle.Convolution(mode, problem.geometry, oracle.degrees_of(mode, options.get("degree"), kernel))
         with np.errstate(all="ignore"):
-            size = exact.magnitudes().forward(np.abs(np.nan_to_num(array(flat), posinf=0, neginf=0)), np.abs(array(kernels)))
+            size = exact.magnitudes().forward(
+                np.abs(np.nan_to_num(array(flat), posinf=0, neginf=0)), np.abs(array(kernels))
+            )
         roundings = 2 * ROUNDINGS
     compare("in chunks", torch.from_numpy(np.ascontiguousarray(actual)), values, size, roundings=roundings)
 
@@ -787,18 +865,30 @@ def check_convert(case):
         padding = choice(rng, ["same", 0, 1, tuple(k // 2 for k in kernel)])
         layers.append(
             TORCH_LAYERS[n](
-                channels, outer, kernel, padding=padding, groups=choice(rng, [1, 2]), bias=chance(rng, 0.7),
-                padding_mode=choice(rng, TORCHS), dtype=dtype,
+                channels,
+                outer,
+                kernel,
+                padding=padding,
+                groups=choice(rng, [1, 2]),
+                bias=chance(rng, 0.7),
+                padding_mode=choice(rng, TORCHS),
+                dtype=dtype,
             )
-        )  # fmt: skip
+        )
         channels = outer
         layers += choice(rng, [[], [nn.ReLU()], [nn.Sequential(nn.Tanh())]])
     network = nn.Sequential(*layers)
     for parameter in network.parameters():
         parameter.data = cases.numbers(rng, parameter.shape, dtype) / max(parameter[0].numel(), 1)
     mode = choice(rng, LINEAR)
-    options = {"degree": integer(rng, 0, 2)} if mode in ("diff", "extrapolate", "diff_explicit") and chance(rng, 0.5) else {}
-    image = cases.numbers(rng, (2, 2, *(integer(rng, 17, 19) if n < 3 else integer(rng, 9, 10) for _ in range(n))), dtype)
+    options = (
+        {"degree": integer(rng, 0, 2)}
+        if mode in ("diff", "extrapolate", "diff_explicit") and chance(rng, 0.5)
+        else {}
+    )
+    image = cases.numbers(
+        rng, (2, 2, *(integer(rng, 17, 19) if n < 3 else integer(rng, 9, 10) for _ in range(n))), dtype
+    )
     case.note((network, mode, options, tuple(image.shape)))
     before = {name: (parameter, parameter.detach().clone()) for name, parameter in network.named_parameters()}
     modes_before = [m.padding_mode for m in network.modules() if isinstance(m, tuple(TORCH_LAYERS.values()))]
@@ -822,9 +912,19 @@ def check_convert(case):
             continue
         padding = module.padding if isinstance(module.padding, str) else tuple(module.padding)
         problem = cases.Problem(
-            mode, tuple(inside.shape[2:]), module.kernel_size, module.stride, module.dilation, padding, module.groups,
-            (module.in_channels, module.out_channels), 2, dtype, options=options, gradient=False,
-        )  # fmt: skip
+            mode,
+            tuple(inside.shape[2:]),
+            module.kernel_size,
+            module.stride,
+            module.dilation,
+            padding,
+            module.groups,
+            (module.in_channels, module.out_channels),
+            2,
+            dtype,
+            options=options,
+            gradient=False,
+        )
         if not problem.has_answer:
             raise Failure(f"layer {name} gave an answer where there is none")
         own = cases.Tensors(inside, module.weight, module.bias, module.edge_weight, module.edge_bias)
@@ -840,7 +940,7 @@ def check_convert(case):
 def check_layer(case):
     """A layer whose attributes are changed, that is copied or takes a state, is the layer built with them."""
     rng = case.rng
-    problem = cases.problem(rng, [m for m in LINEAR], [torch.float32, torch.float64])
+    problem = cases.problem(rng, list(LINEAR), [torch.float32, torch.float64])
     problem = replace(problem, via="layer", context="plain", gradient=False, samples=(), layouts=("contiguous",) * 2)
     if problem.padding in ("same", "valid"):
         problem = replace(problem, padding=tuple(k // 2 for k in problem.kernel))
@@ -859,7 +959,7 @@ def check_layer(case):
     if way == "copy":
         other = copy.deepcopy(layer)
     elif way == "pickle":
-        other = pickle.loads(pickle.dumps(layer))  # noqa: S301
+        other = pickle.loads(pickle.dumps(layer))
     else:
         other = build(LAYERS, problem, cases.tensors(rng, problem), **problem.options)
         state = layer.state_dict()
@@ -872,7 +972,9 @@ def check_layer(case):
             if own is not None and name not in state:
                 source = getattr(other, name.removeprefix("edge_"))
                 require(own.is_contiguous(), f"{name} is not contiguous after loading")
-                require(own.untyped_storage().data_ptr() != source.untyped_storage().data_ptr(), f"{name} shares memory")
+                require(
+                    own.untyped_storage().data_ptr() != source.untyped_storage().data_ptr(), f"{name} shares memory"
+                )
                 same_bits(name, own, source.expand(own.shape))
                 own.data = getattr(layer, name).detach().clone()
     same_bits("output", other(made.input), expected)
@@ -902,13 +1004,22 @@ def _changed_attribute(case, problem, made, layer):
 
 
 def check_transform(case):
-    """Transforms of functions, of modes without edge kernels: vmap is a loop, derivatives are those of a linear map."""
+    """Transforms, of modes without edge kernels: vmap is a loop, derivatives are those of a linear map."""
     rng = case.rng
     problem = cases.problem(rng, [m for m in LINEAR if "explicit" not in m], [torch.float64], choice(rng, [1, 2]))
     problem = replace(
-        problem, via="function", context="plain", gradient=False, bias=False, samples=(), samples_of_gradient=(), scale=1.0,
-        batch=problem.batch or 1, layouts=("contiguous",) * 2, algorithm="auto",
-    )  # fmt: skip
+        problem,
+        via="function",
+        context="plain",
+        gradient=False,
+        bias=False,
+        samples=(),
+        samples_of_gradient=(),
+        scale=1.0,
+        batch=problem.batch or 1,
+        layouts=("contiguous",) * 2,
+        algorithm="auto",
+    )
     way = choice(rng, ["vmap", "jvp", "vjp", "hessian", "hessian", "gradgrad"])
     if way == "hessian":
         problem = replace(problem, shape=tuple(min(s, 5) for s in problem.shape), batch=1)
@@ -942,7 +1053,12 @@ def check_transform(case):
         for _ in range(2):
             found = torch.func.hessian(lambda x: convolve(x).square().sum() / 2)(image)
             flat = found.reshape(image.numel(), image.numel())
-            compare("Hessian times x", (flat @ other.flatten()), _normal(convolve, image, two), np.full(image.numel(), float(size.max()) * 100))
+            compare(
+                "Hessian times x",
+                (flat @ other.flatten()),
+                _normal(convolve, image, two),
+                np.full(image.numel(), float(size.max()) * 100),
+            )
     else:
         x, w = image.clone().requires_grad_(), weight.clone().requires_grad_()
         grad = cases.numbers(rng, one.shape, torch.float64)
@@ -951,7 +1067,9 @@ def check_transform(case):
         # <A_w' y, z> = <y, A_w z>: its gradient with respect to w is that of the convolution of z.
         v = weight.clone().requires_grad_()
         (wanted,) = torch.autograd.grad(convolve(other, v), v, grad)
-        compare("mixed second derivative", second, array(wanted), np.full(weight.shape, float(size.max()) * one.numel()))
+        compare(
+            "mixed second derivative", second, array(wanted), np.full(weight.shape, float(size.max()) * one.numel())
+        )
 
 
 def _normal(convolve, image, two):

@@ -168,7 +168,9 @@ def _grown(known, lines, width, down, along, neighbourhood):
                 k = (column - (size - half * along)) // along
                 offset, centre = k + 1, column - (k + 1) * along
             a, means, mean = models[offset]
-            seen = [grown[r * down - 1, centre + l * along] for r in range(1, rows + 1) for l in range(-half, half + 1)]
+            seen = [
+                grown[r * down - 1, centre + l * along] for r in range(1, rows + 1) for l in range(-half, half + 1)
+            ]
             row[column] = mean + a @ (np.array(seen) - means)
         fresh.insert(0, row)
     outside = np.array(fresh).reshape(width, size)
@@ -184,7 +186,9 @@ def _model(known, rows, half, offset, down, along):
     seen, targets = [], []
     for i in range(height - rows * down):
         for j in range(half * along, size - half * along):
-            seen.append([known[i + r * down, j + l * along] for r in range(1, rows + 1) for l in range(-half, half + 1)])
+            seen.append(
+                [known[i + r * down, j + l * along] for r in range(1, rows + 1) for l in range(-half, half + 1)]
+            )
             targets.append(known[i, j + offset * along])
     seen, targets = np.array(seen), np.array(targets)
     means, mean = seen.mean(0), targets.mean()

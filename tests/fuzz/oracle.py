@@ -194,7 +194,9 @@ def fits(mode, geometry):
         return False
     widths = map(max, geometry.before, geometry.after)
     limits = {"reflect": 1, "circular": 0}
-    return all(not p or mode not in limits or p + limits[mode] <= n for p, n in zip(widths, geometry.shape))
+    return all(
+        not p or mode not in limits or p + limits[mode] <= n for p, n in zip(widths, geometry.shape, strict=True)
+    )
 
 
 def displacements(geometry):
@@ -243,7 +245,9 @@ class Convolution:
             ends = displacements(geometry)
             counts, lows = [low + high + 1 for low, high in ends], [low for low, _ in ends]
             interior = np.ravel_multi_index(lows, counts)
-            place = [np.broadcast_to(high - low + first, sizes) for (low, high), first in zip(missing, lows, strict=True)]
+            place = [
+                np.broadcast_to(high - low + first, sizes) for (low, high), first in zip(missing, lows, strict=True)
+            ]
             index = np.ravel_multi_index(place, counts)
             self.choice = np.where(index == interior, 0, index + (index < interior))
 
@@ -278,7 +282,9 @@ class Convolution:
         axes = tuple(range(2, grad.ndim))
         of_extended = np.zeros(extended.shape, np.result_type(grad, weight))
         of_weight, of_bias = 0 * weight, np.zeros(len(weight), grad.dtype)
-        of_edges = None if edge_weight is None else np.zeros((edge_weight.size // weight.size, *weight.shape), grad.dtype)
+        of_edges = (
+            None if edge_weight is None else np.zeros((edge_weight.size // weight.size, *weight.shape), grad.dtype)
+        )
         of_biases = None if of_edges is None else np.zeros((len(of_edges), len(weight)), grad.dtype)
         for number, kernel, _, where in self._kernels(weight, bias, edge_weight, edge_bias):
             part = np.where(where, grad, 0)

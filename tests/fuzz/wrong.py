@@ -23,7 +23,16 @@ def counts(n, least):
 
 def _of_tensors(n, tensor):
     """What is no tensor of the kind asked for."""
-    return ["x", 1.0, [1.0, 2.0], tensor.numpy(), tensor[0], tensor.to(torch.float16), tensor.to(torch.complex64), tensor.int()]
+    return [
+        "x",
+        1.0,
+        [1.0, 2.0],
+        tensor.numpy(),
+        tensor[0],
+        tensor.to(torch.float16),
+        tensor.to(torch.complex64),
+        tensor.int(),
+    ]
 
 
 def _of_options(n):
@@ -36,7 +45,19 @@ def _of_options(n):
         "reflect": {"degree": [0]},
         "random": {"generator": [3, "x", object()], "degree": [1]},
         "linear_prediction": {
-            "neighbourhood": [3, (3, 1), (1, 2), "11", (1, 1.5), (1,), (1, 1, 1), (0, 1), (1, -1), (True, 1), object()]
+            "neighbourhood": [
+                3,
+                (3, 1),
+                (1, 2),
+                "11",
+                (1, 1.5),
+                (1,),
+                (1, 1, 1),
+                (0, 1),
+                (1, -1),
+                (True, 1),
+                object(),
+            ]
             + ([(1, 3)] if n != 2 else []),
             "taps": [3],
         },
@@ -76,8 +97,21 @@ def _function(rng):
         arguments["edge_weight"] = torch.ones(*edges[mode], 4, 2, *(3,) * n)
         arguments["edge_bias"] = torch.ones(*edges[mode], 4)
     table = {
-        "input": [*_of_tensors(n, image), torch.ones(2, 3, *(6,) * n), image[..., :0], torch.ones(()), None, image[:, :0]],
-        "weight": [*_of_tensors(n, weight), weight[..., :0], torch.ones(4, 1, *(3,) * n), None, torch.ones(4, 2, *(30,) * n)],
+        "input": [
+            *_of_tensors(n, image),
+            torch.ones(2, 3, *(6,) * n),
+            image[..., :0],
+            torch.ones(()),
+            None,
+            image[:, :0],
+        ],
+        "weight": [
+            *_of_tensors(n, weight),
+            weight[..., :0],
+            torch.ones(4, 1, *(3,) * n),
+            None,
+            torch.ones(4, 2, *(30,) * n),
+        ],
         "bias": [*_of_tensors(n, bias), torch.ones(3), torch.ones(4, 1), True, 0],
         "stride": [None, *counts(n, 1)],
         "dilation": [None, *counts(n, 1), HUGE],
@@ -89,13 +123,23 @@ def _function(rng):
     if mode in edges:
         edge, edge_bias = arguments["edge_weight"], arguments["edge_bias"]
         table["edge_weight"] = [None, *_of_tensors(n, edge), weight.new_ones(7, *weight.shape), edge[..., :2]]
-        table["edge_bias"] = [*(b for b in _of_tensors(n, edge_bias) if b is not None), torch.ones(3), edge_bias[..., :2]]
+        table["edge_bias"] = [
+            *(b for b in _of_tensors(n, edge_bias) if b is not None),
+            torch.ones(3),
+            edge_bias[..., :2],
+        ]
     else:
         table["edge_weight"] = [weight, "x", 3, weight.expand(8, *weight.shape)]
         table["edge_bias"] = [bias, "x", 3]
     name, value = _pick(rng, table)
     # What else would be refused, had it come first.
-    also = {"input": ["weight"], "weight": ["input", "bias", "edge_weight"], "stride": [], "padding": [], "dilation": ["weight"]}
+    also = {
+        "input": ["weight"],
+        "weight": ["input", "bias", "edge_weight"],
+        "stride": [],
+        "padding": [],
+        "dilation": ["weight"],
+    }
     if chance(rng, 0.3):
         options = _of_options(n)
         mode = choice(rng, options)
@@ -144,10 +188,25 @@ def _pad(rng):
     arguments = {"input": image, "pad": (1, 1) * n, "mode": mode}
     table = {
         "input": ["x", None, 3, [1.0], image.numpy(), torch.ones(()), torch.ones(2, 2, 2, *(6,) * n), image[..., :0]],
-        "pad": ["12", 3, None, (1,), (1,) * 3, (-1, 1) * n, (1.5, 1) * n, (True, 1) * n, ((1, 1),) * 2 * n, (1,) * 8, (HUGE, 0) * n,
-                (10**7, 0) * n, b"11", {1, 2}, ("1", "1") * n],
+        "pad": [
+            "12",
+            3,
+            None,
+            (1,),
+            (1,) * 3,
+            (-1, 1) * n,
+            (1.5, 1) * n,
+            (True, 1) * n,
+            ((1, 1),) * 2 * n,
+            (1,) * 8,
+            (HUGE, 0) * n,
+            (10**7, 0) * n,
+            b"11",
+            {1, 2},
+            ("1", "1") * n,
+        ],
         "mode": ["Reflect", "", "constant", None, 3, ["zeros"], "partial", "explicit", object()],
-    }  # fmt: skip
+    }
     name, value = _pick(rng, table)
     if chance(rng, 0.4):
         name, value = _pick(rng, options[mode])
@@ -165,14 +224,37 @@ def _correlate(rng):
     arguments = {"image": image, "kernel": np.ones((3, 3)), "padding_mode": "diff"}
     unknown = image[image[:, 0] > 0]
     table = {
-        "image": [torch.ones(6, 7), "x", None, [[1.0]], image.astype("int32"), image.astype(bool), image[:0], image[0], unknown,
-                  image.astype(object), image.astype("float32")[None][:, :0], da.ones((6, 0), chunks=(3, 0))],
-        "kernel": [np.ones((3, 3, 3)), np.ones((1,) * 4), "x", None, [], np.ones((0, 3)), np.ones((3, 3), complex), object(),
-                   [[1], [1, 2]], np.array(["a"]), np.ones((), float)],
+        "image": [
+            torch.ones(6, 7),
+            "x",
+            None,
+            [[1.0]],
+            image.astype("int32"),
+            image.astype(bool),
+            image[:0],
+            image[0],
+            unknown,
+            image.astype(object),
+            image.astype("float32")[None][:, :0],
+            da.ones((6, 0), chunks=(3, 0)),
+        ],
+        "kernel": [
+            np.ones((3, 3, 3)),
+            np.ones((1,) * 4),
+            "x",
+            None,
+            [],
+            np.ones((0, 3)),
+            np.ones((3, 3), complex),
+            object(),
+            [[1], [1, 2]],
+            np.array(["a"]),
+            np.ones((), float),
+        ],
         "padding_mode": ["random", "linear_prediction", "explicit", "diff_explicit", "Reflect", None, 3, ["zeros"]],
         "degree": [-1, 1.5, "2", True, [1, 1, 1], [[1], [2]]],
         "dims": ["xy", 3, (0,), (0, 0), (0, 5), (0, 1, 1), (0.5, 1), ("x", "y"), {0, 1}, (True, False)],
-    }  # fmt: skip
+    }
     name, value = _pick(rng, table)
     arguments[name] = value
     also = {"image": ["kernel"], "kernel": ["image"]}
@@ -211,7 +293,15 @@ def _paper(rng):
     sizes = [None, *counts(2, 1)]
     table = {
         "kernel_size": sizes,
-        "input": [*_of_tensors(2, image)[:4], torch.ones(1, 3, 6, 6), torch.ones(()), None, image[..., :0], image.double(), image[:, :0]],
+        "input": [
+            *_of_tensors(2, image)[:4],
+            torch.ones(1, 3, 6, 6),
+            torch.ones(()),
+            None,
+            image[..., :0],
+            image.double(),
+            image[:, :0],
+        ],
         "weight": [*_of_tensors(2, weight)[:4], torch.ones(4, 2, 5, 5), torch.ones(4, 2, 3), None, weight.double()],
         "groups": [0, -1, 3, 1.0, "1", True, None],
         "edge_kernel": ["x", 3, torch.ones(4, 2, 5, 5), weight.double(), weight[:1], weight.numpy()],
@@ -229,4 +319,6 @@ def _paper(rng):
 
 def draw(rng):
     """The names, a call, and a description of it."""
-    return choice(rng, [_function, _layer, _pad, _correlate, _convert, _paper], [0.4, 0.2, 0.15, 0.1, 0.08, 0.07])(rng)
+    return choice(rng, [_function, _layer, _pad, _correlate, _convert, _paper], [0.4, 0.2, 0.15, 0.1, 0.08, 0.07])(
+        rng
+    )
