@@ -5,7 +5,7 @@ import re
 import pytest
 
 from experiments.paths import REPOSITORY
-from tests.fuzz import check
+from tests.fuzz import kinds
 
 TEXT = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
 PROMISES = TEXT[: TEXT.index("## What is not promised")]
@@ -26,10 +26,10 @@ def test_it_exists(file, test):
 
 
 def test_kinds_of_the_fuzzer_exist():
-    kinds = {kind.__name__ for kind in check.KINDS}
+    drawn = {kind.__name__ for kind in kinds.KINDS}
     named = set(re.findall(r"`(check_\w+)`", TEXT))
-    assert named == named & kinds
-    assert kinds - named <= {"check_paper"}
+    assert named == named & drawn
+    assert drawn - named <= {"check_paper"}
 
 
 def test_the_readme_links_the_page():

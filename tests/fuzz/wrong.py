@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask.array as da
 import numpy as np
 import torch
 from torch import nn
@@ -218,8 +219,6 @@ def _pad(rng):
 
 
 def _correlate(rng):
-    import dask.array as da
-
     image = da.ones((6, 7), chunks=(3, 4), dtype="float32")
     arguments = {"image": image, "kernel": np.ones((3, 3)), "padding_mode": "diff"}
     unknown = image[image[:, 0] > 0]
