@@ -42,38 +42,45 @@ def check_transform(case):
     if not problem.has_answer:
         return
     made = cases.tensors(rng, problem)
-    weight, image = made.weight, made.input
-    other = cases.numbers(rng, image.shape, torch.float64)
+    image, weight = made.input, made.weight
     sizes = problem.geometry.windows.sizes(problem.geometry.extended)
     grad = cases.numbers(rng, (len(image), len(weight), *sizes), torch.float64)
 
-    def convolve(x, w=weight):
+    def convolve(x, w):
         return output_of(problem, cases.Tensors(x, w, None, None, None))[0]
 
+    # Linear in either; where it is the kernel, what is made of the image is made inside the transform.
+    name, variable = choice(rng, [("the image", image), ("the kernel", weight)])
+    case.note(f"by {name}")
+    of = (lambda z: convolve(z, weight)) if variable is image else (lambda z: convolve(image, z))
+    other = cases.numbers(rng, variable.shape, torch.float64)
+
     if way == "vmap":
-        found = torch.vmap(convolve)(torch.stack([image, other]))
-        expected = torch.stack([convolve(image), convolve(other)])
+        found = torch.vmap(of)(torch.stack([variable, other]))
+        expected = torch.stack([of(variable), of(other)])
     elif way == "jvp":
-        found = torch.stack(torch.func.jvp(convolve, (image,), (other,)))
-        expected = torch.stack([convolve(image), convolve(other)])
+        found = torch.stack(torch.func.jvp(of, (variable,), (other,)))
+        expected = torch.stack([of(variable), of(other)])
     elif way == "vjp":
-        (found,) = torch.func.vjp(convolve, image)[1](grad)
+        (found,) = torch.func.vjp(of, variable)[1](grad)
         # <A z, y> = <z, A' y>
-        found, expected = (found * other).sum(), (convolve(other) * grad).sum()
+        found, expected = (found * other).sum(), (of(other) * grad).sum()
     elif way == "hessian":
         for _ in range(2):
-            matrix = torch.func.hessian(lambda x: convolve(x).square().sum() / 2)(image)
-        found = matrix.reshape(image.numel(), image.numel()) @ other.flatten()
+            matrix = torch.func.hessian(lambda z: of(z).square().sum() / 2)(variable)
+        found = matrix.reshape(variable.numel(), variable.numel()) @ other.flatten()
         # A' A z
-        x = image.clone().requires_grad_()
-        expected = torch.autograd.grad(convolve(x), x, convolve(other))[0].flatten()
+        z = variable.clone().requires_grad_()
+        expected = torch.autograd.grad(of(z), z, of(other))[0].flatten()
     else:
-        x, w, v = image.clone().requires_grad_(), weight.clone().requires_grad_(), weight.clone().requires_grad_()
-        (first,) = torch.autograd.grad(convolve(x, w), x, grad, create_graph=True)
-        (found,) = torch.autograd.grad((first * other).sum(), w)
-        # <A_w' y, z> = <y, A_w z>: by w, it has the gradient of the convolution of z.
-        (expected,) = torch.autograd.grad(convolve(other, v), v, grad)
+        first, second = image.clone().requires_grad_(), weight.clone().requires_grad_()
+        by, free = (first, second) if variable is image else (second, first)
+        (once,) = torch.autograd.grad(convolve(first, second), by, grad, create_graph=True)
+        (found,) = torch.autograd.grad((once * other).sum(), free)
+        # <y, A(x, w)> is linear in both: its derivative by one along z, by the other, is that with z in its place.
+        pair = (other, second) if variable is image else (first, other)
+        (expected,) = torch.autograd.grad(convolve(*pair), free, grad)
     require(tuple(found.shape) == tuple(expected.shape), f"{way} has shape {tuple(found.shape)}")
-    scale = float(convolve(image).abs().max() + convolve(other).abs().max() + expected.abs().max() + 1)
+    scale = float(of(variable).abs().max() + of(other).abs().max() + expected.abs().max() + 1)
     size = np.full(expected.shape, scale * 1e3 * grad.numel())
     compare(way, found.detach(), array(expected), size)
