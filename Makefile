@@ -53,6 +53,14 @@ TERMS ?= 10
 interruptions: env ## Kill, stop and damage small runs at random moments; each must end as if nothing had happened
 	$(RUN) tests/interruptions.py --kills $(KILLS) --terms $(TERMS) $(ARGS)
 
+# Of `make fuzz`: how many cases, of which seed, in how many processes.
+CASES ?= 1000
+SEED ?= 0
+FUZZ_JOBS ?= $(if $(JOBS),$(JOBS),2)
+.PHONY: fuzz
+fuzz: env ## Generated cases against torch and an independent oracle: CASES=10000 SEED=1
+	OMP_NUM_THREADS=1 $(RUN) -m tests.fuzz --cases $(CASES) --seed $(SEED) --jobs $(FUZZ_JOBS) $(ARGS)
+
 lint: env ## Check style (ruff) and types (mypy, strict)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .

@@ -41,8 +41,8 @@ def run_cell(config: DictConfig, console: Console) -> str | None:
         console: where to say what happens.
 
     Returns:
-        None when the run's record is there; else in one sentence what went wrong, which is kept in the run's folder if
-        there is one: there is none for settings that cannot be used, or where nothing can be written.
+        None when the run's record is there; else in one sentence what went wrong, which is kept in the run's folder
+        if there is one: there is none for settings that cannot be used, or where nothing can be written.
 
     Raises:
         Stopped: SIGTERM has come; the message says what the run goes on from.
