@@ -162,9 +162,10 @@ SCRIPT = """
 import multiprocessing, sys, time
 from experiments.training.stopping import asked, deferred, listen, telling
 
-def child():
+def child(ready):
     listen()
     with deferred():
+        ready.set()
         while not asked():
             time.sleep(0.01)
     print("child is done", flush=True)
@@ -172,8 +173,11 @@ def child():
 
 if __name__ == "__main__":
     listen("program")
-    process = multiprocessing.get_context("fork").Process(target=child)
+    context = multiprocessing.get_context("fork")
+    started = context.Event()
+    process = context.Process(target=child, args=(started,))
     process.start()
+    started.wait()
     with telling(lambda: "the end"):
         print("ready", flush=True)
         time.sleep(60)
