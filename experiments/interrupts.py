@@ -9,8 +9,9 @@ from multiprocessing import active_children
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["ended_on_error", "quiet_while_loading", "unseen_interrupts"]
+__all__ = ["INTERRUPTED", "ended_on_error", "quiet_while_loading", "unseen_interrupts"]
 
+# As a shell reports a program that Ctrl-C ended.
 INTERRUPTED = 130
 
 

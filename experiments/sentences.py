@@ -12,6 +12,8 @@ from pathlib import Path
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from experiments.interrupts import INTERRUPTED
+
 __all__ = ["FULL_ERROR", "expected", "in_one_sentence", "keep_traceback", "sentence", "unexpected"]
 
 # With it Hydra raises what is wrong instead of printing it in several lines, and a user has the whole traceback.
@@ -20,7 +22,6 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 EXPECTED = (ValueError, OSError, MemoryError, HydraException, OmegaConfBaseException, BrokenProcessPool)
 # How torch says that there is not enough memory, in a RuntimeError; CUDA's has a class of its own.
 NO_MEMORY = ("allocate memory", "OutOfMemoryError")
-INTERRUPTED = 130
 
 
 @contextmanager
