@@ -18,6 +18,7 @@ the image is a convolution of the same kind, with the kernel mirrored, and is co
 from __future__ import annotations
 
 import math
+from functools import partial
 from math import prod
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
+from diff_conv2d.gradients import gradients_by_autograd, gradients_of_convolution
 from diff_conv2d.transforms import is_transformed
 
 __all__ = ["BLOCK", "CONVOLUTIONS", "convolve_in_blocks", "faster_in_blocks"]
@@ -111,7 +113,9 @@ class _InBlocks(torch.autograd.Function):
         needed, groups = ctx.needs_input_grad[:3], ctx.groups
         if torch.is_grad_enabled() or is_transformed(grad):
             # Derivatives of this are wanted, or many gradients at once: torch's convolution has them.
-            return *_gradients_by_autograd(grad, input, weight, bias, groups, needed), None
+            plain = partial(CONVOLUTIONS[weight.ndim - 2], groups=groups)
+            create_graph = torch.is_grad_enabled()
+            return *gradients_by_autograd(plain, grad, (input, weight, bias), needed, create_graph), None
         of_input = of_weight = of_bias = None
         if needed[0]:
             widths = [size - 1 for size in reversed(weight.shape[2:]) for _ in range(2)]
@@ -132,18 +136,6 @@ class _InBlocks(torch.autograd.Function):
         convolve = CONVOLUTIONS[weight.ndim - 2]
         along_input = convolve(of_input, weight, groups=ctx.groups)
         return along_input + convolve(input, of_weight, of_bias, groups=ctx.groups)
-
-
-def _gradients_by_autograd(
-    grad: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, needed: tuple[bool, ...]
-) -> list[Tensor | None]:
-    with torch.enable_grad():
-        output = CONVOLUTIONS[weight.ndim - 2](input, weight, bias, groups=groups)
-    sources = [
-        tensor for tensor, need in zip((input, weight, bias), needed, strict=True) if need and tensor is not None
-    ]
-    found = iter(torch.autograd.grad(output, sources, grad, create_graph=torch.is_grad_enabled()))
-    return [next(found) if need else None for need in needed]
 
 
 def _mirrored(weight: Tensor, groups: int) -> Tensor:
@@ -252,6 +244,7 @@ def _gradient_of_kernel(grad: Tensor, image: Tensor, shape: torch.Size) -> Tenso
 
 def _gradient_of_weight(grad: Tensor, input: Tensor, shape: tuple[int, ...], step: int) -> Tensor:
     """That of torch's conv2d with a stride of (1, step)."""
-    settings = (1, step), (0, 0), (1, 1), False, (0, 0), 1, (False, True, False)
-    result: Tensor = torch.ops.aten.convolution_backward(grad, input, input.new_empty(shape), None, *settings)[1]
-    return result
+    none, ones = (0, 0), (1, 1)
+    needed = (False, True, False)
+    _, result, _ = gradients_of_convolution(grad, input, input.new_empty(shape), none, (1, step), ones, 1, needed)
+    return cast(Tensor, result)

@@ -8,6 +8,7 @@ zero padding for the whole, then for each strip what its own gradient is more.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from diff_conv2d.arguments import Geometry
 from diff_conv2d.blocks import faster_in_blocks
 from diff_conv2d.boundary import AxisExtension
+from diff_conv2d.gradients import gradients_by_autograd, gradients_of_convolution
 from diff_conv2d.padding_modes import Zeros
 from diff_conv2d.regions import Run, cut_by_validity, valid_convolution
 from diff_conv2d.transforms import is_transformed
@@ -101,12 +103,13 @@ class _Frame(torch.autograd.Function):
         needed = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled():
             # Somebody wants derivatives of this: autograd has them of the plain operations.
-            output = mode.convolve_by_region(input, weight, bias, geometry, groups)
-            inputs = [tensor for tensor, need in zip((input, weight, bias), needed, strict=True) if need]
-            found = iter(torch.autograd.grad(output, inputs, grad, create_graph=True))
-            return (*(next(found) if need else None for need in needed), None, None, None, None)
+            plain = partial(mode.convolve_by_region, geometry=geometry, groups=groups)
+            found = gradients_by_autograd(plain, grad, (input, weight, bias), needed, create_graph=True)
+            return *found, None, None, None, None
         settings = geometry.stride, geometry.dilation, groups
-        of_input, of_weight, of_bias = _gradients(grad, input, weight, geometry.before, *settings, needed)
+        of_input, of_weight, of_bias = gradients_of_convolution(
+            grad, input, weight, geometry.before, *settings, needed
+        )
         none = (0,) * len(geometry.kernel)
         for strip in _strips(geometry, input.shape[2:], reach):
             with torch.enable_grad():
@@ -114,7 +117,9 @@ class _Frame(torch.autograd.Function):
                 # What the mode has and zero padding has not: the samples outside.
                 piece = _continued(mode, near, strip, geometry) - _continued(Zeros(), near, strip, geometry)
             part = _cut(grad, strip.outputs).contiguous()
-            of_piece, more, _ = _gradients(part, piece.detach(), weight, none, *settings, (*needed[:2], False))
+            of_piece, more, _ = gradients_of_convolution(
+                part, piece.detach(), weight, none, *settings, (*needed[:2], False)
+            )
             if of_input is not None:
                 _cut(of_input, strip.part).add_(torch.autograd.grad(piece, near, of_piece)[0])
             if of_weight is not None and more is not None:
@@ -131,24 +136,6 @@ class _Frame(torch.autograd.Function):
         of_weight = zero(weight) if of_weight is None else of_weight
         along_input = mode.convolve_by_region(of_input, weight, None, geometry, groups)
         return along_input + mode.convolve_by_region(input, of_weight, of_bias, geometry, groups)
-
-
-def _gradients(
-    grad: Tensor,
-    input: Tensor,
-    weight: Tensor,
-    padding: tuple[int, ...],
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    groups: int,
-    needed: tuple[bool, bool, bool],
-) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Of torch's convolution with zero padding: with respect to input, weight and bias."""
-    none = [0] * len(padding)
-    result: tuple[Tensor | None, Tensor | None, Tensor | None] = torch.ops.aten.convolution_backward(
-        grad, input, weight, [weight.shape[0]], stride, padding, dilation, False, none, groups, needed
-    )
-    return result
 
 
 # For each axis the first sample and one past the last.

@@ -1,0 +1,43 @@
+"""What the hand-written gradients of convolutions have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["gradients_by_autograd", "gradients_of_convolution"]
+
+
+def gradients_of_convolution(
+    grad: Tensor,
+    input: Tensor,
+    weight: Tensor,
+    padding: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+    needed: tuple[bool, bool, bool],
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Of torch's convolution with zero padding: with respect to input, weight and bias."""
+    none = [0] * len(padding)
+    result: tuple[Tensor | None, Tensor | None, Tensor | None] = torch.ops.aten.convolution_backward(
+        grad, input, weight, [weight.shape[0]], stride, padding, dilation, False, none, groups, needed
+    )
+    return result
+
+
+def gradients_by_autograd(
+    convolve: Callable[..., Tensor],
+    grad: Tensor,
+    tensors: tuple[Tensor | None, ...],
+    needed: tuple[bool, ...],
+    create_graph: bool,
+) -> tuple[Tensor | None, ...]:
+    """Of ``convolve(*tensors)``, made of plain operations, with respect to those that are needed."""
+    with torch.enable_grad():
+        output = convolve(*tensors)
+    sources = [tensor for tensor, need in zip(tensors, needed, strict=True) if need and tensor is not None]
+    found = iter(torch.autograd.grad(output, sources, grad, create_graph=create_graph))
+    return tuple(next(found) if need else None for need in needed)
