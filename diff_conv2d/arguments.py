@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import _lru_cache_wrapper, lru_cache
-from typing import Literal, NamedTuple, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, TypeGuard, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ __all__ = [
     "check_algorithm",
     "check_tensor",
     "check_tensors",
+    "is_sequence",
     "per_axis",
     "remembered",
     "widths_of_padding",
@@ -78,6 +79,11 @@ def check_algorithm(value: Algorithm) -> None:
         raise ValueError(f"algorithm must be 'auto', 'direct' or 'fast', got {value!r}")
 
 
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether it is a sequence of values. A text is none; the bytes of one are integers, but never meant as sizes."""
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview))
+
+
 def per_axis(name: str, value: int | Sequence[int], axes: int, minimum: int) -> tuple[int, ...]:
     """One integer for each axis from an integer or a sequence of them.
 
@@ -92,7 +98,7 @@ def per_axis(name: str, value: int | Sequence[int], axes: int, minimum: int) -> 
     # bool is an int to Python, but never meant as a size.
     if isinstance(value, (int, torch.SymInt)) and not isinstance(value, bool):
         values: tuple[int, ...] = (value,) * axes
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+    elif is_sequence(value):
         # torch accepts a sequence of one for every axis, and so do we.
         values = tuple(value) * axes if len(value) == 1 else tuple(value)
     else:
@@ -138,9 +144,12 @@ def widths_of_padding(
 def remembered(function: _lru_cache_wrapper[_R], input: Tensor) -> Callable[..., _R]:
     """A cached function; without its cache where the sizes of the image, its argument, may be symbols.
 
-    A compiler would trace through the cache, and warn that it does; images of tracers are of classes of their own.
+    A compiler would trace through the cache, and warn that it does; images of tracers are of classes of their own;
+    under torch.jit.trace the sizes are tensors, each another key.
     """
-    return function if type(input) is Tensor and not torch.compiler.is_compiling() else function.__wrapped__
+    symbols = type(input) is not Tensor or torch.compiler.is_compiling()
+    symbols = symbols or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return function.__wrapped__ if symbols else function
 
 
 def check_tensor(name: str, value: object) -> None:
@@ -178,7 +187,8 @@ def check_tensors(
     """Reject an image, a kernel and a bias that do not belong together, or an image too small for a geometry.
 
     Raises:
-        TypeError: if one of them is no tensor, or their dtypes differ (outside autocast).
+        TypeError: if one of them is no tensor, their dtypes differ (outside autocast), or torch has no convolution
+            of such integers.
         ValueError: if a shape does not fit.
     """
     check_tensor("input", input)
@@ -195,6 +205,20 @@ def check_tensors(
     if not same and not torch.is_autocast_enabled(input.device.type):
         raise TypeError(
             "input, weight and bias must have one dtype, got: " + _of_dtypes(input=input, weight=weight, bias=bias)
+        )
+    if not (dtype.is_floating_point or dtype.is_complex):
+        _check_integers(input.dtype, geometry)
+
+
+def _check_integers(dtype: torch.dtype, geometry: Geometry | None) -> None:
+    """Reject integers of which torch has no such convolution (torch 2.14, CPU)."""
+    if dtype == torch.bool:
+        raise TypeError("input must hold numbers, got torch.bool; take input.float()")
+    if geometry is not None and max(geometry.dilation) > 1 and dtype != torch.int64:
+        raise TypeError(
+            f"input must be of a floating point or complex dtype, or torch.int64, where dilation is more than 1: "
+            f"torch has no such convolution of others; got {dtype} and dilation {geometry.dilation}. "
+            "Take input.float()"
         )
 
 

@@ -22,6 +22,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from diff_conv2d.adaptive import Adaptive
+from diff_conv2d.arguments import is_sequence
 from diff_conv2d.boundary import Boundary
 from diff_conv2d.modes import PaddingMode, boundary
 
@@ -119,7 +120,7 @@ def correlate(
 
 
 def _sequence(dims: Any) -> list[Any]:
-    if isinstance(dims, str) or not isinstance(dims, Sequence):
+    if not is_sequence(dims):
         raise TypeError(f"dims must be a sequence, one entry for each axis of the kernel, got {dims!r}")
     return list(dims)
 
@@ -171,7 +172,8 @@ def _checked_axes(image: Any, count: int, dims: Sequence[Any] | None) -> list[in
     if image.ndim < count:
         raise ValueError(f"kernel has {count} axes, more than the {image.ndim} of image")
     axes = list(range(-count, 0)) if dims is None else _sequence(dims)
-    if not all(isinstance(axis, int) and -image.ndim <= axis < image.ndim for axis in axes):
+    # type, not isinstance: True is an integer to Python, and no number of an axis.
+    if not all(type(axis) is int and -image.ndim <= axis < image.ndim for axis in axes):
         raise ValueError(f"dims must be numbers of the image's {image.ndim} axes, got {dims!r}")
     axes = [axis % image.ndim for axis in axes]
     if len(axes) != count or len(set(axes)) != count:

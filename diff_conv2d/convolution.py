@@ -147,7 +147,8 @@ def conv2d(
 
     Args:
         input: images (N, C, H, W), or one image (C, H, W), of floating point or complex dtype. Integers are left to
-            torch's convolution in the modes that copy samples or put zeros; the others refuse them.
+            torch's convolution in the modes that copy samples or put zeros, where it has one (with a dilation: of
+            int64 alone); all else is refused.
         weight: kernels (out channels, C / groups, kernel height, kernel width).
         bias: one value for each output channel, or None.
         stride: steps of the window, in samples.

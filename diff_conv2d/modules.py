@@ -106,7 +106,8 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     and `bias`, so that equal seeds give equal layers whatever the mode.
 
     Stride, padding, dilation and `padding_mode` can be changed at any time. Another mode is taken up with its
-    default options, as by `convert`: its edge kernels are new, those of the mode before are dropped.
+    default options, as by `convert`: its edge kernels are new, those of the mode before are dropped. The mode that
+    the layer has keeps its options: to set an attribute to what it is changes nothing.
     """
 
     # torch.jit.script reads annotations, and knows few of them.

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from diff_conv2d.arguments import Geometry, check_tensor, per_axis
+from diff_conv2d.arguments import Geometry, check_tensor, is_sequence, per_axis
 from diff_conv2d.boundary import Extension
 from diff_conv2d.modes import PaddingMode, boundary, check_image
 from diff_conv2d.tracing import only_as_traced
@@ -56,7 +56,7 @@ def pad(
         tensor([[[0., 0., 0., 1., 4., 9., 9.]]])
     """
     check_tensor("input", input)
-    if isinstance(pad, str) or not isinstance(pad, Sequence) or len(pad) not in (2, 4, 6):
+    if not is_sequence(pad) or len(pad) not in (2, 4, 6):
         raise ValueError(f"pad must hold two integers for each of 1 to 3 axes, got {pad!r}")
     pad = per_axis("pad", pad, len(pad), minimum=0)
     axes = len(pad) // 2

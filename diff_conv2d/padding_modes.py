@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d import extension
-from diff_conv2d.arguments import Geometry, per_axis, remembered
+from diff_conv2d.arguments import Geometry, is_sequence, per_axis, remembered
 from diff_conv2d.blocks import CONVOLUTIONS
 from diff_conv2d.boundary import AxisExtension, Boundary, Extension
 from diff_conv2d.lagrange import weights_are_at_most
@@ -182,7 +182,7 @@ class _Polynomial(AxisExtension):
     def __post_init__(self) -> None:
         """Make it something that caches can hold: an integer, or a tuple of them."""
         degree = self.degree
-        if isinstance(degree, Sequence) and not isinstance(degree, str):
+        if is_sequence(degree):
             object.__setattr__(self, "degree", tuple(degree))
         several = self.degree if isinstance(self.degree, tuple) else () if degree is None else (degree,)
         if not all(isinstance(value, int) and not isinstance(value, bool) for value in several):

@@ -48,6 +48,19 @@ def test_a_convolution_of_integers_is_torchs_or_is_refused(mode):
             diff_conv2d.conv2d(image, weight, padding=1, padding_mode=mode)
 
 
+@pytest.mark.parametrize("mode", COPYING)
+@pytest.mark.parametrize("dtype", [*INTEGERS, torch.bool])
+def test_integers_of_which_torch_has_no_convolution_are_refused(mode, dtype):
+    image, weight = (IMAGE * 9).to(dtype), (WEIGHT * 9).to(dtype)
+    dilated = {"padding": 2, "dilation": (1, 2), "padding_mode": mode}
+    if dtype == torch.int64:
+        padded = diff_conv2d.pad(image, (2, 2, 2, 2), mode)
+        assert torch.equal(diff_conv2d.conv2d(image, weight, **dilated), F.conv2d(padded, weight, dilation=(1, 2)))
+        return
+    with pytest.raises(TypeError, match="input must"):
+        diff_conv2d.conv2d(image, weight, **dilated)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -84,6 +97,9 @@ def test_a_convolution_of_integers_is_torchs_or_is_refused(mode):
         ({"degree": [[1], [2]]}, TypeError, "degree must be an integer, or a sequence"),
         ({"degree": {1: 2}}, TypeError, "degree must be an integer, or a sequence"),
         ({"degree": True}, TypeError, "degree must be an integer, or a sequence"),
+        ({"degree": b"11"}, TypeError, "degree must be an integer, or a sequence"),
+        ({"stride": b"11"}, TypeError, "stride must be an integer or a sequence of 2, got b'11'"),
+        ({"padding": bytearray(b"11")}, TypeError, "padding must be an integer or a sequence of 2"),
         ({"padding_mode": "random", "generator": "x"}, TypeError, "generator must be a torch.Generator, got 'x'"),
         ({"padding_mode": ["diff"]}, TypeError, "padding_mode must be a string"),
         ({"algorithm": ["auto"]}, ValueError, "algorithm must be 'auto', 'direct' or 'fast'"),

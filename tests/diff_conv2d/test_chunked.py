@@ -198,6 +198,7 @@ ERRORS = {
     "unknown chunks": (ValueError, "compute_chunk_sizes", ONES[ONES[:, 0] > 0], KERNEL, {}),
     "no sequence": (TypeError, "dims must be a sequence.*got 1", ONES, KERNEL, {"dims": 1}),
     "twice the same": (ValueError, "2 different axes", ONES, KERNEL, {"dims": (1, -1)}),
+    "true or false": (ValueError, r"numbers of the image's 2 axes", ONES, KERNEL, {"dims": (False, True)}),
     "no such axis": (ValueError, r"numbers of the image's 2 axes, got \(0, 2\)", ONES, KERNEL, {"dims": (0, 2)}),
     "no such name": (ValueError, "among the image's 'y', 'x'; got 'z'", NAMED, KERNEL, {"dims": ("x", "z")}),
     "no such mode": (ValueError, "padding_mode must be one of", ONES, KERNEL, {"padding_mode": "mirror"}),

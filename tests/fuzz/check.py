@@ -223,8 +223,12 @@ def batched(values, axes):
 
 
 def without_torchs_own(problem):
-    """Without samples that torch's convolution itself carries to other outputs: in bfloat16, on CPUs, it does."""
-    return replace(problem, samples=(), samples_of_gradient=()) if problem.dtype == torch.bfloat16 else problem
+    """Without samples that torch's convolution itself carries to other outputs: in bfloat16, on CPUs, it does.
+
+    Autocast takes single precision to bfloat16.
+    """
+    rounds = problem.dtype == torch.bfloat16 or problem.context == "autocast"
+    return replace(problem, samples=(), samples_of_gradient=()) if rounds else problem
 
 
 def judge(case, problem, made, actual, ours, extension=None, keep=True, roundings=ROUNDINGS):

@@ -76,7 +76,7 @@ def _changed_attribute(case, problem, made, layer):
     case.note(f"{name} = {value!r}")
     whole = value if isinstance(value, str) else tuple(oracle.widths(value, problem.kernel, problem.dilation)[0])
     changed = replace(problem, **{"mode" if name == "padding_mode" else name: whole})
-    if name == "padding_mode":
+    if name == "padding_mode" and value != problem.mode:
         changed = replace(changed, options={})
     try:
         setattr(layer, name, value)

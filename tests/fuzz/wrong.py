@@ -76,6 +76,10 @@ def _of_options(n):
     }
 
 
+def _is(value, tensor):
+    return isinstance(value, torch.Tensor) and value.shape == tensor.shape and value.dtype == tensor.dtype
+
+
 def _pick(rng, table):
     """A name of a table and one of its values."""
     name = choice(rng, table)
@@ -99,7 +103,8 @@ def _function(rng):
         arguments["edge_bias"] = torch.ones(*edges[mode], 4)
     table = {
         "input": [
-            *_of_tensors(n, image),
+            # One image without the batch is not wrong.
+            *(value for value in _of_tensors(n, image) if not _is(value, image[0])),
             torch.ones(2, 3, *(6,) * n),
             image[..., :0],
             torch.ones(()),
