@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -222,13 +222,18 @@ def batched(values, axes):
     return values[None] if values.ndim == axes + 1 else values
 
 
-def without_torchs_own(problem):
-    """Without samples that torch's convolution itself carries to other outputs: in bfloat16, on CPUs, it does.
+def without_onednn(problem):
+    """Torch's own convolution for bfloat16.
 
-    Autocast takes single precision to bfloat16.
+    On CPUs with instructions for it, that of oneDNN carries NaN to outputs that do not see it, and is wrong for some
+    shapes.
     """
-    rounds = problem.dtype == torch.bfloat16 or problem.context == "autocast"
-    return replace(problem, samples=(), samples_of_gradient=()) if rounds else problem
+    return torch.backends.mkldnn.flags(enabled=not rounds_to_bfloat16(problem))
+
+
+def rounds_to_bfloat16(problem):
+    """Whether the convolution is one of bfloat16: autocast takes single precision there."""
+    return problem.dtype == torch.bfloat16 or (problem.context == "autocast" and problem.dtype == torch.float32)
 
 
 def judge(case, problem, made, actual, ours, extension=None, keep=True, roundings=ROUNDINGS):
@@ -238,8 +243,7 @@ def judge(case, problem, made, actual, ours, extension=None, keep=True, rounding
     image = batched(arrays.pop("input"), problem.axes)
     weight = arrays.pop("weight")
     # Autocast leaves double precision alone.
-    rounds = problem.context == "autocast" and problem.dtype == torch.float32
-    dtype = torch.bfloat16 if rounds else problem.dtype
+    dtype = torch.bfloat16 if rounds_to_bfloat16(problem) else problem.dtype
     require(actual.dtype == dtype, f"output is {actual.dtype}, not {dtype}")
     require(actual.device.type == "cpu", f"output is on {actual.device}")
     require(actual.requires_grad == problem.gradient, f"requires_grad is {actual.requires_grad}")

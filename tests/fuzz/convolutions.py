@@ -26,7 +26,7 @@ from tests.fuzz.check import (
     sizes,
     upstream,
     within,
-    without_torchs_own,
+    without_onednn,
 )
 
 
@@ -35,6 +35,11 @@ def check_against_torch(case):
     draw = cases.large if chance(case.rng, 0.02) else cases.problem
     problem = replace(draw(case.rng, TORCHS), algorithm=choice(case.rng, ["auto", "auto", "direct"]))
     case.note(problem)
+    with without_onednn(problem):
+        _same_as_torchs(case, problem)
+
+
+def _same_as_torchs(case, problem):
     made = prepared(case, problem)
     before = made.input.detach().clone()
 
@@ -84,7 +89,7 @@ def _torchs_function(problem, made):
 def check_against_oracle(case):
     """Every mode whose extension is linear: outputs and gradients against sums in double precision."""
     draw = cases.large if chance(case.rng, 0.04) else cases.problem
-    problem = case.note(without_torchs_own(draw(case.rng, LINEAR)))
+    problem = case.note(draw(case.rng, LINEAR))
     if not problem.has_answer:
         made = cases.Tensors(
             cases.numbers(case.rng, problem.image_shape, problem.dtype),
@@ -98,9 +103,10 @@ def check_against_oracle(case):
         return
     made = prepared(case, problem)
     before = made.input.detach().clone()
-    actual, ours = output_of(problem, made)
-    same_bits("input after the call", made.input, before)
-    judge(case, problem, made, actual, ours)
+    with without_onednn(problem):
+        actual, ours = output_of(problem, made)
+        same_bits("input after the call", made.input, before)
+        judge(case, problem, made, actual, ours)
 
 
 def check_integers(case):
@@ -141,7 +147,7 @@ def check_paper(case):
     problem = cases.problem(rng, ["diff"], axes=2)
     edge, keep = chance(rng, 0.4), chance(rng, 0.6)
     problem = replace(
-        without_torchs_own(problem),
+        problem,
         mode="diff_explicit" if edge else "diff",
         options={},
         stride=(1, 1),
@@ -153,6 +159,13 @@ def check_paper(case):
     )
     way = choice(rng, ["memory", "speed"])
     case.note((problem, f"edge={edge}", f"keep={keep}", way))
+    with without_onednn(problem):
+        _as_the_paper(case, problem, keep, way)
+
+
+def _as_the_paper(case, problem, keep, way):
+    """The paper's class or layer against the oracle."""
+    edge = problem.mode == "diff_explicit"
     made = prepared(case, problem)
     if problem.via == "function":
         made.edge_bias = None

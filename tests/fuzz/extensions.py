@@ -13,6 +13,7 @@ from tests.fuzz.cases import array, chance, choice, integer
 from tests.fuzz.check import (
     CONVOLUTIONS,
     NUMPYS_NAMES,
+    ROUNDINGS,
     ROUNDINGS_OF_A_FIT,
     batched,
     compare,
@@ -370,7 +371,9 @@ def _symmetries(case):
     expected = np.full(
         padded.shape, complex(constant.flatten()[0]) if dtype.is_complex else float(constant.flatten()[0])
     )
-    compare("constant image", padded, expected, np.abs(expected))
+    # The rounding of the mean is a deviation, and noise several times as large; axis after axis.
+    roundings = ROUNDINGS * 20 if mode == "random" else ROUNDINGS
+    compare("constant image", padded, expected, np.abs(expected), roundings=roundings)
     if mode == "random" or dtype != torch.float64 or options.get("fit_dtype") == torch.float32:
         return
     image = cases.numbers(rng, (2, 2, *shape), dtype)
