@@ -6,7 +6,14 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from scripts.figures.distance import BAND_ALPHA, draw_crops, draw_shells, errors_by_region, intervals_by_region
+from scripts.figures.distance import (
+    BAND_ALPHA,
+    counts_places,
+    draw_crops,
+    draw_shells,
+    errors_by_region,
+    intervals_by_region,
+)
 from scripts.figures.forest import (
     Panel,
     absolute,
@@ -55,8 +62,11 @@ def draw(table: pd.DataFrame, metric: str, line_metric: str) -> Figure:
         for region, title in shown.items()
     ]
     label = "points, better →" if better else "%, ← better"
+    places = counts_places(table, metric)
+    marked = [region for region in REGIONS if places.any() and not places.get(region, True)]
     paired = [
-        Panel(title, [differences(table, metric, region)], label, zero=True) for region, title in REGIONS.items()
+        Panel(title + " *" * (region in marked), [differences(table, metric, region)], label, zero=True)
+        for region, title in REGIONS.items()
     ]
     tops = [TOP + TITLE]
     tops.append(tops[0] + forest_height(levels) + BELOW + TITLE)
@@ -81,10 +91,10 @@ def draw(table: pd.DataFrame, metric: str, line_metric: str) -> Figure:
     draw_multiples(figure, table, line_metric, tops[3], MARGIN, width)
 
     what = what.removesuffix(" (%)")
-    bands = "; bands: 95 % intervals of the paired differences" if several else ""
+    bands = "; 95 % of the paired differences" if several else ""
     titles = [
         (MARGIN, tops[0] - 0.2, f"(a) {absolute_title(table, name)}"),
-        (MARGIN, tops[1] - 0.2, f"(b) {differences_title(table, name)}"),
+        (MARGIN, tops[1] - 0.2, f"(b) {differences_title(table, name)}{'; *: over seeds alone' if marked else ''}"),
         (MARGIN, tops[2], f"(c) {what} by distance"),
         (MARGIN + each + LINES_GAP, tops[2], "(d) With the output cropped"),
     ]
@@ -96,7 +106,10 @@ def draw(table: pd.DataFrame, metric: str, line_metric: str) -> Figure:
     handles: list[Artist] = [plt.Line2D([], [], **METHODS[method].line) for method in in_order(errors)]
     if several:
         zero = METHODS[REFERENCE]
-        handles.append(Patch(color=zero.color, alpha=BAND_ALPHA, linewidth=0, label=f"{zero.label}, 95 %"))
+        handles.append(Patch(color=zero.color, alpha=BAND_ALPHA, linewidth=0, label=f"{zero.label}, 95 % over seeds"))
+        if intervals.places.any():
+            label = f"{zero.label}, 95 % over seeds and places"
+            handles.append(plt.Line2D([], [], color=zero.color, alpha=2 * BAND_ALPHA, linewidth=3, label=label))
     figure.legend(
         handles=handles,
         loc="upper center",

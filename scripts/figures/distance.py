@@ -1,7 +1,10 @@
-"""Lines of error against the distance to the edge, and against the width that is cropped."""
+"""Lines of error against the distance to the edge, and against the width that is cropped.
+
+An interval that counts the seeds alone is part of a band; one that counts the places of the test set too is a bar.
+"""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,17 +18,16 @@ __all__ = [
     "BAND_ALPHA",
     "INTERIOR",
     "SHELLS",
-    "draw_band",
+    "Intervals",
+    "counts_places",
     "draw_crops",
+    "draw_intervals",
     "draw_lines",
     "draw_shells",
     "errors_by_region",
     "intervals_by_region",
     "relative_by_region",
 ]
-
-# Least and largest of what `errors_by_region` has.
-Interval: TypeAlias = tuple[pd.DataFrame, pd.DataFrame]
 
 SHELLS = tuple(f"shell_{shell}" for shell in range(8))
 CROPS = {"whole": 0, "crop1": 1, "crop2": 2, "crop4": 4, "crop8": 8}
@@ -37,17 +39,32 @@ BAND_ALPHA = 0.2
 WIDE = 8.0
 
 
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals of what `errors_by_region` has.
+
+    Attributes:
+        low: least, by region and method.
+        high: largest.
+        places: by region, whether they count the places of the test set beside the seeds.
+    """
+
+    low: pd.DataFrame
+    high: pd.DataFrame
+    places: pd.Series
+
+
 def errors_by_region(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The mean error of each method, a column, in each region, a row; of a share, what is missing to 100 %."""
     return _by_region(table, metric, "mean")
 
 
-def intervals_by_region(table: pd.DataFrame, metric: str) -> Interval:
-    """The intervals of `errors_by_region`, least and largest; one seed has none (NaN)."""
-    return _ordered(*(_by_region(table, metric, end) for end in ("low", "high")))
+def intervals_by_region(table: pd.DataFrame, metric: str) -> Intervals:
+    """The intervals of `errors_by_region`; one seed has none (NaN)."""
+    return _ordered(*(_by_region(table, metric, end) for end in ("low", "high")), counts_places(table, metric))
 
 
-def relative_by_region(table: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Interval]:
+def relative_by_region(table: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Intervals]:
     """Errors in % of those of zeros, and the intervals of the paired differences in the same unit.
 
     Args:
@@ -63,13 +80,18 @@ def relative_by_region(table: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, 
     differences = [factor * _pivot(table, metric, end) for end in ("difference_low", "difference_high")]
     ends = [100 + 100 * difference.div(errors[REFERENCE], axis=0) for difference in differences]
     relative = 100 * errors.div(errors[REFERENCE], axis=0)
-    least, largest = _ordered(*(end.drop(columns=REFERENCE) for end in ends))
-    return relative.drop(columns=REFERENCE), (least, largest)
+    intervals = _ordered(*(end.drop(columns=REFERENCE) for end in ends), counts_places(table, metric))
+    return relative.drop(columns=REFERENCE), intervals
 
 
-def _ordered(one: pd.DataFrame, other: pd.DataFrame) -> Interval:
+def _ordered(one: pd.DataFrame, other: pd.DataFrame, places: pd.Series) -> Intervals:
     """The lesser of two ends first."""
-    return one.where(one <= other, other), other.where(one <= other, one)
+    return Intervals(one.where(one <= other, other), other.where(one <= other, one), places)
+
+
+def counts_places(table: pd.DataFrame, metric: str) -> pd.Series:
+    """By region, whether the intervals count the places of the test set beside the seeds."""
+    return table[table["metric"] == metric].groupby("region")["blocks"].min() > 0
 
 
 def _by_region(table: pd.DataFrame, metric: str, column: str) -> pd.DataFrame:
@@ -81,7 +103,7 @@ def _pivot(table: pd.DataFrame, metric: str, column: str) -> pd.DataFrame:
     return table[table["metric"] == metric].pivot(index="region", columns="method", values=column)
 
 
-def draw_shells(ax: Axes, errors: pd.DataFrame, label: str, intervals: Interval | None = None) -> None:
+def draw_shells(ax: Axes, errors: pd.DataFrame, label: str, intervals: Intervals | None = None) -> None:
     """Draw the error by distance to the edge, with the interior set apart.
 
     Args:
@@ -95,9 +117,8 @@ def draw_shells(ax: Axes, errors: pd.DataFrame, label: str, intervals: Interval 
     wide = shells.max(axis=None) > WIDE * shells.min(axis=None)
     draw_lines(ax, shells, range(len(SHELLS)), log=wide)
     if intervals is not None:
-        low, high = (end[REFERENCE].reindex([*SHELLS, "interior"]) for end in intervals)
-        draw_band(ax, low[:-1], high[:-1], range(len(SHELLS)))
-        ax.vlines(INTERIOR, low.iloc[-1], high.iloc[-1], color=METHODS[REFERENCE].color, alpha=0.4, linewidth=3)
+        draw_intervals(ax, intervals, REFERENCE, SHELLS, range(len(SHELLS)))
+        draw_intervals(ax, intervals, REFERENCE, ["interior"], [INTERIOR])
     if "interior" in errors.index:
         for method in reversed(in_order(errors)):
             style = METHODS[method].line | {"linestyle": "", "label": None}
@@ -108,13 +129,13 @@ def draw_shells(ax: Axes, errors: pd.DataFrame, label: str, intervals: Interval 
     ax.set_ylabel(label, labelpad=2)
 
 
-def draw_crops(ax: Axes, errors: pd.DataFrame, label: str, intervals: Interval | None = None) -> None:
+def draw_crops(ax: Axes, errors: pd.DataFrame, label: str, intervals: Intervals | None = None) -> None:
     """Draw the error of what is left when the output is cropped, with intervals as in `draw_shells`."""
     present = [region for region in CROPS if region in errors.index]
     positions = [CROPS[region] for region in present]
     draw_lines(ax, errors.loc[present], positions, log=False)
     if intervals is not None:
-        draw_band(ax, *(end[REFERENCE].loc[present] for end in intervals), positions)
+        draw_intervals(ax, intervals, REFERENCE, present, positions)
     ax.set_xticks(list(CROPS.values()))
     ax.set_xlabel("Cropped off each side (px)", labelpad=2)
     ax.set_ylabel(label, labelpad=2)
@@ -136,12 +157,38 @@ def draw_lines(ax: Axes, table: pd.DataFrame, positions: range | list[int], log:
     ax.grid(axis="y", linewidth=0.3, color="#DDDDDD")
 
 
-def draw_band(ax: Axes, low: pd.Series, high: pd.Series, positions: Sequence[int]) -> None:
-    """Draw the interval of zeros as a band, if there is one; what the axes show grows if it must."""
+def draw_intervals(
+    ax: Axes,
+    intervals: Intervals,
+    method: str,
+    regions: Sequence[str],
+    positions: Sequence[float],
+    width: float = 3.0,
+) -> None:
+    """Draw the intervals of a method, if it has some: a band over the seeds alone, and bars of seeds and places.
+
+    What the axes show grows if it must.
+
+    Args:
+        ax: axes.
+        intervals: from `intervals_by_region` or `relative_by_region`.
+        method: one of theirs.
+        regions: from left to right.
+        positions: where these are.
+        width: of a bar, in points.
+    """
+    low, high = (end[method].reindex(regions).set_axis(positions) for end in (intervals.low, intervals.high))
     if low.isna().all():
         return
-    bottom, top = ax.get_ylim()
-    ax.fill_between(positions, low, high, color=METHODS[REFERENCE].color, alpha=BAND_ALPHA, linewidth=0, zorder=0)
+    # A single region is no band.
+    bars = intervals.places.reindex(regions, fill_value=False).set_axis(positions) | (len(regions) == 1)
+    color, (bottom, top) = METHODS[method].color, ax.get_ylim()
+    if not bars.all():
+        band = low.mask(bars), high.mask(bars)
+        ax.fill_between(positions, *band, color=color, alpha=BAND_ALPHA, linewidth=0, zorder=0)
+    if bars.any():
+        at = low.index[bars]
+        ax.vlines(at, low[bars], high[bars], color=color, alpha=2 * BAND_ALPHA, linewidth=width, zorder=0)
     ax.set_ylim(min(bottom, low.min()), max(top, high.max()))
 
 

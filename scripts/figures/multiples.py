@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from scripts.figures.distance import INTERIOR, SHELLS, relative_by_region
+from scripts.figures.distance import INTERIOR, SHELLS, Intervals, draw_intervals, relative_by_region
 from scripts.figures.forest import FAR
 from scripts.figures.style import METHODS, in_order, place
 from scripts.sweeps import REFERENCE
@@ -37,16 +37,16 @@ def draw_multiples(figure: Figure, table: pd.DataFrame, metric: str, top: float,
         left: in inches, where the label of the first axis begins.
         width: in inches, labels included.
     """
-    errors, (low, high) = relative_by_region(table, metric)
+    errors, intervals = relative_by_region(table, metric)
     methods = in_order(errors)
     if not methods:
         return
     each = (width - LEFT - (COLUMNS - 1) * GAP) / COLUMNS
-    limits = _limits(errors, low, high)
+    limits = _limits(errors, intervals)
     for index, method in enumerate(methods):
         row, column = divmod(index, COLUMNS)
         ax = place(figure, left + LEFT + column * (each + GAP), top + row * (EACH + BETWEEN), each, EACH)
-        _draw_panel(ax, errors, low[method], high[method], method)
+        _draw_panel(ax, errors, intervals, method)
         ax.set_ylim(limits)
         if not errors[method].reindex(SHELLS).between(*limits).all():
             least, most = errors[method].reindex(SHELLS).agg(["min", "max"])
@@ -59,17 +59,16 @@ def draw_multiples(figure: Figure, table: pd.DataFrame, metric: str, top: float,
             ax.set_xlabel("Distance (px)", labelpad=1, fontsize=7)
 
 
-def _draw_panel(ax: Axes, errors: pd.DataFrame, low: pd.Series, high: pd.Series, method: str) -> None:
+def _draw_panel(ax: Axes, errors: pd.DataFrame, intervals: Intervals, method: str) -> None:
     """Draw the lines of all methods in grey, and over them that of one of them with its interval."""
     for other in errors:
         ax.plot(range(len(SHELLS)), errors[other].reindex(SHELLS), color="#CCCCCC", linewidth=0.5, zorder=0)
     style, small = METHODS[method], {"markersize": 2.2, "linewidth": 1.0}
     shells = errors[method].reindex(SHELLS)
-    ends = low.reindex(SHELLS), high.reindex(SHELLS)
-    ax.fill_between(range(len(SHELLS)), *ends, color=style.color, alpha=0.25, linewidth=0)
+    draw_intervals(ax, intervals, method, SHELLS, range(len(SHELLS)), width=1.5)
     ax.plot(range(len(SHELLS)), shells, **style.line | small)
     if "interior" in errors.index:
-        ax.vlines(INTERIOR, low.get("interior"), high.get("interior"), color=style.color, linewidth=0.8)
+        draw_intervals(ax, intervals, method, ["interior"], [INTERIOR], width=1.5)
         ax.plot(INTERIOR, errors.loc["interior", method], **style.line | small)
     ax.axhline(LEVEL, color="#888888", linewidth=0.6, zorder=0)
     ax.axvline(8.25, color="#AAAAAA", linewidth=0.5, linestyle=":")
@@ -82,12 +81,12 @@ def _draw_panel(ax: Axes, errors: pd.DataFrame, low: pd.Series, high: pd.Series,
     ax.set_axisbelow(True)
 
 
-def _limits(errors: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame) -> tuple[float, float]:
+def _limits(errors: pd.DataFrame, intervals: Intervals) -> tuple[float, float]:
     """The range of all panels: without methods that are far out, unlike the others."""
     distances = (errors - LEVEL).abs().max()
     near = distances[distances <= FAR * distances.quantile(0.75)].index if len(distances) > 3 else distances.index
     shown = [*SHELLS, "interior"]
-    numbers = pd.concat([of.reindex(shown)[near] for of in (errors, low, high)])
+    numbers = pd.concat([of.reindex(shown)[near] for of in (errors, intervals.low, intervals.high)])
     least, most = min(numbers.min(axis=None), LEVEL), max(numbers.max(axis=None), LEVEL)
     margin = 0.05 * (most - least) or 1.0
     return least - margin, most + margin

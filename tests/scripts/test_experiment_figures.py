@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.text import Text
 from PIL import Image
 from run_records import flat_results
@@ -150,6 +151,24 @@ def test_each_method_has_a_panel_by_distance_with_the_interval_of_its_difference
         line = next(line for line in ax.lines if line.get_color() == style.METHODS[method].color)
         assert line.get_ydata() == pytest.approx(100 + (sign * 100 * rows["difference"] / reference).to_numpy())
     assert len({ax.get_ylim() for ax in panels}) == 1
+    plt.close(figure)
+
+
+def test_what_counts_places_of_the_test_set_is_told_from_what_counts_seeds_alone():
+    table = table_of("segmentation")
+    table.loc[table["region"].isin(["shell_0", "whole", "frame", "interior"]), "blocks"] = 9
+    with mpl.rc_context(style.RC):
+        figure = segmentation.draw(table)
+    by_distance, cropped = (ax for ax in figure.axes if ax.get_xlabel().startswith(("Distance to", "Cropped")))
+    for ax, at, without in ((by_distance, [0, 9.5], range(1, 8)), (cropped, [0], [1, 2, 4, 8])):
+        bars = [found for found in ax.collections if isinstance(found, LineCollection)]
+        (band,) = (found for found in ax.collections if found not in bars)
+        assert [segment[0, 0] for found in bars for segment in found.get_segments()] == at
+        assert set(band.get_paths()[0].vertices[:, 0]) == set(without)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert [title for title in titles if title.endswith(" *")] == ["Edges *", "Corners *"]
+    assert any(text.endswith("*: over seeds alone") for text in texts(figure))
+    assert {"Zero, 95 % over seeds", "Zero, 95 % over seeds and places"} <= set(texts(figure))
     plt.close(figure)
 
 
