@@ -72,14 +72,18 @@ def expected(error: Exception) -> bool:
     return isinstance(error, EXPECTED) or _of_memory(error)
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: Exception, place: Path | None = None) -> str:
     """Say in one line what an error says.
+
+    Args:
+        error: any.
+        place: where the work was done; told for an error of the system that names no file.
 
     Example:
         >>> sentence(MissingConfigException("In 'train': ...", "padding/dif", ["diff", "zeros"]))
         'there is no padding/dif; there are diff, zeros'
         >>> sentence(NotADirectoryError(20, "Not a directory", "/dev/null/tables"))
-        'Not a directory: /dev/null/tables'
+        '/dev/null/tables: Not a directory'
     """
     if isinstance(error, MissingConfigException) and error.options:
         return f"there is no {error.missing_cfg_file}; there are {', '.join(map(str, error.options))}"
@@ -91,7 +95,7 @@ def sentence(error: Exception) -> str:
     if isinstance(error, BrokenProcessPool):
         return "a process died, perhaps for lack of memory"
     if isinstance(error, OSError) and error.strerror:
-        return ": ".join(map(str, filter(None, [error.strerror, error.filename])))
+        return ": ".join(map(str, filter(None, [error.filename or place, error.strerror])))
     what = " ".join(str(error).split()) or type(error).__name__
     return f"there is not enough memory ({what})" if _of_memory(error) else what
 

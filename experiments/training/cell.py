@@ -69,7 +69,7 @@ def run_cell(config: DictConfig, console: Console) -> str | None:
             folder.failure.unlink(missing_ok=True)
         return reason
     except OSError as error:
-        return _failed(folder, title, _told(error, folder))
+        return _failed(folder, title, sentence(error, folder.path))
 
 
 def _run_locked(
@@ -104,9 +104,8 @@ def _run_locked(
             raise Stopped(stopped()) from error
         if os.environ.get(FULL_ERROR):
             raise
-        if isinstance(error, OSError):
-            return _failed(folder, title, _told(error, folder))
-        return _failed(folder, title, sentence(error) if expected(error) else unexpected(error, folder.path))
+        why = sentence(error, folder.path) if expected(error) else unexpected(error, folder.path)
+        return _failed(folder, title, why)
     if is_first_process():
         # Another process may have left one, which found this one at work.
         folder.failure.unlink(missing_ok=True)
@@ -126,11 +125,6 @@ def _goes_on(folder: RunFolder) -> str:
     if not checkpoints:
         return "there is no checkpoint yet, and the same command begins it again"
     return f"the same command goes on from {checkpoints[-1]}"
-
-
-def _told(error: OSError, folder: RunFolder) -> str:
-    """What the system refuses, and for which file, without its number; or the error's own sentence."""
-    return f"{error.filename or folder.path}: {error.strerror}" if error.strerror else f"{error}"
 
 
 def _failed(folder: RunFolder, title: str, reason: str) -> str:

@@ -21,7 +21,7 @@ def _no_traces(monkeypatch):
     ("error", "words"),
     [
         (ValueError("size must be odd, got 2"), "program: size must be odd, got 2"),
-        (PermissionError(13, "Permission denied", "/root/x"), "program: Permission denied: /root/x"),
+        (PermissionError(13, "Permission denied", "/root/x"), "program: /root/x: Permission denied"),
         (OSError(28, "No space left on device"), "program: No space left on device"),
         (MemoryError("9 GB"), "program: there is not enough memory (9 GB)"),
         (RuntimeError("can't allocate memory: 9"), "program: there is not enough memory (can't allocate memory: 9)"),

@@ -30,10 +30,3 @@ def test_all_wrong_settings_are_told_at_once_and_leave_nothing(tmp_path):
         assert override.partition("=")[0].lstrip("+") in reason
     assert "\n" not in reason
     assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
-    (tmp_path / "file").touch()
-    reason = run_cell(composed(tmp_path / "file"), Console(quiet=True))
-    assert "Not a directory" in reason
-    assert "\n" not in reason
