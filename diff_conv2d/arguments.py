@@ -1,4 +1,4 @@
-"""The arguments of a convolution: parsed and checked in one place, so that the arithmetic need not.
+"""The arguments of a convolution, parsed and checked in one place, so that the arithmetic need not check them.
 
 Every rejection is a ValueError or a TypeError that names the argument, what was received and what is allowed.
 """
@@ -35,9 +35,9 @@ _MOST = 2**31 - 1
 class Geometry(NamedTuple):
     """How a kernel is moved over an image, axis by axis (1 to 3 axes, outermost first).
 
-    Output o of an axis sees the samples ``o * stride - before + j * dilation``, j = 0, ..., kernel - 1, of an
-    image that is continued by `before` samples at its low end and `after` at its high end.
-    `algorithm` is how the sums are computed: 'direct' by torch's convolution, else as `blocks` decides.
+    Output o of an axis reads the samples ``o * stride - before + j * dilation``, j = 0, ..., kernel - 1, of an
+    image that is extended by `before` samples at its low end and `after` at its high end.
+    `algorithm` says how the sums are computed: 'direct' by torch's convolution, otherwise as `blocks` decides.
     """
 
     kernel: tuple[int, ...]
@@ -142,10 +142,10 @@ def widths_of_padding(
 
 
 def remembered(function: _lru_cache_wrapper[_R], input: Tensor) -> Callable[..., _R]:
-    """A cached function; without its cache where the sizes of the image, its argument, may be symbols.
+    """Return a cached function, without its cache where the sizes of the image may be symbols.
 
-    A compiler would trace through the cache, and warn that it does; images of tracers are of classes of their own;
-    under torch.jit.trace the sizes are tensors, each another key.
+    A compiler would trace through the cache and warn about it; the images of tracers have classes of their own; under
+    torch.jit.trace each size is a tensor, and so another key.
     """
     symbols = type(input) is not Tensor or torch.compiler.is_compiling()
     symbols = symbols or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
@@ -163,7 +163,7 @@ def _of_dtypes(**tensors: Tensor | None) -> str:
 
 
 def _reject_dimensions(axes: int, shape: Sequence[int], kernels: Sequence[int]) -> None:
-    """Say which of the two has not the dimensions that it must have."""
+    """Say which of the two has a wrong number of dimensions."""
     space = ("length", "height and width", "depth, height and width")[axes - 1]
     if len(kernels) != axes + 2:
         raise ValueError(
@@ -195,7 +195,7 @@ def check_tensors(
     check_tensor("weight", weight)
     if bias is not None:
         check_tensor("bias", bias)
-    # Asked here: True and 1.0 would be remembered as 1.
+    # Checked before the cache, for which True and 1.0 equal 1.
     if not isinstance(groups, int) or isinstance(groups, bool):
         raise TypeError(f"groups must be an integer, got {groups!r}")
     check = remembered(_check_shapes, input)

@@ -1,7 +1,7 @@
-"""What a boundary mode is: the two kinds, and what they share.
+"""What a boundary mode is: its two kinds, and what they share.
 
-A mode is a small frozen dataclass whose fields are its options. An `Extension` continues the image and leaves the
-convolution to torch; any other `Boundary` needs the kernel too.
+A mode is a small frozen dataclass whose fields are its options. An `Extension` extends the image and leaves the
+convolution to torch. Any other `Boundary` needs the kernel, too.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ class Boundary(ABC):
         edge_weight: Tensor | None = None,
         edge_bias: Tensor | None = None,
     ) -> Tensor:
-        """Convolve a batch of images, (N, C, ...), every axis of which has at least one sample."""
+        """Convolve a batch of images (N, C, ...) with at least one sample along every axis."""
 
     def check(self, axes: int) -> None:  # noqa: B027  # most modes have nothing to check
-        """Reject options that do not fit this number of spatial axes; a layer asks at its construction."""
+        """Reject options that do not fit this number of spatial axes; a layer calls it at its construction."""
 
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
-        """Shape of the extra kernels for invalid outputs of a mode that `has_edge_kernels`; None for any other."""
+        """Return the shape of the kernels for invalid outputs if the mode `has_edge_kernels`, otherwise None."""
         return None
 
 
 class Extension(Boundary):
-    """A mode that continues the image: all of them but those that treat the kernel at the edge."""
+    """A mode that extends the image: every mode except those that change the kernel at the edge."""
 
     @abstractmethod
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """The image (N, C, ...) with the samples before and after each axis that `geometry` asks for."""
+        """Return the image (N, C, ...) with the samples that `geometry` adds before and after each axis."""
 
     def convolve(
         self,
@@ -64,19 +64,19 @@ class Extension(Boundary):
         edge_weight: Tensor | None = None,
         edge_bias: Tensor | None = None,
     ) -> Tensor:
-        """Continue the image, then convolve what is there."""
+        """Extend the image, then convolve without padding."""
         return valid_convolution(self.extend(input, geometry), weight, bias, geometry, groups)
 
 
 class AxisExtension(Extension):
-    """An extension that continues one axis after the other."""
+    """An extension of one axis after the other."""
 
     @abstractmethod
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
-        """Samples `start` to `stop - 1` of the image continued along an axis (see `extension`)."""
+        """Return samples `start` to `stop - 1` of the image extended along an axis (see `extension`)."""
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """The image continued along each axis in turn."""
+        """Extend the image along each axis in turn."""
         for axis, dim in enumerate(geometry.dims):
             before, after = geometry.before[axis], geometry.after[axis]
             if before or after:
@@ -95,7 +95,7 @@ class AxisExtension(Extension):
         keep_img_grad_at_invalid: bool = True,
         hold_padded_copy: bool = False,
     ) -> Tensor:
-        """The same convolution region by region: the interior from the image, the rest strip by strip.
+        """Do the same convolution region by region: the interior from the image, the frame strip by strip.
 
         Args:
             input: images (N, C, ...).
@@ -106,8 +106,8 @@ class AxisExtension(Extension):
             edge_weight: kernel of invalid outputs; `weight` if None.
             edge_bias: bias of invalid outputs where `edge_weight` is given.
             keep_img_grad_at_invalid: let the gradient of invalid outputs reach the image.
-            hold_padded_copy: continue the whole image once and cut the strips from it, which is faster; otherwise
-                each strip is continued by itself, and no padded copy of the image is ever held.
+            hold_padded_copy: extend the whole image once and cut the strips from it, which is faster. Otherwise each
+                strip is extended by itself, and no padded copy of the image is ever held.
         """
         cuts = [cut_by_validity(geometry, axis, length) for axis, length in enumerate(sizes_to_cut(input))]
         image_at_invalid = input if keep_img_grad_at_invalid else input.detach()

@@ -16,7 +16,7 @@ __all__ = ["DiffExplicit", "Explicit"]
 
 
 def _displacements(geometry: Geometry, axis: int) -> tuple[int, int]:
-    """How many taps can lie before the image and after it: ceil(padding / dilation)."""
+    """Return how many taps can lie before and after the image: ceil(padding / dilation)."""
     dilation = geometry.dilation[axis]
     return -(-geometry.before[axis] // dilation), -(-geometry.after[axis] // dilation)
 
@@ -25,8 +25,8 @@ def _displacements(geometry: Geometry, axis: int) -> tuple[int, int]:
 class Explicit(Boundary):
     """One trained kernel for each displacement from the nearest complete window: nine for 3x3 with padding 1.
 
-    Where the window leaves the image by (i, j) taps, kernel (i, j) is used, on zeros outside: the taps that hang
-    over have no effect. `edge_weight` holds the k * k - 1 kernels other than the interior's, which is `weight`, in
+    Where the window leaves the image by (i, j) taps, kernel (i, j) is used, with zeros outside: its taps beyond the
+    edge have no effect. `edge_weight` holds the k * k - 1 kernels other than the interior's, which is `weight`, in
     row-major order of the displacement from (-k // 2, -k // 2) on: for 3x3 (-1, -1), (-1, 0), (-1, 1), (0, -1),
     (0, 1), (1, -1), (1, 0), (1, 1).
 
@@ -56,7 +56,7 @@ class Explicit(Boundary):
         axes = range(len(geometry.kernel))
         sizes = sizes_to_cut(input)
         cuts = [cut_by_displacement(geometry, axis, sizes[axis]) for axis in axes]
-        # The interior has index (low, low, ...) among all displacements, and is left out of edge_weight.
+        # Among all displacements the interior has the index (low, low, ...), which edge_weight leaves out.
         low, counts = [], []
         for axis in axes:
             before, after = _displacements(geometry, axis)
@@ -79,7 +79,7 @@ class Explicit(Boundary):
 
 
 def _flat(position: list[int], shape: list[int]) -> int:
-    """The row-major index of a position."""
+    """Return the row-major index of a position."""
     index = 0
     for place, size in zip(position, shape, strict=True):
         index = index * size + place

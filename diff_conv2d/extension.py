@@ -1,10 +1,10 @@
-"""An image continued beyond its edges, one axis after the other.
+"""The extension of an image beyond its edges, one axis after the other.
 
-Every function here continues `input` along one axis and returns samples ``start`` to ``stop - 1`` of what
-results, where sample 0 is the image's first and sample ``length - 1`` its last: ``start = -2`` means two samples
-outside at the low end. A window that ends inside the image crops it, so that a strip of the continued image can
-be had without the rest. Continuing one axis and then the next gives the corners the tensor product; since each
-axis is a linear map of its own, the order of the axes does not matter.
+Every function here extends `input` along one axis and returns samples ``start`` to ``stop - 1`` of the result.
+Sample 0 is the image's first and sample ``length - 1`` its last; ``start = -2`` means two samples outside at the low
+end. A window that ends inside the image crops it, so that a strip of the extended image can be computed without the
+rest. Extending one axis and then the next makes the corners a tensor product. Since each axis has a linear map of its
+own, the order of the axes does not matter.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ __all__ = [
 
 
 def computing_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The precision in which values outside an image of this dtype are computed: at least float32."""
+    """Return the dtype in which samples outside an image of this dtype are computed: at least float32."""
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
 def channels_last_format(input: Tensor) -> torch.memory_format | None:
-    """The memory format of an image (N, C, ...) whose channels lie next to each other; None for any other."""
-    # is_contiguous(memory_format=...) is not there under vmap; the strides are.
+    """Return the memory format of an image (N, C, ...) whose channels are adjacent in memory, otherwise None."""
+    # Under vmap there is no is_contiguous(memory_format=...), but there are strides.
     if input.ndim not in (4, 5) or input.shape[1] < 2 or input.stride(1) != 1 or input.stride(-1) < input.shape[1]:
         return None
     return torch.channels_last if input.ndim == 4 else torch.channels_last_3d
 
 
 def extend_polynomial(input: Tensor, dim: int, start: int, stop: int, degree: int, dilation: int = 1) -> Tensor:
-    """Continue by the polynomial through the samples nearest each end.
+    """Extend by the polynomial through the samples nearest each end.
 
-    With dilation d the axis is d interleaved images, and each is continued from its own samples, as a kernel of
-    that dilation sees them. An image of fewer samples lowers the degree.
+    With dilation d the axis consists of d interleaved lattices. Each is extended from its own samples, as a kernel of
+    that dilation reads them. An image with too few samples lowers the degree.
 
     Args:
         input: image of any shape with at least one sample along `dim`.
-        dim: the axis to continue.
+        dim: the axis to extend.
         start: first sample to return.
         stop: one past the last sample to return.
         degree: degree of the polynomial, at least 0; 0 repeats the edge sample.
@@ -67,14 +67,14 @@ def extend_polynomial(input: Tensor, dim: int, start: int, stop: int, degree: in
 
 
 def _outside(input: Tensor, dim: int, distance: int, degree: int, dilation: int, at_end: bool) -> Tensor:
-    """The one sample at `distance` beyond the low or the high end, of size 1 along `dim`."""
+    """Return the sample at `distance` beyond the low or the high end, with size 1 along `dim`."""
     length = input.shape[dim]
     # Sample -s and sample i are of one lattice if i + s is a multiple of d; the lattice's first sample inside is
     # therefore i0 = (-s) mod d, and in steps of the lattice it is (s + i0) / d away.
     first = -distance % dilation
     steps = (distance + first) // dilation
     if first >= length:
-        # No sample of this lattice lies in the image: the farthest sample there is stands for it.
+        # No sample of this lattice lies in the image: the farthest sample of the image stands in for it.
         first = length - 1
     available = (length - first - 1) // dilation + 1
     count = degree + 1 if available > degree else int(available)
@@ -89,7 +89,7 @@ def _outside(input: Tensor, dim: int, distance: int, degree: int, dilation: int,
         return samples
     if dilation > 1:
         samples = samples[(slice(None),) * (dim % input.ndim) + (slice(None, None, dilation),)]
-    # A product and a sum rather than a matrix product: autocast and TF32 do not round them.
+    # A product and a sum, not a matrix product, which autocast and TF32 would round.
     dtype = computing_dtype(input.dtype)
     column = torch.tensor(weights, dtype=dtype, device=input.device)
     column = column.view((-1,) + (1,) * (-dim - 1 if dim < 0 else input.ndim - dim - 1))
@@ -97,10 +97,10 @@ def _outside(input: Tensor, dim: int, distance: int, degree: int, dilation: int,
 
 
 def _split(input: Tensor, dim: int, start: int, stop: int) -> tuple[range, tuple[int, int], range]:
-    """A window's samples before the image (negative), inside it (start, stop), and after it (from 0 on).
+    """Split a window into its samples before the image (negative), inside it (start, stop) and after it (from 0 on).
 
-    Sizes may be symbolic under torch.compile and torch.export, so that comparisons are spelled out: min() and max()
-    would make new symbols of them.
+    Sizes may be symbolic under torch.compile and torch.export, where min() and max() would create new symbols.
+    Therefore comparisons are spelled out.
     """
     length = input.shape[dim]
     first = start if start > 0 else 0
@@ -111,20 +111,20 @@ def _split(input: Tensor, dim: int, start: int, stop: int) -> tuple[range, tuple
 
 
 def _join(input: Tensor, dim: int, start: int, stop: int, low: list[Tensor], high: list[Tensor]) -> Tensor:
-    """The pieces before the image, what of the image lies in the window, and the pieces after it."""
+    """Join the pieces before the image, the part of the image in the window, and the pieces after it."""
     _, (first, last), _ = _split(input, dim, start, stop)
     if not low and not high:
         return input.narrow(dim, first, last - first)
     layout = channels_last_format(input)
     if layout is not None:
-        # torch.cat keeps the layout if all agree on it; to bring the thin pieces into it costs next to nothing.
+        # torch.cat keeps a layout that all pieces have, and converting the thin pieces costs little.
         low, high = ([p.contiguous(memory_format=layout) for p in pieces] for pieces in (low, high))
     inside = [input.narrow(dim, first, last - first)] if last > first else []
     return torch.cat([*low, *inside, *high], dim)
 
 
 def extend_zeros(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
-    """Continue by zeros.
+    """Extend by zeros.
 
     Example:
         >>> extend_zeros(torch.tensor([1, 2, 3]), 0, -1, 5)
@@ -141,9 +141,9 @@ def extend_zeros(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
 
 
 def extend_symmetric(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
-    """Continue by the mirror image that repeats the edge sample, as often as needed.
+    """Extend by the mirror image that repeats the edge sample, as often as needed.
 
-    The continued axis has period 2 L: with ``r = i mod 2 L``, sample i is sample ``min(r, 2 L - 1 - r)``.
+    The extended axis has period 2 L: with ``r = i mod 2 L``, sample i is sample ``min(r, 2 L - 1 - r)``.
 
     Example:
         >>> extend_symmetric(torch.tensor([1, 2, 3]), 0, -4, 5)
@@ -166,22 +166,21 @@ def extend_symmetric(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
 
 
 def extend_random(input: Tensor, dim: int, start: int, stop: int, generator: torch.Generator | None = None) -> Tensor:
-    """Continue by normal noise with the mean and the standard deviation of the band along each end.
+    """Extend by normal noise with the mean and the standard deviation of the band along each end.
 
-    The band at an end is one sample wider than what is put there, as in the code of the paper; its two moments
-    are taken over all axes of an image but the first two (batch and channel). A band of a single sample has no
-    deviation and is repeated.
+    The band is one sample wider than the extension at that end, as in the code of the paper. Its two moments are
+    taken over all axes of an image except batch and channel. A band of a single sample has no deviation and is repeated.
 
     Args:
         input: image of shape (batch, channels, ...).
-        dim: the axis to continue.
+        dim: the axis to extend.
         start: first sample to return.
         stop: one past the last sample to return.
         generator: source of the noise; the default generator of the device if None.
     """
     length = input.shape[dim]
     axes = tuple(range(2, input.ndim))
-    # torch.export knows no generators, not even None.
+    # torch.export accepts no generator argument, not even None.
     source: dict[str, Any] = {} if generator is None else {"generator": generator}
 
     def noise(positions: range, at_end: bool) -> list[Tensor]:
@@ -202,7 +201,7 @@ def extend_random(input: Tensor, dim: int, start: int, stop: int, generator: tor
 
 
 def _deviation(band: Tensor, mean: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """The unbiased standard deviation; 0, and with gradient 0, where all samples are equal or there is but one."""
+    """Return the unbiased standard deviation; 0 with gradient 0 where all samples are equal or there is only one."""
     residual = (band - mean).abs()
     variance = (residual * residual).sum(axes, keepdim=True) / max(prod(band.shape[2:]) - 1, 1)
     positive = variance > 0

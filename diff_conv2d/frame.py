@@ -1,8 +1,8 @@
-"""A convolution that never holds a padded image: zero padding for the whole, then the frame of the output anew.
+"""A convolution that never holds a padded image: first with zero padding, then the frame of the output again.
 
-Zero padding is torch's own, without a copy of the image. What is wrong with it is the outputs whose window leaves the
-image; strips of the image along its edges are enough to make those again. The gradient goes the same way: that of
-zero padding for the whole, then for each strip what its own gradient is more.
+torch pads with zeros without copying the image. Its outputs are right but for the frame, whose windows leave the
+image. Strips of the image along its edges suffice to compute the frame again. The gradient is computed in the same
+way: first that of zero padding, then, for each strip, the part that zero padding misses.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from diff_conv2d.transforms import is_transformed
 
 __all__ = ["better_by_frame", "convolve_by_frame"]
 
-# Share of the outputs whose window lies in the image.
+# Least share of the outputs whose window lies in the image.
 _LEAST_INSIDE = 0.75
 
 
 def better_by_frame(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     """Whether `convolve_by_frame` is possible and pays.
 
-    torch must pad both ends alike, and nothing be traced or transformed. It does not pay where a large image is read
-    in blocks, and on small maps, where a quarter of the outputs or more lie in the frame.
+    It is possible where both ends of each axis are padded alike, and nothing is traced or transformed. It does not
+    pay where a large image is filtered in blocks, nor on small maps, where a quarter of the outputs lie in the frame.
     """
     if (
         geometry.before != geometry.after
@@ -68,7 +68,7 @@ def convolve_by_frame(
         bias: the bias.
         geometry: see `Geometry`; see also `better_by_frame`.
         groups: as torch.
-        reach: for each axis, from how many samples at an end the mode makes those beyond it, at most.
+        reach: for each axis, how many samples nearest an end the mode reads at most.
     """
     result: Tensor = _Frame.apply(input, weight, bias, mode, geometry, groups, reach)
     return result
@@ -102,7 +102,7 @@ class _Frame(torch.autograd.Function):
         mode, geometry, groups, reach = ctx.arguments
         needed = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled():
-            # Somebody wants derivatives of this: autograd has them of the plain operations.
+            # A derivative of this gradient is wanted: autograd finds it from the plain operations.
             plain = partial(mode.convolve_by_region, geometry=geometry, groups=groups)
             found = gradients_by_autograd(plain, grad, (input, weight, bias), needed, create_graph=True)
             return *found, None, None, None, None
@@ -114,7 +114,7 @@ class _Frame(torch.autograd.Function):
         for strip in _strips(geometry, input.shape[2:], reach):
             with torch.enable_grad():
                 near = _cut(input, strip.part).detach().requires_grad_()
-                # What the mode has and zero padding has not: the samples outside.
+                # Only the samples outside: zero padding has the rest already.
                 piece = _continued(mode, near, strip, geometry) - _continued(Zeros(), near, strip, geometry)
             part = _cut(grad, strip.outputs).contiguous()
             of_piece, more, _ = gradients_of_convolution(
@@ -169,7 +169,7 @@ def _cut(tensor: Tensor, bounds: _Bounds) -> Tensor:
 
 
 def _strips(geometry: Geometry, sizes: tuple[int, ...], reach: tuple[int, ...]) -> Iterator[_Strip]:
-    """Two for each axis: of a picture top and bottom over the whole width, left and right between them."""
+    """Yield two strips for each axis: the top and the bottom of a picture, then left and right between them."""
     between: list[Run] = []
     for axis, size in enumerate(sizes):
         cuts = cut_by_validity(geometry, axis, size)

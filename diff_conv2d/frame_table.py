@@ -1,8 +1,8 @@
-"""The polynomial continuation of small images, where not the arithmetic but the number of operations takes the time.
+"""The polynomial extension of small images by a table of all terms: the number of operations takes their time.
 
 Each sample of the frame is a weighted sum of samples of the image, over all axes at once. A table lists the terms of
-all these sums, so that one gather, one product and one addition do what otherwise takes a few operations for each
-row and column of the frame. The gradient is the same with sources and targets exchanged.
+all these sums. One gather, one product and one addition then replace a few operations for each row and column of the
+frame. The adjoint exchanges sources and targets.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SMALL = 1 << 16
 
 
 class FrameTable(NamedTuple):
-    """The terms of all sums: which sample of one flattened image, with which weight, is added to which of another."""
+    """The terms of all sums: a source in one flattened image, its weight, and the target in another one."""
 
     sources: Tensor  # (images, terms), the same for all images
     targets: Tensor  # as `sources`
@@ -75,8 +75,8 @@ def table_for(tensor: Tensor, shape: tuple[int, ...], axes: tuple[Axis, ...], tr
         axes: its spatial axes, outermost first.
         transposed: for `fold_by_table` instead of `continue_by_table`.
     """
-    # A table is cached, and must not be made where tensors are not plain. In a trace, where sizes are tensors, it
-    # would become part of the graph.
+    # The table is cached, so its tensors must be plain ones. In a trace sizes are tensors, and the table would become
+    # part of the graph.
     if type(tensor) is not Tensor or type(shape[0]) is not int or is_transformed():
         return None
     if not tensor.is_contiguous() or len(shape) != len(axes) + 2:
@@ -91,7 +91,7 @@ def _table(
     images, sizes = prod(shape[:2]), shape[2:]
     if prod(sizes) > _SMALL or dtype not in (torch.float32, torch.float64) or device.type != "cpu":
         return None
-    # Of each sample outside the edge sample must be a source, and not the only one.
+    # Each new sample must depend on the edge sample and on at least one more.
     for axis, size in zip(axes, sizes, strict=True):
         if (axis.before or axis.after) and (axis.dilation > 1 or min(axis.degree, size - 1) < 1):
             return None
@@ -135,7 +135,7 @@ def _terms(
     # A sample inside is one term of weight 1; of one outside the first term has a larger weight.
     frame = ((number > 0) | (weights != 1)).nonzero().squeeze(1)
     if not transposed:
-        # First the first term of each sum, then the second: an addition to what has just been added to must wait.
+        # First the first terms of all sums, then the second ones: two additions to one target in a row are slow.
         frame = frame[number[frame].argsort(stable=True)]
         # The first is the edge sample, which padding has put there once.
         weights = torch.where(number == 0, weights - 1, weights)

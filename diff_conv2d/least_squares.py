@@ -1,4 +1,4 @@
-"""Least squares for the modes that fit themselves to the image: many small problems at once, never NaN."""
+"""Least squares for the modes that fit themselves to the image: many small problems in one batch."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["fitting_dtype", "solve_normal_equations"]
 
 
 def fitting_dtype(input: Tensor) -> torch.dtype:
-    """The precision of a fit: float64, or float32 on devices without it (Apple's)."""
+    """Return the dtype of a fit: float64, or float32 on devices without it (Apple's)."""
     return torch.float32 if input.device.type == "mps" else torch.float64
 
 
 def solve_normal_equations(gram: Tensor, moments: Tensor, ridge: float) -> Tensor:
     r"""Solve ``(G + ridge * g I) W = M`` with g the mean of G's diagonal.
 
-    The ridge is relative, so that scaling the data scales nothing. Where G is zero (constant data) W is zero.
-    The solution is by Cholesky's factors, which the ridge keeps from failing: it must exceed the rounding of G,
-    some n times 2e-16 in float64.
+    The ridge is relative, so that scaling the data does not change W. Where G is zero (constant data) W is zero. The
+    solution uses Cholesky's factorisation. The ridge keeps it from failing if it exceeds the rounding of G, some n
+    times 2e-16 in float64.
 
     Args:
         gram: symmetric, positive semidefinite matrices G of shape (*, n, n).
@@ -38,17 +38,17 @@ def solve_normal_equations(gram: Tensor, moments: Tensor, ridge: float) -> Tenso
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     matrix = gram / scale + ridge * identity
     if gram.shape[-1] == 1:
-        # The factorisation is called matrix by matrix, and there may be thousands.
+        # torch factorises matrix by matrix, and there may be thousands of them.
         return moments / scale / matrix
     if torch.compiler.is_exporting():
-        # ONNX knows no factorisation.
+        # ONNX has no factorisation.
         return _eliminate(matrix, moments / scale)
     factor, _ = torch.linalg.cholesky_ex(matrix)
     return torch.cholesky_solve(moments / scale, factor)
 
 
 def _eliminate(matrix: Tensor, moments: Tensor) -> Tensor:
-    """Solve by Gauss and Jordan's elimination, which needs no pivoting for a positive definite matrix."""
+    """Solve by Gauss-Jordan elimination, which needs no pivoting for a positive definite matrix."""
     size = matrix.shape[-1]
     system = torch.cat([matrix, moments], -1)
     for step in range(size):

@@ -39,9 +39,9 @@ def _geometry(
 
 
 class _Checked:
-    """An attribute that is checked when it is set; what the check returns is kept where torch keeps it.
+    """An attribute that is checked when it is set, and stored where torch stores it.
 
-    Reading needs no method: Python finds the value in the instance.
+    Reading costs nothing extra: Python finds the value in the instance.
     """
 
     def __init__(self, check: Callable[[_BoundaryConv, str, Any], Any]) -> None:
@@ -55,7 +55,7 @@ class _Checked:
 
 
 def _check_sizes(layer: _BoundaryConv, name: str, value: Any) -> Any:
-    """One integer for each axis, or a word for the padding, as torch's constructor has them."""
+    """Return one integer for each axis, or the word of a padding, in the form that torch's constructor stores."""
     if name == "padding":
         ones = (1,) * layer.axes
         before, _ = widths_of_padding(value, ones, ones, ones)
@@ -64,8 +64,8 @@ def _check_sizes(layer: _BoundaryConv, name: str, value: Any) -> Any:
 
 
 def _take_up(layer: _BoundaryConv, _: str, value: Any) -> Any:
-    """The name of a mode, taken up with its default options if it is another than the layer has."""
-    # torch's constructor sets the attribute too, before there is a mode.
+    """Adopt the mode of this name with its default options, unless the layer has it already."""
+    # torch's constructor sets the attribute before the layer has a mode.
     if "_mode" in vars(layer) and value != layer.padding_mode:
         layer._set_mode(value, layer.algorithm, {})
     return value
@@ -76,7 +76,7 @@ def _has_mode(layer: nn.Module, mode: Boundary) -> bool:
 
 
 def check_change(layer: nn.Module, mode: Boundary, name: str = "the layer") -> None:
-    """Reject another mode for a layer (of torch, or ours) if its edge kernels could not be made or dropped."""
+    """Reject a change of mode if it would make or drop edge kernels that depend on a parametrized kernel."""
     kernels = ["weight", "bias"] if mode.has_edge_kernels else []
     kernels += ["edge_weight", "edge_bias"] if "_mode" in vars(layer) else []
     computed = [kernel for kernel in kernels if kernel not in layer._parameters]
@@ -88,13 +88,13 @@ def check_change(layer: nn.Module, mode: Boundary, name: str = "the layer") -> N
 
 
 def _for_script(layer: Any) -> Any:
-    """What a layer of torch computes, under the name that torch.jit.script is to find it by."""
+    """Copy the computation of torch's layer, under a name by which torch.jit.script finds it."""
     function = layer._conv_forward
     return FunctionType(function.__code__, function.__globals__, "_torchs_forward")
 
 
 def _node(input: Any, layer: nn.Module) -> Any:
-    """A call of the layer in the graph that torch.fx is tracing."""
+    """Add a call of the layer to the graph that torch.fx is tracing."""
     return input.tracer.create_proxy("call_module", input.tracer.path_of_module(layer), (input,), {})
 
 
@@ -136,9 +136,9 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     _outdated = ()
 
     def _set_mode(self, name: str, algorithm: Algorithm, options: Mapping[str, Any]) -> None:
-        """Take up a boundary mode.
+        """Adopt a boundary mode.
 
-        A layer that has the mode already keeps its edge kernels; new ones start as copies of the kernel.
+        A layer that has the mode already keeps its edge kernels. New ones start as copies of the kernel.
         """
         check_algorithm(algorithm)
         mode = boundary(name, **options)
@@ -157,7 +157,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
             self._add_edge_kernels(shape)
 
     def _add_edge_kernels(self, shape: Sequence[int]) -> None:
-        """Kernels for invalid outputs, (number of them, *weight.shape) or the shape of one."""
+        """Add kernels for invalid outputs, of shape (count, *weight.shape) or that of one kernel."""
         self.edge_weight = nn.Parameter(self.weight.detach().expand(*shape).clone())
         if self.bias is not None:
             copies = shape[: -self.weight.ndim]
@@ -167,14 +167,14 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         """As in torch; edge kernels start anew as copies of the kernel."""
         super().reset_parameters()
         for name in ("weight", "bias"):
-            # torch's constructor asks before there are any.
+            # torch's constructor calls this before there are any.
             edge = getattr(self, "edge_" + name, None)
             if edge is not None:
                 with torch.no_grad():
                     edge.copy_(getattr(self, name))
 
     def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
-        """As in torch; remembers a kernel that was replaced without the edge kernels (see `_check_edge_kernels`)."""
+        """As in torch; also remembers that a kernel was replaced but its edge kernels were not."""
         super().register_parameter(name, param)
         if name in ("weight", "bias") and getattr(self, "edge_weight", None) is not None:
             self._outdated = (*self._outdated, "edge_" + name)
@@ -182,10 +182,10 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
             self._outdated = tuple(other for other in self._outdated if other != name)
 
     def _check_edge_kernels(self, weight: Tensor, bias: Tensor | None) -> None:
-        """Reject a kernel that was changed by somebody who does not know of the edge kernels.
+        """Reject a kernel that other code has changed without the edge kernels.
 
-        Fusing with a BatchNorm gives the layer a new `weight`, weight_norm and pruning compute one, wrappers hand
-        over another one. The edge kernels stay what they were, and the outputs at the edge would be wrong.
+        Fusing with a BatchNorm assigns a new `weight`; weight_norm and pruning compute one; wrappers pass another
+        one. The edge kernels do not follow, so that the outputs at the edge would be wrong.
         """
         own = self._parameters
         for name, used in (("weight", weight), ("bias", bias)):
@@ -208,15 +208,15 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
 
     @property
     def geometry(self) -> Geometry:
-        """From the attributes as they are now: libraries change stride, padding and dilation of a layer."""
-        # A compiler traces through the cache anyway, and warns that it does.
+        """Derived from the attributes at each call, since libraries change stride, padding and dilation."""
+        # A compiler traces through the cache and warns about it.
         parse = _geometry.__wrapped__ if torch.compiler.is_compiling() else _geometry
         algorithm = algorithm_for(self._mode, self.algorithm)
         return parse(self.kernel_size, self.stride, self.dilation, self.padding, algorithm)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Convolve images; within a network, torch.fx sees one node, as it does of torch's layers."""
-        # torch.jit.script compiles the first branch alone, and takes no more than an if and an else.
+        """Convolve images. Within a network torch.fx sees one node, as for torch's layers."""
+        # torch.jit.script compiles only the first branch, and understands only an if with an else.
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
             return self._torchs_forward(input, self.weight, self.bias)
         else:  # noqa: RET505
@@ -226,7 +226,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         mode, edge_weight, edge_bias = self._mode, None, None
-        # To ask a module for a parameter that it has not takes microseconds.
+        # Looking up a missing parameter costs microseconds, so it is skipped.
         if mode.has_edge_kernels:
             self._check_edge_kernels(weight, bias)
             edge_weight, edge_bias = self.edge_weight, self.edge_bias
@@ -237,7 +237,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
             try:
                 return fn(tensor)
             except RuntimeError:
-                # channels_last is for the four dimensions of a kernel; several edge kernels have one more.
+                # channels_last needs the four dimensions of a kernel; a stack of edge kernels has one more.
                 if tensor.ndim != self.axes + 3:
                     raise
                 return fn(tensor.flatten(0, 1)).unflatten(0, tensor.shape[:2])
@@ -245,19 +245,19 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         return super()._apply(apply, recurse)  # type: ignore[no-untyped-call]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        # A checkpoint without edge kernels (torch's) starts them as copies of its kernel, as a new layer does.
+        # From a checkpoint without edge kernels (torch's) they start as copies of its kernel, as in a new layer.
         for name in ("weight", "bias"):
             edge, source = getattr(self, "edge_" + name), state_dict.get(prefix + name)
             if edge is None or source is None or prefix + "edge_" + name in state_dict:
                 continue
-            # torch has a message for a kernel of another size.
+            # torch reports a kernel of another size.
             if source.shape == getattr(self, name).shape:
-                # In memory of their own, which they keep if the checkpoint's tensors are assigned.
+                # A copy: with assign=True the tensor itself becomes the parameter.
                 state_dict[prefix + "edge_" + name] = source.detach().expand(edge.shape).clone()
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def __prepare_scriptable__(self) -> nn.Module:
-        """The layer as torch.jit.script can compile it: with the computation of torch's layer."""
+        """Prepare the layer for torch.jit.script, which compiles the computation of torch's layer."""
         if self.padding_mode not in _TORCHS_MODES:
             raise ValueError(
                 f"torch.jit.script compiles padding_mode {', '.join(map(repr, _TORCHS_MODES))}, got "
@@ -267,7 +267,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         return self
 
     def extra_repr(self) -> str:
-        """torch's, and the options of the mode that were given."""
+        """Return torch's text and the options of the mode that were given."""
         options = [f"{name}={value}" for name, value in vars(self._mode).items() if value is not None]
         if self.algorithm != "auto":
             options.append(f"algorithm={self.algorithm}")
@@ -285,7 +285,7 @@ def _parse_sizes(
     dilation: _Size,
     groups: int,
 ) -> dict[str, Any]:
-    """The sizes per axis, with the checks that torch's constructor leaves out."""
+    """Check the sizes, more strictly than torch's constructor, and return them per axis."""
     for name, value in (("groups", groups), ("in_channels", in_channels), ("out_channels", out_channels)):
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(f"{name} must be an integer, got {value!r}")

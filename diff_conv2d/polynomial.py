@@ -1,9 +1,9 @@
-r"""The polynomial continuation of whole images: one buffer, edges written once, gradients folded back by hand.
+r"""The polynomial extension of whole images: one buffer, whose frame is written in place, and the adjoint by hand.
 
-Along an axis the sample at distance s is ``sum_j w[s, j] x(j)`` with the integers of `lagrange`. Differentiated by
-autograd, every slice of that would cost a tensor of zeros as large as the image; and joined by `torch.cat`, the image
-would be copied once for each axis. Here the image is copied once, forwards and backwards, and the rest is done in
-rows of its frame. The map is linear: its gradient is its transpose, the gradient of that the map again.
+Along an axis the sample at distance s is ``sum_j w[s, j] x(j)`` with the integer weights of `lagrange`. Under
+autograd each slice of that sum would cost a tensor of zeros as large as the image. With `torch.cat` the image would
+be copied once for each axis. Here it is copied once forwards and once backwards; all else happens in rows of the
+frame. The map is linear: its gradient is its adjoint, and the gradient of the adjoint is the map itself.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _continued(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
 
 
 def _folded(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-    """The transpose of `_continued`: gradients of samples outside go to those that they were made of."""
+    """Apply the adjoint of `_continued`: add the gradient of each sample outside to those of its sources."""
     inside = (size - axis.before - axis.after for size, axis in zip(grad.shape[-len(axes) :], axes, strict=True))
     table = table_for(grad, (*grad.shape[: -len(axes)], *inside), axes, transposed=True)
     return _folded_by_axes(grad, axes) if table is None else fold_by_table(grad, table)
@@ -104,10 +104,10 @@ def _folded_by_axes(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
 
 
 def _better_as_planes(padded: Tensor, axis: Axis) -> bool:
-    """Whether the columns outside are made from planes: several of several, long ones, each in memory of its own.
+    """Whether columns outside are computed from contiguous copies: two or more, long, and not contiguous themselves.
 
-    A single column of an image has every sample in another cache line, so that each pass over it costs as much as
-    one over all columns next to it. As planes they are read once and written once.
+    Each sample of a column lies in a cache line of its own, so that one pass over a column costs as much as one over
+    all columns beside it. As contiguous planes the columns are read once and written once.
     """
     several = min(max(axis.before, axis.after), axis.degree) > 1
     if not several or axis.dim != -1 or padded.stride(-1) != 1:
@@ -132,7 +132,7 @@ def _combined(columns: Tensor, weights: tuple[tuple[int, ...], ...]) -> Tensor:
     planes = columns.movedim(-1, 0).to(computing_dtype(columns.dtype)).contiguous()
     sums = []
     for row in weights:
-        # What has no weight is left out: zero times infinity is no number.
+        # Leave out weights of zero, since zero times infinity is no number.
         value = torch.zeros_like(planes[0])
         for plane, w in zip(planes, row, strict=True):
             if w:
@@ -159,7 +159,9 @@ _Parts = tuple[tuple[_Index, int], ...]
 
 @lru_cache(maxsize=1024)
 def _forward_plan(sizes: tuple[int, ...], axes: tuple[Axis, ...], planned: int) -> list[tuple[_Index, _Parts, bool]]:
-    """What `_continued` writes along the first axes: where, from where with which weights, if x(0) is there."""
+    """Plan of the extension along the first axes: the slice to write, the slices to read with their weights, and
+    whether the slice to write holds x(0) already.
+    """
     plan = []
     for number, axis in enumerate(axes[:planned]):
         # What is complete after this axis: the whole of it and of earlier axes, of later ones the image.
@@ -178,7 +180,7 @@ def _forward_plan(sizes: tuple[int, ...], axes: tuple[Axis, ...], planned: int) 
 
 @lru_cache(maxsize=1024)
 def _backward_plan(axis: Axis, length: int) -> list[tuple[_Index, _Parts]]:
-    """What `_folded` does for an axis: where it reads, and where it adds with which weights."""
+    """Plan of the adjoint along one axis: the slices to read, and the slices to add to with their weights."""
     rest = [slice(None)] * (-axis.dim - 1)
     return [
         (
@@ -219,7 +221,7 @@ def _places(before: int, length: int, ends: str, index: int) -> slice:
 
 
 def _rows(axis: Axis, length: int) -> list[tuple[str, int, tuple[tuple[int, int], ...]]]:
-    """The samples outside: at which ends (both in one where that can be), at what distance, made of which samples."""
+    """List the samples outside: at which ends (both in one slice where possible), how far out, and their sources."""
     rows = []
     for s in range(1, max(axis.before, axis.after) + 1):
         row = axis.sources(length, s)

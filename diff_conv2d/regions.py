@@ -1,8 +1,8 @@
 """The outputs of a convolution, cut into regions by how far their windows leave the image.
 
-An output whose window lies in the image is interior; the others are invalid. Along one axis an output's
-displacement is how many taps of its window lie before the image (negative) or after it (positive): the way back
-to the nearest complete window, in steps of the dilation.
+An output whose window lies in the image is interior; the others are invalid. Along one axis the displacement of an
+output is the number of taps of its window before the image (negative) or after it (positive). It is the way back to
+the nearest complete window, in steps of the dilation.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = [
 
 
 class Run(NamedTuple):
-    """Consecutive outputs of one axis, `start` to `stop - 1`, that have their displacement in common.
+    """Consecutive outputs of one axis, `start` to `stop - 1`, with one displacement.
 
-    Where outputs are only told apart as interior and invalid, `displacement` is 0, -1 or 1.
+    Where only interior and invalid outputs are told apart, `displacement` is 0, -1 or 1.
     """
 
     displacement: int
@@ -38,20 +38,20 @@ class Run(NamedTuple):
 
 
 def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int) -> Tensor:
-    """torch's convolution of an image that is complete already: no padding."""
+    """Convolve an image that is extended already: without padding."""
     if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
         return convolve_in_blocks(input, weight, bias, groups)
     return CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
 
 
 def sizes_to_cut(input: Tensor) -> Sequence[int]:
-    """The sizes of an image; as integers under torch.jit.trace, whose own cannot be counted with (see `tracing`)."""
+    """Return the sizes of an image as integers, also under torch.jit.trace, where they are tensors."""
     sizes = input.shape[2:]
     return tuple(map(int, sizes)) if torch.jit.is_tracing() else sizes  # type: ignore
 
 
 def cut_by_displacement(geometry: Geometry, axis: int, length: int) -> list[Run]:
-    """All outputs of an axis as runs of equal displacement.
+    """Cut all outputs of an axis into runs of equal displacement.
 
     Example:
         >>> cut_by_displacement(Geometry((5,), (1,), (1,), (2,), (2,)), 0, 8)
@@ -68,7 +68,7 @@ def cut_by_displacement(geometry: Geometry, axis: int, length: int) -> list[Run]
             continue
         for output in (valid.start + i for i in range(valid.stop - valid.start)):
             start = output * stride - before
-            # Taps at start, start + d, ... < 0 number ceil(-start / d); those at or beyond the length, likewise.
+            # ceil(-start / d) taps of start, start + d, ... are below 0; taps beyond the length likewise.
             missing_before = max(0, -(start // dilation))
             missing_after = max(0, -((length - start - span) // dilation))
             displacement = missing_after - missing_before
@@ -80,7 +80,7 @@ def cut_by_displacement(geometry: Geometry, axis: int, length: int) -> list[Run]
 
 
 def cut_by_validity(geometry: Geometry, axis: int, length: int) -> list[Run]:
-    """All outputs of an axis as at most three runs: invalid at the low end, interior, invalid at the high end.
+    """Cut all outputs of an axis into at most three runs: invalid at the low end, interior, invalid at the high end.
 
     Example:
         >>> cut_by_validity(Geometry((5,), (1,), (1,), (2,), (2,)), 0, 8)
@@ -92,7 +92,7 @@ def cut_by_validity(geometry: Geometry, axis: int, length: int) -> list[Run]:
     # Output o is interior if 0 <= o * stride - before and o * stride - before + span <= length.
     first = -(-before // stride)
     last = (length - geometry.span(axis) + before) // stride + 1
-    # Sizes may be symbolic, as in `extension`, so that min() and max() are spelled out.
+    # Sizes may be symbolic: no min() and max(), as in `extension`.
     if last > first:
         runs = [Run(-1, 0, first), Run(0, first, last), Run(1, last, size)]
     else:
@@ -104,12 +104,12 @@ def cut_by_validity(geometry: Geometry, axis: int, length: int) -> list[Run]:
 def assemble(
     cuts: Sequence[list[Run]], convolve: Callable[[tuple[Run, ...]], Tensor], split_invalid: bool = True
 ) -> Tensor:
-    """One output from those of its regions.
+    """Assemble an output from its regions.
 
     Args:
         cuts: for each axis, its outputs cut into runs.
-        convolve: gives the outputs of a region, which is one run for each axis.
-        split_invalid: cut what is invalid along one axis also along the axes after it. Otherwise an image has
+        convolve: returns the outputs of a region, which is one run for each axis.
+        split_invalid: cut outputs that are invalid along one axis along the later axes, too. Otherwise an image has
             four strips (top and bottom over the whole width, left and right between them) and its interior.
     """
 
