@@ -169,7 +169,8 @@ def extend_random(input: Tensor, dim: int, start: int, stop: int, generator: tor
     """Extend by normal noise with the mean and the standard deviation of the band along each end.
 
     The band is one sample wider than the extension at that end, as in the code of the paper. Its two moments are
-    taken over all axes of an image except batch and channel. A band of a single sample has no deviation and is repeated.
+    taken over all axes of an image except batch and channel. A band of a single sample has no deviation and is
+    repeated.
 
     Args:
         input: image of shape (batch, channels, ...).
