@@ -20,7 +20,7 @@ def gradients_of_convolution(
     groups: int,
     needed: tuple[bool, bool, bool],
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Of torch's convolution with zero padding: with respect to input, weight and bias."""
+    """Return the gradients of torch's convolution with zero padding: of input, weight and bias."""
     none = [0] * len(padding)
     result: tuple[Tensor | None, Tensor | None, Tensor | None] = torch.ops.aten.convolution_backward(
         grad, input, weight, [weight.shape[0]], stride, padding, dilation, False, none, groups, needed
@@ -35,7 +35,7 @@ def gradients_by_autograd(
     needed: tuple[bool, ...],
     create_graph: bool,
 ) -> tuple[Tensor | None, ...]:
-    """Of ``convolve(*tensors)``, made of plain operations, with respect to those that are needed."""
+    """Return the gradients of ``convolve(*tensors)``, which consists of plain operations, where they are needed."""
     with torch.enable_grad():
         output = convolve(*tensors)
     sources = [tensor for tensor, need in zip(tensors, needed, strict=True) if need and tensor is not None]

@@ -16,13 +16,13 @@ _Map = Callable[..., Tensor]
 def linear(input: Tensor, direct: _Map, transposed: _Map, *constants: Tensor | None) -> Tensor:
     """``direct(input, *constants)``, whose gradient is ``transposed(gradient, *constants)``.
 
-    Its gradient in turn is the map itself, so that there are derivatives of every order, forwards and backwards.
+    The gradient of the adjoint is the map itself, so that derivatives of every order exist, forwards and backwards.
 
     Args:
-        input: what the map is linear in.
+        input: the argument that the map is linear in.
         direct: the map.
-        transposed: its transpose.
-        constants: tensors that both depend on, which get no gradient.
+        transposed: its adjoint.
+        constants: tensors that both depend on; they get no gradient.
 
     Example:
         >>> x = torch.ones(3, requires_grad=True)

@@ -1,6 +1,6 @@
-"""The modes that continue an image by fixed rules.
+"""The modes that extend an image by fixed rules.
 
-The samples a b c d e f, continued by two at either end:
+The samples a b c d e f, extended by two at either end:
 
 ===============  =================================  ==========================================
 mode             samples                            rule
@@ -39,12 +39,12 @@ __all__ = ["Circular", "Diff", "Extrapolate", "Random", "Reflect", "Replicate", 
 
 
 def _torch_pad(input: Tensor, geometry: Geometry, mode: str) -> Tensor:
-    """torch's own padding, which counts from the last axis."""
+    """Extend by torch's own padding, which counts axes from the last."""
     if input.dtype is torch.bool and mode != "constant":
-        # torch pads masks with constants alone.
+        # torch pads booleans only with constants.
         return _torch_pad(input.view(torch.uint8), geometry, mode).view(torch.bool)
-    # Of these modes 'circular' loses the layout of channels_last. It stays lost: in the other layout the sums of a
-    # convolution are rounded otherwise, and the results are promised to be torch's to the bit.
+    # In 'circular' torch loses the channels_last layout, and so do we: in another layout a convolution rounds
+    # differently, and the result is promised to equal torch's to the bit.
     return F.pad(input, geometry.widths, mode=mode)
 
 
@@ -76,7 +76,7 @@ class Zeros(AxisExtension):
         if geometry.algorithm == "fast":
             return super().convolve(input, weight, bias, geometry, groups)
         convolve = CONVOLUTIONS[len(geometry.kernel)]
-        # What one end has more than the other is added first, as torch does for padding='same' of an even kernel.
+        # Where one end has more padding, the excess is added first, as torch does for padding='same' of even kernels.
         even = tuple(map(min, geometry.before, geometry.after))
         if geometry.before != geometry.after:
             excess = geometry._replace(
@@ -107,11 +107,11 @@ class Replicate(AxisExtension):
 
 @dataclass(frozen=True)
 class _FromInside(Extension):
-    """A mode that takes what it puts outside from the image, and can run out of it."""
+    """A mode that copies distinct samples of the image, and needs enough of them."""
 
     copies = True
     name: ClassVar[str]
-    #: How many more samples an axis must have than it is padded by.
+    #: By how many samples an axis must be longer than its padding.
     spare: ClassVar[int]
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
@@ -175,12 +175,12 @@ class Random(AxisExtension):
 
 @dataclass(frozen=True)
 class _Polynomial(AxisExtension):
-    """Continued by the polynomial through the samples nearest each edge."""
+    """Extended by the polynomial through the samples nearest each edge."""
 
     degree: int | Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        """Make it something that caches can hold: an integer, or a tuple of them."""
+        """Make the degree hashable: an integer or a tuple of integers."""
         degree = self.degree
         if is_sequence(degree):
             object.__setattr__(self, "degree", tuple(degree))
@@ -194,11 +194,11 @@ class _Polynomial(AxisExtension):
             per_axis("degree", self.degree, axes, minimum=0)
 
     def default_degree(self, kernel: int) -> int:
-        """The degree for a kernel of this size when none is given."""
+        """Return the degree for a kernel of this size if none is given."""
         raise NotImplementedError
 
     def degrees(self, geometry: Geometry) -> tuple[int, ...]:
-        """The degree along each axis."""
+        """Return the degree along each axis."""
         if self.degree is None:
             return tuple(self.default_degree(size) for size in geometry.kernel)
         return per_axis("degree", self.degree, len(geometry.kernel), minimum=0)
@@ -206,7 +206,7 @@ class _Polynomial(AxisExtension):
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Extension`."""
         if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore
-            # A compiler has its own ways to save copies, and sizes may be open to it.
+            # A compiler saves copies itself, and may not know the sizes.
             return super().extend(input, geometry)
         return continue_polynomial(input, _axes(self, geometry, input.dtype))
 
@@ -218,11 +218,11 @@ class _Polynomial(AxisExtension):
 
 @lru_cache(maxsize=1024)
 def _axes(mode: _Polynomial, geometry: Geometry, dtype: torch.dtype) -> tuple[Axis, ...]:
-    """How each axis is continued, if the weights can be computed with in this dtype.
+    """Return how each axis is extended, if the dtype holds the weights.
 
     Raises:
-        ValueError: if a weight is no integer of the dtype any more. Rounded weights do not add up to 1: not even a
-            constant would be continued.
+        ValueError: if the dtype would round a weight. Rounded weights do not add up to 1, so that not even a constant
+            would be extended exactly.
     """
     sizes = zip(
         geometry.dims, geometry.before, geometry.after, mode.degrees(geometry), geometry.dilation, strict=True
@@ -257,13 +257,13 @@ class Diff(_Polynomial):
 
     Source: Leng and Thiyagalingam, arXiv 2309.06370. With P the polynomial through the k x k samples of the
     nearest complete window, and D the differential operator that the kernel w is on such polynomials,
-    ``sum_j w_j P(x + j) = (D P)(x)``, the paper's answer at an edge pixel x is (D P)(x). By that identity it is
-    the original kernel applied to the image continued by P.
+    ``sum_j w_j P(x + j) = (D P)(x)``, the paper's answer at an edge pixel x is (D P)(x). By that identity it equals
+    the original kernel applied to the image extended by P.
 
-    The weights of P's samples grow some 24 times from a kernel of k samples to one of k + 2. From k = 15 on in
-    float32 (in which half precision is computed too) and k = 27 in float64 they are no integers of the dtype any
-    more, and are refused: give a lower degree. In float16 the samples outside leave the dtype earlier: with white
-    noise from k = 7 on.
+    The weights of P's samples grow about 24 times from a kernel of k samples to one of k + 2. The dtype does not hold
+    them from k = 15 on in float32 (in which half precision is computed, too) and from k = 27 on in float64. Such
+    kernels are refused: give a lower degree. In float16 the samples outside overflow earlier: on white noise from
+    k = 7 on.
     """
 
     def default_degree(self, kernel: int) -> int:
@@ -298,11 +298,11 @@ class Partial(Boundary):
 
     @staticmethod
     def _ratio(geometry: Geometry, axis: int, length: int, device: torch.device) -> Tensor:
-        """Taps over taps inside the image for each output of an axis; the window's ratio is their product."""
+        """Return taps over taps inside for each output of an axis; a window's ratio is the product over axes."""
         taps = geometry.kernel[axis]
         outputs = torch.arange(geometry.output_size(axis, length), device=device)
         positions = (outputs * geometry.stride[axis] - geometry.before[axis])[:, None]
         positions = positions + torch.arange(taps, device=device) * geometry.dilation[axis]
         inside = ((positions >= 0) & (positions < length)).sum(1)
-        # Zero padding gives 0 where nothing is inside, whatever the ratio.
+        # Where no tap is inside, zero padding gives 0, whatever the ratio.
         return taps / inside.clamp(min=1).to(torch.float64)

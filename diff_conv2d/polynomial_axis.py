@@ -1,4 +1,4 @@
-"""Which samples make those outside an axis that is continued by polynomials."""
+"""The sources of each sample outside, for an axis that is extended by polynomials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Axis"]
 
 
 class Axis(NamedTuple):
-    """How one axis is continued: samples before and after it, degree of the polynomial, dilation of the kernel."""
+    """How one axis is extended: samples before and after it, degree of the polynomial, dilation of the kernel."""
 
     dim: int
     before: int
@@ -19,7 +19,7 @@ class Axis(NamedTuple):
     dilation: int
 
     def sources(self, length: int, distance: int) -> tuple[tuple[int, int], ...]:
-        """The samples that make the one at a distance outside: index, counted from the edge, and weight.
+        """Return the sources of the sample at a distance outside: index, counted from the edge, and weight.
 
         Example:
             >>> Axis(-1, 1, 1, degree=1, dilation=2).sources(8, distance=1)  # 2 x(1) - x(3)

@@ -1,4 +1,4 @@
-"""An image continued by linear predictions along each axis: the weights are given, see `prediction_weights`."""
+"""The extension of an image by linear predictions along each axis, with given weights (see `prediction_weights`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["continued", "working_dtype"]
 
 
 def continued(x: Tensor, weights: Sequence[Tensor | None], geometry: Geometry, constant: bool) -> Tensor:
-    """The image x, (N, C, ...), with the samples beyond each axis that `geometry` asks for.
+    """Return the image x, (N, C, ...), with the samples that `geometry` adds to each axis.
 
     Args:
         x: the image.
@@ -31,15 +31,15 @@ def continued(x: Tensor, weights: Sequence[Tensor | None], geometry: Geometry, c
     """
     widths = zip(geometry.before, geometry.after, strict=True)
     tiny = any(v is None and any(ends) for v, ends in zip(weights, widths, strict=True))
-    # A compiler would rather have the plain operations, and has its own ways to save passes.
+    # A compiler optimises plain operations itself.
     if tiny or not constant or torch.compiler.is_compiling():
         return _joined(x, weights, geometry)
-    # Forwards one pass over the image, backwards one.
+    # One pass over the image forwards and one backwards.
     return linear(x, partial(_filled, geometry=geometry), partial(_folded, geometry=geometry), *weights)
 
 
 def _folded(grad: Tensor, *weights: Tensor | None, geometry: Geometry, axis: int = 0) -> Tensor:
-    """Gradients of the samples beyond an axis and those after it, added to those of what they were predicted from."""
+    """Apply the adjoint along an axis and the later ones: add the gradients of samples outside to their sources."""
     if axis == len(weights):
         return grad.clone()
     v, dim, step = weights[axis], geometry.dims[axis], geometry.dilation[axis]
@@ -53,7 +53,7 @@ def _folded(grad: Tensor, *weights: Tensor | None, geometry: Geometry, axis: int
     # Weights of the samples: w(0) = 1 - v(1), w(j) = v(j) - v(j + 1).
     zero = torch.zeros_like(v[..., :1])
     w = torch.cat([zero + 1, v], -1) - torch.cat([v, zero], -1)
-    # To whole lattices: p * step samples beyond either end.
+    # Samples beyond an end, filled up to whole lattices: p * step.
     full = v.shape[2] * step
     if before:
         outside = _folded(grad.narrow(dim, 0, before), *weights, geometry=geometry, axis=axis + 1)
@@ -70,14 +70,14 @@ def _padded(x: Tensor, dim: int, before: int, after: int) -> Tensor:
 
 
 def _add_transposed(image: Tensor, outside: Tensor, w: Tensor, dim: int, step: int) -> None:
-    """Add what `_outside` does with the weights w (N, C, p, m) of samples, transposed."""
-    # Each lattice by itself: sample j of lattice i is x(j * step + i).
+    """Add the adjoint of `_outside` with the weights w (N, C, p, m) of samples."""
+    # Each lattice alone: sample j of lattice i is x(j * step + i).
     shape = image.shape
     samples = image.view(*shape[:dim], w.shape[3], step, *shape[image.ndim + dim + 1 :])
     # Half precision is computed in float32.
     total = samples.to(w.dtype)
     place = (*w.shape[:2], *(1,) * (image.ndim + dim - 2), w.shape[3], *(1,) * -dim)
-    # Multiples, no matrix product: fewer passes for few distances, and nothing that autocast or TF32 would round.
+    # Sums of multiples, not a matrix product: fewer passes for few distances, and no rounding by autocast or TF32.
     for at_distance, weights in zip(torch.split(outside, step, dim), w.unbind(2), strict=True):
         total.addcmul_(at_distance.unsqueeze(dim - 1).to(w.dtype), weights.reshape(place))
     if total is not samples:
@@ -85,19 +85,19 @@ def _add_transposed(image: Tensor, outside: Tensor, w: Tensor, dim: int, step: i
 
 
 def _lattices(lines: Tensor, count: int, step: int) -> Tensor:
-    """Samples (N, C, count * step, ...) as (N, C, count, M): the samples of a lattice are one column."""
+    """Arrange samples (N, C, count * step, ...) as (N, C, count, M): each lattice is one column."""
     return lines.reshape(*lines.shape[:2], count, step * prod(lines.shape[3:]))
 
 
 def working_dtype(image: Tensor) -> torch.dtype:
-    """The precision of products of samples: float32 suffices for float32 where it is not cut down to less."""
+    """Return the dtype of products of samples: float32 for float32, unless the device would round it further."""
     # Autocast rounds factors to half precision, and a GPU may round them to TF32; neither touches float64.
     exact = image.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
     return torch.float32 if exact and image.dtype != torch.float64 else fitting_dtype(image)
 
 
 def _joined(x: Tensor, weights: Sequence[Tensor | None], geometry: Geometry) -> Tensor:
-    """The image continued by weights for each axis, axis by axis."""
+    """Extend the image axis by axis, by the weights of each."""
     for axis, v in enumerate(weights):
         if not (geometry.before[axis] or geometry.after[axis]):
             continue
@@ -105,7 +105,7 @@ def _joined(x: Tensor, weights: Sequence[Tensor | None], geometry: Geometry) -> 
         near = 0 if v is None else (v.shape[3] + 1) * geometry.dilation[axis]
         pieces = [x]
         if near and size_is_at_least(size, 2 * near):
-            # Backwards, a split is one pass over the image, where two slices and the image itself would be five.
+            # Backwards a split is one pass over the image; two slices and the image itself would be five.
             pieces = list(torch.split(x, [near, size - 2 * near, near], dim))
         before, after = _beyond(pieces[0], pieces[-1], v, geometry, axis)
         x = torch.cat([before, *pieces, after], dim)
@@ -113,14 +113,14 @@ def _joined(x: Tensor, weights: Sequence[Tensor | None], geometry: Geometry) -> 
 
 
 def _filled(x: Tensor, *weights: Tensor | None, geometry: Geometry) -> Tensor:
-    """The same where no gradient is asked for: one copy of the image, into whose frame the rest is written."""
-    # What is put there does not matter; this kind of padding writes everything once, zeros come before the copy.
+    """Do the same without autograd: copy the image once, then write its frame in place."""
+    # The values in the frame do not matter. 'replicate' writes each sample once; 'constant' fills, then copies.
     result = F.pad(x, geometry.widths, "replicate")
     grown = x
     for axis, v in enumerate(weights):
         dim, start, size = geometry.dims[axis], geometry.before[axis], x.shape[geometry.dims[axis]]
         before, after = _beyond(grown, grown, v, geometry, axis)
-        # The part of the result that is complete then: all of this axis, of later ones the image.
+        # The part of the result that is complete now: this axis whole, later axes without their frame.
         grown = result
         for other in range(axis + 1, len(weights)):
             later = geometry.dims[other]
@@ -131,7 +131,7 @@ def _filled(x: Tensor, *weights: Tensor | None, geometry: Geometry) -> Tensor:
 
 
 def _beyond(first: Tensor, last: Tensor, v: Tensor | None, geometry: Geometry, axis: int) -> tuple[Tensor, Tensor]:
-    """What comes before `first` and after `last`, the two ends of an axis, by weights v (N, C, p, m - 1)."""
+    """Return the samples before `first` and after `last`, the two ends of an axis, by weights v (N, C, p, m - 1)."""
     dim, step = geometry.dims[axis], geometry.dilation[axis]
     before, after = geometry.before[axis], geometry.after[axis]
     size = last.shape[dim]
@@ -143,14 +143,14 @@ def _beyond(first: Tensor, last: Tensor, v: Tensor | None, geometry: Geometry, a
     near = (v.shape[3] + 1) * step
     v = v.to(working_dtype(first))
     low = _outside(first.narrow(dim, 0, near), v.flip(-2), dim, step, 0)
-    # The differences of the samples at the high end come in the opposite order, with the opposite sign.
+    # At the high end the differences have the opposite order and the opposite sign.
     high = _outside(last.narrow(dim, size - near, near), -v.flip(-1), dim, step, near - step)
     return low.narrow(dim, low.shape[dim] - before, before), high.narrow(dim, 0, after)
 
 
 def _outside(edge: Tensor, v: Tensor, dim: int, step: int, nearest: int) -> Tensor:
-    """p * step samples beyond m * step samples, those of one lattice from themselves; `nearest` is where x(0) is."""
-    # The lines side by side: read once, whatever the axis, and then in the order of the memory.
+    """Predict p * step samples beyond m * step samples, each lattice from itself; x(0) lies at `nearest`."""
+    # Bring the lines side by side: one strided read, then everything in memory order.
     samples = edge.to(v.dtype).movedim(dim, 2).contiguous()
     length = samples.shape[2]
     differences = samples.narrow(2, step, length - step) - samples.narrow(2, 0, length - step)

@@ -1,4 +1,4 @@
-"""What torch.jit.trace needs: it records the operations for one image, which may be wrong for other sizes."""
+"""What torch.jit.trace needs: it records the operations for one size of image, which may be wrong for others."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _SAME_FOR_ALL = (modes.Zeros, modes.Reflect, modes.Replicate, modes.Circular, mo
 
 
 def only_as_traced(input: Tensor, mode: Boundary | None, geometry: Geometry) -> Tensor:
-    """The image; while torch.jit.trace records, with a check in the graph that refuses sizes it is not right for.
+    """Return the image; while torch.jit.trace records, put a check of its size into the graph.
 
-    Some modes do the same for images of all sizes, and polynomials for all that are not tiny. The others are traced
-    for one size, as is `mode` None.
+    Some modes do the same operations for all sizes, polynomials for all that are not tiny. The other modes, and
+    `mode` None, are recorded for one size, and the check refuses others.
     """
     if not torch.jit.is_tracing() or torch.onnx.is_in_onnx_export() or isinstance(mode, _SAME_FOR_ALL):  # type: ignore
         return input
     with warnings.catch_warnings():
-        # The tracer warns that sizes become constants, which is what the check is for, and that script is old.
+        # The tracer warns that sizes become constants, for which the check is there, and that script is deprecated.
         warnings.simplefilter("ignore")
         sizes = [int(size) for size in input.shape[-len(geometry.kernel) :]]
         least: Sequence[int] = sizes
         most = sizes
         if isinstance(mode, (modes.Extrapolate, modes.Diff)) and not mode.has_edge_kernels:
-            # Samples for the polynomial on every lattice.
+            # Enough samples for the polynomial on every lattice.
             enough = [(d + 2) * step for d, step in zip(mode.degrees(geometry), geometry.dilation, strict=True)]
             if all(size >= few for size, few in zip(sizes, enough, strict=True)):
                 least, most = enough, [2**62] * len(sizes)

@@ -1,4 +1,4 @@
-"""Whether operations mean what they say: tensors that hold values, and are what they seem."""
+"""Whether tensors are plain: hold values, and stand for themselves."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["is_transformed"]
 def is_transformed(*tensors: Tensor) -> bool:
     """Whether a transform of torch.func or a dispatch mode is active, or a tensor is a batch of gradients.
 
-    Then a tensor may stand for many, for a derivative or for none (a fake one): its values cannot be looked at, and
-    what is made of it, or beside it, is not to be cached.
+    Then a tensor may stand for many tensors, for a derivative, or for none (a fake one). Its values cannot be read,
+    and nothing that is computed then may be cached.
 
     Example:
         >>> seen = []
@@ -20,9 +20,9 @@ def is_transformed(*tensors: Tensor) -> bool:
         >>> seen, is_transformed()
         ([True], False)
     """
-    # These names have been there since torch 2.0, but are private: without them the answer is the safe one.
+    # These names exist since torch 2.0 but are private: if one vanishes, the answer is the safe one.
     active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
     modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)()
-    # torch.autograd.grad(..., is_grads_batched=True) has an older kind of vmap.
+    # torch.autograd.grad(..., is_grads_batched=True) uses an older vmap.
     is_batch = getattr(torch._C._functorch, "is_legacy_batchedtensor", lambda tensor: True)
     return active or modes > 0 or any(is_batch(tensor) for tensor in tensors)
