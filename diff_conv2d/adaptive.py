@@ -1,4 +1,4 @@
-"""Padding by predictors fitted to the image itself, along one axis after the other."""
+"""The mode whose predictors are fitted to the image itself, along one axis after the other."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Adaptive"]
 
 
 class _Fit(NamedTuple):
-    """What is fitted: predictors of `taps` samples, to `reach` + p samples at each end of so many lines or more."""
+    """What is fitted: predictors of `taps` samples, to `reach` + p samples at each end of at least `lines` lines."""
 
     taps: int
     reach: int
@@ -36,7 +36,7 @@ class _Fit(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """Of one axis: p samples to predict from m, by a fit to `rows` samples at either end."""
+    """The sizes of one axis: p samples are predicted from m, by a fit to `rows` samples at either end."""
 
     p: int
     m: int
@@ -44,8 +44,8 @@ class Sizes(NamedTuple):
     fit: _Fit
 
 
-# For axes of at least so many samples, besides the p to be predicted. Chosen on the images of docs/adaptive.md: the
-# first of them for filtering, the others to cost little in networks, whose images are small and many.
+# The fit for axes of at least so many samples plus p. Chosen on the images of docs/adaptive.md: the first ones for
+# filtering, the others to cost little in networks, whose images are small and many.
 _SIZES = {
     300: _Fit(12, 18, 512),
     120: _Fit(12, 24, 128),
@@ -56,31 +56,32 @@ _SIZES = {
     5: _Fit(2, 5, 24),
     3: _Fit(1, 3, 24),
 }
-# A single line has to supply all windows.
+# In one dimension a single line supplies all windows.
 _SIZES_OF_LINES = {120: _Fit(12, 60, 1), 60: _Fit(8, 30, 1), **{k: v for k, v in _SIZES.items() if k < 60}}
-# Relative to the mean square of the differences: what normal equations resolve in float64 and in float32.
+# Relative to the mean square of the differences: the resolution of normal equations in float64 and in float32.
 _RIDGES = {torch.float64: 1e-13, torch.float32: 1e-6}
-# Differences of one axis, up to which those of both axes are fitted together.
+# Number of differences of one axis up to which both axes are fitted together.
 _FEW = 1 << 20
 _POOLED: dict[str, tuple[int, ...]] = {"none": (), "channels": (1,), "batch": (0,)}
 
 
 @dataclass(frozen=True)
 class Adaptive(Extension):
-    r"""Each axis continued by predictors that are fitted to the image's own lines.
+    r"""Each axis is extended by predictors that are fitted to the lines of the image.
 
     .. math:: x(-s) = x(0) + \sum_{j=1}^{n-1} v_{s,j} \, (x(j) - x(j - 1))
 
-    with x(0) the edge sample and x(1), x(2), ... those behind it. For each image, channel, axis and distance s,
-    candidates for the weights v are least-squares fits with n and n / 2 samples to the samples near both ends, in
-    both directions, and the polynomials of degree 0 (replicate) to k - 1 and n - 1. The mean absolute error with
-    which a candidate predicts samples that are known decides; v is their mean, weighted by the inverse 16th power
-    of that error. All weights come from the original image, so that corners are the tensor product of the axes.
+    with x(0) the edge sample and x(1), x(2), ... those further inside. For each image, channel, axis and distance s
+    there are several candidates for the weights v: least-squares fits with n and n / 2 samples to the samples near
+    both ends, in both directions, and the polynomials of degree 0 (replicate) to k - 1 and n - 1. Each candidate is
+    scored by the mean absolute error with which it predicts known samples. v is the mean of the candidates, weighted
+    by the inverse 16th power of that error. All weights come from the original image, so that corners are the tensor
+    product of the axes.
 
     Exact on constants, and, up to rounding, on polynomials of degree below n and on sums of (n - 1) / 2 sinusoids
     along each axis. By default n is 12 for axes of at least 120 + p samples, 8 from 16 + p, 6 from 12 + p, and so on
     down to 1, replicate, below 3 + p; p is the number of samples to predict. An image or a channel with NaN or
-    infinite samples where the fit reads is continued by its edge samples; NaN stays on its lines.
+    infinite samples where the fit reads is extended by its edge samples; NaN stays on its lines.
 
     Source: ours; docs/adaptive.md derives it. Akin to Niemitalo et al., arXiv 2502.12300 (`LinearPrediction`).
 
@@ -146,20 +147,20 @@ class Adaptive(Extension):
         return result if layout is None else result.contiguous(memory_format=layout)
 
     def sizes(self, length: int, geometry: Geometry, axis: int) -> Sizes | None:
-        """What is fitted along an axis of this length; None to repeat the edge sample."""
+        """Return what is fitted along an axis of this length; None to repeat the edge sample."""
         step = geometry.dilation[axis]
         p = -(-max(geometry.before[axis], geometry.after[axis]) // step)
         fit = self._fit(length // step, p, len(geometry.kernel) == 1) if p else None
         if fit is None or (fit.taps == 1 and not self.select):
             return None
-        # Samples of a window: those of the fits, and of a polynomial of the kernel's degree if there are as many.
+        # A window holds the samples of the fits, and those of a polynomial of degree k - 1 if there are enough.
         m = max(fit.taps, min(2 * p + 1, fit.reach - 1)) if self.select else fit.taps
         return Sizes(p, m, (fit.reach + p) * step, fit)
 
     def weights(self, image: Tensor, sizes: Sizes, geometry: Geometry, axis: int) -> Tensor:
-        """The weights v of an axis, (N, C, p, m - 1), with size 1 where pooled.
+        """Return the weights v of an axis, (N, C, p, m - 1), with size 1 where pooled.
 
-        Along the axis nothing is read but `sizes.rows` samples at either end: without those between, all is the same.
+        Along the axis only `sizes.rows` samples at either end are read; the samples between may be left out.
         """
         differences = _differences(image, sizes, geometry, axis)
         return self._predictors(differences, sizes, geometry.dilation[axis], image.ndim < 5)
@@ -167,21 +168,21 @@ class Adaptive(Extension):
     def _weights_of_axes(
         self, image: Tensor, sizes: list[Sizes | None], geometry: Geometry
     ) -> Sequence[Tensor | None]:
-        """The weights of every axis."""
+        """Return the weights of every axis."""
         first, step = sizes[0], geometry.dilation[0]
-        # Sizes that torch.export leaves open are not to be compared.
+        # Symbolic sizes of torch.export must not be compared.
         square = len(sizes) == 2 and not torch.compiler.is_exporting() and image.shape[-2] == image.shape[-1]
         if first is None or not square or (first, step) != (sizes[1], geometry.dilation[1]):
             return [s and self.weights(image, s, geometry, axis) for axis, s in enumerate(sizes)]
         rows, columns = (_differences(image, first, geometry, axis) for axis in (0, 1))
         if rows.numel() > _FEW:
             return [self._predictors(lines, first, step, in_a_row=True) for lines in (rows, columns)]
-        # Both in one go, along a dimension that is not pooled: half the calls.
+        # Fit both axes at once, joined along a dimension that is not pooled: half the calls.
         dim = 1 if self.pool == "batch" else 0
         return self._predictors(torch.cat([rows, columns], dim), first, step, in_a_row=True).chunk(2, dim)
 
     def _predictors(self, differences: Tensor, sizes: Sizes, step: int, in_a_row: bool) -> Tensor:
-        """The weights v, (N, C, p, m - 1), from the differences of `edge_differences`."""
+        """Return the weights v, (N, C, p, m - 1), from the differences of `edge_differences`."""
         p, m, _, fit = sizes
         n = fit.taps
         pooled = _POOLED[self.pool]
@@ -210,7 +211,7 @@ class Adaptive(Extension):
         return torch.where(known, v, 0.0)
 
     def _fit(self, length: int, p: int, one_line: bool) -> _Fit | None:
-        """What to fit to an axis of so many samples; None if they are too few."""
+        """Choose the fit for an axis of so many samples; None if they are too few."""
         most = 12
         if self.band is not None:
             reach = max(self.band - p, self.taps or 2)
@@ -228,6 +229,6 @@ class Adaptive(Extension):
 
 
 def _differences(image: Tensor, sizes: Sizes, geometry: Geometry, axis: int) -> Tensor:
-    """What the predictors of an axis are fitted to, see `edge_differences`."""
+    """Return the differences to which the predictors of an axis are fitted, see `edge_differences`."""
     step, dim = geometry.dilation[axis], geometry.dims[axis]
     return edge_differences(image, dim, sizes.rows, sizes.fit.lines, step, working_dtype(image))

@@ -1,18 +1,18 @@
-"""Filtering with few kernels: the same sums in a shape that the library under torch is fast at.
+"""Filtering with few kernels: the same sums, arranged so that torch's convolution is fast.
 
-torch's convolution on a CPU works on 8 or 16 output channels at a time; an image filtered with one kernel fills one
-of them, and takes as long as eight kernels would. Here a row of the output is cut into blocks of 8 pixels, and these
-are the channels: output channel i is the kernel shifted by i samples, and the window moves 8 samples at a time,
+On a CPU torch's convolution computes 8 or 16 output channels at a time. One kernel fills one of them, and takes as
+long as eight kernels. Here a row of the output is cut into blocks of 8 pixels, which become the channels: output
+channel i is the kernel shifted by i samples, and the window moves 8 samples at a time,
 
     y[r, 8 q + i] = sum_{a, j} t[i, a, j] x[r + a, 8 q + j],    t[i, a, i + b] = w[a, b], zero elsewhere.
 
-With the channels innermost (torch's channels_last) the result is in the order of the pixels as it stands. The shifts
-cost (k + 7) / k times the arithmetic of a kernel k samples wide, and all lanes take part in it.
+With the channels innermost (torch's channels_last) the result is already in the order of the pixels. For a kernel k
+samples wide the shifts cost (k + 7) / k times the arithmetic, but all lanes work.
 
-Two things need care. A NaN or an infinity times the zeros of t would reach pixels whose windows do not hold it, so an
-output that is not finite is computed again by torch's convolution. And autograd would pass gradients through the
-strided convolution of the blocks, which is slow and spreads what is not finite too; but the gradient with respect to
-the image is a convolution of the same kind, with the kernel mirrored, and is computed in blocks itself.
+Two things need care. First, NaN or infinity times the zeros of t would reach pixels whose windows do not hold it.
+Therefore an output that is not finite is computed again by torch's convolution. Second, autograd would send gradients
+through the strided convolution of the blocks, which is slow and spreads NaN, too. Therefore the gradient of the
+image, a convolution with the mirrored kernel, is itself computed in blocks.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 #: Pixels of a block: the float32 lanes of AVX2.
 BLOCK = 8
 
-#: oneDNN, whose convolution is meant.
+#: Whether torch has oneDNN, whose convolution the blocks speed up.
 _HAS_LIBRARY: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 def faster_in_blocks(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     """Whether the blocks win over torch's convolution of this image, by what was measured (docs/speed.md).
 
-    What most calls fail is asked first, since small convolutions ask too. Compiled, exported, traced, transformed and
-    autocast code keeps the plain convolution.
+    The conditions that most calls fail come first, since small convolutions are checked, too. Compiled, exported,
+    traced, transformed and autocast code keeps the plain convolution.
     """
     if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return False
@@ -56,7 +56,7 @@ def faster_in_blocks(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     pixels = input.numel() // (input.shape[1] or 1)
     if pixels < 2**17 or input.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return False
-    # The values of the result decide how it is computed: there must be values.
+    # The result is checked for NaN, so its values must be readable.
     if type(input) not in (Tensor, torch.nn.Parameter) or is_transformed():
         return False
     kernel = geometry.kernel
@@ -64,13 +64,13 @@ def faster_in_blocks(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     if taps < 3 or geometry.stride != ones or geometry.dilation != ones or input.shape[-1] - kernel[-1] < 64:
         return False
     if torch.is_grad_enabled() and (input.requires_grad or weight.requires_grad):
-        # The gradient gains less, and of shifts of more than about 11 x 18 taps the library's own is slow.
+        # The gradient gains less, and for shifts of more than about 11 x 18 taps that of oneDNN is slow.
         if planes > 2 or taps + (BLOCK - 1) * (taps // kernel[-1]) > 200:
             return False
     elif planes > 2 and pixels < 2**18:
         return False
     if input.dtype is torch.float64:
-        # No work of the library's: torch copies the image taps times, which is slow once that takes fresh memory.
+        # oneDNN has no float64: torch copies the image once for each tap, which is slow unless it is small.
         return pixels * taps >= 2**22
     return input.dtype is torch.float32 and _HAS_LIBRARY
 
@@ -85,7 +85,7 @@ def convolve_in_blocks(input: Tensor, weight: Tensor, bias: Tensor | None, group
         groups: as torch.
 
     Returns:
-        What torch's convolution gives, to rounding.
+        The result of torch's convolution, to rounding.
 
     Example:
         >>> image, weight = torch.randn(2, 1, 9, 21), torch.randn(2, 1, 3, 5)
@@ -112,7 +112,7 @@ class _InBlocks(torch.autograd.Function):
         input, weight, bias = ctx.saved_tensors
         needed, groups = ctx.needs_input_grad[:3], ctx.groups
         if torch.is_grad_enabled() or is_transformed(grad):
-            # Derivatives of this are wanted, or many gradients at once: torch's convolution has them.
+            # A derivative of this gradient is wanted, or a batch of gradients: torch's convolution has them.
             plain = partial(CONVOLUTIONS[weight.ndim - 2], groups=groups)
             create_graph = torch.is_grad_enabled()
             return *gradients_by_autograd(plain, grad, (input, weight, bias), needed, create_graph), None
@@ -139,13 +139,13 @@ class _InBlocks(torch.autograd.Function):
 
 
 def _mirrored(weight: Tensor, groups: int) -> Tensor:
-    """The kernels (in channels, out channels / groups, ...) that convolve a gradient of outputs back to inputs."""
+    """Return the kernels (in channels, out channels / groups, ...) that convolve a gradient of outputs to inputs."""
     of_groups = torch.unflatten(weight, 0, (groups, -1)).transpose(1, 2).flatten(0, 1)
     return of_groups.flip(tuple(range(2, weight.ndim)))
 
 
 def _convolved(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
-    """The convolution, in blocks if what comes out of them is finite."""
+    """Convolve in blocks, or directly if the result of the blocks is not finite."""
     output = _plane_by_plane(input, weight, bias, groups)
     if _is_finite(output, weight.shape[-2] if weight.ndim > 3 else 1):
         return output
@@ -153,9 +153,9 @@ def _convolved(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) 
 
 
 def _is_finite(output: Tensor, height: int) -> bool:
-    """Whether all of an output (..., H, W) in blocks is finite, by a part of its rows.
+    """Whether an output (..., H, W) of blocks is finite, judged by some of its rows.
 
-    What is not finite in an image fills a block in each row that sees it: `height` rows, or fewer at an end.
+    A sample that is not finite fills a block in each row whose windows hold it: `height` rows, or fewer at an end.
     """
     sampled = math.isfinite(output[..., ::height, :].sum().item())
     return sampled and (height == 1 or math.isfinite(output[..., -1, :].sum().item()))
@@ -180,7 +180,7 @@ def _plane_by_plane(input: Tensor, weight: Tensor, bias: Tensor | None, groups: 
 
 
 def _layers(plane: Tensor, kernel: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """A plane and its kernel as images (..., H, W) and kernels (kh, kw), the sum of whose convolutions is wanted."""
+    """Split a plane and its kernel into images (..., H, W) and kernels (kh, kw) whose convolutions add up."""
     if kernel.ndim == 2:
         return [(plane, kernel)]
     depth = plane.shape[1] - kernel.shape[0] + 1
@@ -188,7 +188,7 @@ def _layers(plane: Tensor, kernel: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 
 def _filter(image: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
-    """Images (..., H, W) with one kernel (kh, kw)."""
+    """Filter images (..., H, W) with one kernel (kh, kw)."""
     shifts = _shifts(kernel)
     biases = None if bias is None else bias.expand(BLOCK)
     width = image.shape[-1] - kernel.shape[1] + 1
@@ -196,26 +196,26 @@ def _filter(image: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
     rows = _rows(image)
     output = F.conv2d(rows, shifts, biases, stride=(1, BLOCK)).permute(0, 2, 3, 1).flatten(2)
     if whole < width:
-        # A last block that ends with the row gives the pixels that are left over.
+        # The last pixels of a row come from one more block, which ends with the row.
         last = F.conv2d(rows[..., -shifts.shape[-1] :], shifts, biases).permute(0, 2, 3, 1).flatten(2)
         output = torch.cat([output, last[..., whole - width :]], 2)
     return output.view(image.shape[:-2] + output.shape[1:])
 
 
 def _rows(image: Tensor) -> Tensor:
-    """Images (..., H, W) as (N, 1, H, W): one channel, whose strides make torch return the blocks channels-last."""
+    """View images (..., H, W) as (N, 1, H, W) with strides for which torch returns the blocks channels-last."""
     return image.flatten(0, -3).contiguous().unsqueeze(-1).permute(0, 3, 1, 2)
 
 
 def _shifts(kernel: Tensor) -> Tensor:
-    """The kernel (kh, kw) at each place of a block: (BLOCK, 1, kh, BLOCK + kw - 1)."""
-    # Windows of the kernel between zeros, the last of which starts at the kernel's first tap.
+    """Return the kernel (kh, kw) at each place of a block: (BLOCK, 1, kh, BLOCK + kw - 1)."""
+    # Windows of the zero-padded kernel; the last one starts at the first tap.
     padded = F.pad(kernel, (BLOCK - 1, BLOCK - 1))
     return padded.unfold(1, BLOCK + kernel.shape[1] - 1, 1).flip(1).transpose(0, 1).unsqueeze(1)
 
 
 def _gradient_of_kernels(grad: Tensor, input: Tensor, shape: torch.Size, groups: int) -> Tensor:
-    """The gradient with respect to kernels of a shape, from that of the outputs."""
+    """Return the gradient of kernels of this shape from that of the outputs."""
     if len(shape) == 3:
         wide = torch.Size((*shape[:2], 1, shape[2]))
         return _gradient_of_kernels(grad.unsqueeze(2), input.unsqueeze(2), wide, groups).squeeze(2)
@@ -229,7 +229,7 @@ def _gradient_of_kernels(grad: Tensor, input: Tensor, shape: torch.Size, groups:
 
 
 def _gradient_of_kernel(grad: Tensor, image: Tensor, shape: torch.Size) -> Tensor:
-    """The gradient of one kernel (kh, kw) from the outputs': that of its shifts, added up."""
+    """Return the gradient of one kernel (kh, kw): the sum of those of its shifts."""
     height, width = shape
     whole = grad.shape[-1] - grad.shape[-1] % BLOCK
     rows, grad = _rows(image), grad.flatten(0, -3)
@@ -243,7 +243,7 @@ def _gradient_of_kernel(grad: Tensor, image: Tensor, shape: torch.Size) -> Tenso
 
 
 def _gradient_of_weight(grad: Tensor, input: Tensor, shape: tuple[int, ...], step: int) -> Tensor:
-    """That of torch's conv2d with a stride of (1, step)."""
+    """Return the gradient of the weight of torch's conv2d with stride (1, step)."""
     none, ones = (0, 0), (1, 1)
     needed = (False, True, False)
     _, result, _ = gradients_of_convolution(grad, input, input.new_empty(shape), none, (1, step), ones, 1, needed)

@@ -1,15 +1,15 @@
-r"""Weights that predict the samples beyond the end of lines, fitted to the lines themselves.
+r"""Weights that predict the samples beyond the ends of lines, fitted to the lines themselves.
 
 Along one axis, in steps of the kernel's dilation: x(0) is the sample nearest the edge, x(1), ..., x(m - 1) lie
-behind it, x(-1), ..., x(-p) are to be predicted. All is written in the differences ``d(j) = x(j) - x(j - 1)``, so
-that constants are exact whatever the weights are:
+further inside, and x(-1), ..., x(-p) are to be predicted. Everything is written in the differences
+``d(j) = x(j) - x(j - 1)``, so that constants are extended exactly, whatever the weights:
 
 .. math:: \hat x(-s) = x(0) + \sum_{j=1}^{m-1} v_{s,j} \, d(j), \qquad s = 1, ..., p.
 
-A window of the image is ``d(1 - p), ..., d(m - 1)``: what a prediction needs, and its p true answers. The functions
-below take the windows near both ends of an axis (`edge_differences`), fit predictors to them (`covariance`,
-`fitted`), set polynomials beside these (`polynomial`), measure how well each predicts (`scores`), and mix them
-(`blend`). docs/adaptive.md derives them.
+A window of the image is ``d(1 - p), ..., d(m - 1)``: the samples that a prediction reads, and its p true values. The
+functions below take the windows near both ends of an axis (`edge_differences`), fit predictors to them (`covariance`,
+`fitted`), add polynomials as candidates (`polynomial`), measure how well each candidate predicts (`scores`), and
+average them (`blend`). docs/adaptive.md derives them.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ __all__ = [
     "size_is_at_least",
 ]
 
-# A candidate twice as bad as the best one gets 1 / 2^16 of its share: nearly a choice, but without jumps.
+# A candidate twice as bad as the best one gets 1 / 2^16 of its share: nearly a choice, but continuous.
 _SHARPNESS = 16
 
 
 def edge_differences(image: Tensor, dim: int, rows: int, lines: int, step: int, dtype: torch.dtype) -> Tensor:
-    """Differences of the samples near both ends of an axis, seen from outside.
+    """Return the differences of the samples near both ends of an axis, ordered from outside in.
 
     Args:
         image: images (N, C, ...).
         dim: the axis.
         rows: samples taken from each end, at most the size of the axis.
-        lines: at least so many of the lines along the axis are taken, evenly spread; all if there are fewer.
+        lines: how many lines along the axis are taken at least, evenly spread; all if there are fewer.
         step: distance of the two samples of a difference.
         dtype: precision of the differences.
 
@@ -64,15 +64,15 @@ def edge_differences(image: Tensor, dim: int, rows: int, lines: int, step: int, 
             bands = [part for band in bands for part in _evenly_spread(band, other, each)]
         for band in bands:
             first, second = (band.narrow(2, start, rows - step).to(dtype) for start in (0, step))
-            # Seen from outside the high end's differences have the other sign: to squares and absolute values of
-            # what is linear in them, that is all the same.
+            # From outside in, differences at the high end change their sign, which does not matter: only squares and
+            # absolute values of linear functions of them are used.
             difference = (second - first).flip(2) if at_end else second - first
             pieces.append(difference.flatten(3) if across else difference.unsqueeze(3))
     return torch.cat(pieces, 3)
 
 
 def _evenly_spread(x: Tensor, dim: int, count: int) -> list[Tensor]:
-    """Every so many samples of an axis, at least `count`: as seen from the low end, and again from the high end."""
+    """Return every n-th sample of an axis, at least `count`, counted from the low end and again from the high end."""
     size = x.shape[dim]
     if not size_is_at_least(size, 2 * count):
         return [x]
@@ -83,7 +83,7 @@ def _evenly_spread(x: Tensor, dim: int, count: int) -> list[Tensor]:
 
 
 def size_is_at_least(size: int, least: int) -> bool:
-    """Whether a size is so large; of a size that torch.export leaves open, whether it always is."""
+    """Whether a size is at least so large; for a symbolic size of torch.export, whether it always is."""
     if torch.compiler.is_exporting():
         from torch.fx.experimental.symbolic_shapes import statically_known_true
 
@@ -92,13 +92,13 @@ def size_is_at_least(size: int, least: int) -> bool:
 
 
 def covariance(differences: Tensor, width: int, step: int) -> Tensor:
-    r"""Sums of products of the differences in a window, over all windows of all lines, in both directions.
+    r"""Sum the products of the differences in a window over all windows of all lines, in both directions.
 
     .. math:: S_{ij} = \sum_a d(a + i) \, d(a + j) + \sum_a d(a + w - 1 - i) \, d(a + w - 1 - j)
 
-    No windows are copied out: the products of all rows with each other are taken at once, ``K = D D^T``, and the
-    window at position a is a block on the diagonal of K. A reversed line is a mirrored window (each difference
-    changes its sign, their products do not).
+    No window is copied: all rows are multiplied with each other at once, ``K = D D^T``, and the window at position a
+    is a block on the diagonal of K. A reversed line has mirrored windows: its differences change their sign, their
+    products do not.
 
     Args:
         differences: D of shape (*, R, M).
@@ -121,7 +121,7 @@ def covariance(differences: Tensor, width: int, step: int) -> Tensor:
 
 
 def fitted(covariance: Tensor, distances: int, taps: int, ridge: float) -> Tensor:
-    """Least-squares weights of the predictors from the `taps` samples nearest the edge.
+    """Fit predictors from the `taps` samples nearest the edge by least squares.
 
     Args:
         covariance: S of windows of p + m - 1 differences.
@@ -140,7 +140,7 @@ def fitted(covariance: Tensor, distances: int, taps: int, ridge: float) -> Tenso
 
 
 def polynomial(degree: int, distances: int, taps: int) -> list[list[int]]:
-    """Weights v, a row for each distance, of the polynomial through the degree + 1 samples nearest the edge.
+    """Return the weights v, a row for each distance, of the polynomial through the degree + 1 nearest samples.
 
     Example:
         >>> polynomial(2, distances=2, taps=4)  # 3 x(0) - 3 x(1) + x(2) = x(0) - 2 d(1) + d(2)
@@ -148,7 +148,7 @@ def polynomial(degree: int, distances: int, taps: int) -> list[list[int]]:
     """
     rows = []
     for s in range(1, distances + 1):
-        # x(j) = x(0) + d(1) + ... + d(j), so that the weight of d(j) is the sum of those of x(j), x(j + 1), ...
+        # x(j) = x(0) + d(1) + ... + d(j): the weight of d(j) is the sum of the weights of x(j), x(j + 1), ...
         sums = list(accumulate(reversed(extrapolation_weights(degree + 1, s))))
         rows.append(sums[-2::-1] + [0] * (taps - 1 - degree))
     return rows
@@ -162,14 +162,14 @@ def scores(
     pooled: tuple[int, ...],
     in_a_row: bool = True,
 ) -> Tensor:
-    r"""The error to be expected of predictors outside, from their residuals r in the N windows of the image.
+    r"""Estimate the error of predictors outside from their residuals r in the N windows of the image.
 
     .. math:: e = \Bigl(1 + \frac{f}{q l}\Bigr) \operatorname{mean} |r| + \frac{1}{N} \max |r| \, \lVert w \rVert_1
 
-    The mean of absolute values, not of squares, is what tells piecewise constant images and outliers from noise. A
-    predictor with f weights fitted at q positions of l independent lines has seen its windows before, hence the
-    factor; see `independent_lines`. And as far as N windows tell, the next sample may be as surprising as the most
-    surprising one so far, and be a predictor itself: w are the weights of the samples.
+    The mean of absolute values, not of squares, tells piecewise constant images and outliers from noise. The factor
+    corrects for windows that the fit has seen: f weights were fitted at q positions of l independent lines (see
+    `independent_lines`). The last term allows for one sample as surprising as the worst of the N windows, which then
+    is itself used to predict; w are the weights of the samples.
 
     Args:
         differences: D of shape (N, C, R, M), from `edge_differences`.
@@ -177,7 +177,7 @@ def scores(
         freedom: f of each of the c candidates, those with 0 first.
         step: distance between the differences of a window, in rows.
         pooled: dimensions over which the residuals are taken together.
-        in_a_row: lines that follow each other are neighbours; otherwise, as in volumes, they all count as one.
+        in_a_row: consecutive lines are neighbours; otherwise, as in volumes, all lines count as one.
 
     Returns:
         Scores of shape (N, C, c, p), with size 1 in pooled dimensions.
@@ -189,20 +189,20 @@ def scores(
     outer = torch.ones(p, p, dtype=candidates.dtype, device=candidates.device).tril().flip(-1)
     filters = torch.cat([outer.expand(*candidates.shape[:4], p), candidates], -1).flatten(2, 3)
     if size_is_at_least(p + inner - 1, lines):
-        # The windows of a few lines are smaller than the filters at every position.
+        # For few lines, copying the windows is cheaper than a filter matrix for every position.
         few = differences.unfold(2, (p + inner - 1) * step + 1, 1)[..., ::step]
         residuals = torch.unflatten(filters @ few.flatten(2, 3).mT, -1, (positions, lines))
     else:
         residuals = torch.unflatten(_sliding(filters, step, positions, rows) @ differences, 2, (-1, positions))
     residuals = torch.unflatten(residuals, 2, (count, p))
-    # Candidates with nothing fitted come first, and need no such count.
+    # Candidates that are not fitted come first and need no correction.
     fixed = sum(not f for f in freedom)
     fits = residuals[:, :, fixed:]
     independent = independent_lines(fits, pooled) if in_a_row else fits.new_ones(())
     shares = [f * step / positions for f in freedom[fixed:]]
     seen = torch.tensor(shares, dtype=independent.dtype, device=residuals.device)
     factor = F.pad(1 + seen.unsqueeze(-1) / independent, (0, 0, fixed, 0), value=1.0)
-    # In place where nobody wants a gradient: fresh memory costs more than the absolute values.
+    # In place if no gradient is needed: new memory costs more than the absolute values.
     residuals = (residuals.abs() if residuals.requires_grad else residuals.abs_()).flatten(-2)
     total, largest, windows = residuals.sum(-1), residuals.amax((-2, -1)), positions * lines
     if pooled:
@@ -216,13 +216,13 @@ def scores(
 
 
 def independent_lines(residuals: Tensor, pooled: tuple[int, ...] = ()) -> Tensor:
-    r"""How many of M lines tell something new, by the correlation of residuals r of neighbours.
+    r"""Estimate how many of M lines are independent, from the correlation of the residuals r of neighbours.
 
     .. math:: l = \max\Bigl(1, M \frac{1 - \rho}{1 + \rho}\Bigr), \qquad
         \rho = \max\Bigl(0, \frac{\sum r_i r_{i + 1}}{\sum r_i^2}\Bigr)
 
-    This is the size that a sample of a first-order autoregressive series has for its mean: the lines of a smooth
-    image count as one, those of white noise in full.
+    This is the effective sample size for the mean of a first-order autoregressive series. The lines of a smooth image
+    count as one, those of white noise in full.
 
     Args:
         residuals: r of shape (N, C, ..., q, M), the lines last.
@@ -236,7 +236,7 @@ def independent_lines(residuals: Tensor, pooled: tuple[int, ...] = ()) -> Tensor
         1.0
     """
     lines = residuals.shape[-1]
-    # The last line is the first one's neighbour, so that a mirrored image has the same pairs.
+    # The last line counts as a neighbour of the first, so that a mirrored image has the same pairs.
     products = (residuals * residuals.roll(1, -1)).sum((-2, -1))
     squares = residuals.square().sum((-2, -1))
     if pooled:
@@ -248,19 +248,18 @@ def independent_lines(residuals: Tensor, pooled: tuple[int, ...] = ()) -> Tensor
 
 
 def _sliding(filters: Tensor, step: int, positions: int, rows: int) -> Tensor:
-    """The matrices (*, k * positions, rows) that apply k filters (*, k, w) at each position of a line."""
+    """Return the matrices (*, k * positions, rows) that apply k filters (*, k, w) at each position of a line."""
     if step > 1:
         filters = F.pad(filters.unsqueeze(-1), (0, step - 1)).flatten(-2)[..., : -(step - 1)]
-    # A filter followed by zeros, one more than the line has room for, and repeated: cut into lines again, each
-    # repetition starts one place later.
+    # Pad each filter with zeros to rows + 1 and repeat it. In pieces of `rows` each repetition starts one place later.
     padded = F.pad(filters, (0, rows + 1 - filters.shape[-1])).unsqueeze(-2)
     repeated = padded.expand(*filters.shape[:-1], positions, rows + 1).flatten(-2)
     return torch.unflatten(repeated[..., : positions * rows], -1, (positions, rows)).flatten(-3, -2)
 
 
 def blend(candidates: Tensor, scores: Tensor) -> Tensor:
-    """The mean of the candidates, (N, C, c, p, m - 1), weighted by a high power of their inverse scores."""
-    # A fit that failed has no score; if none has one, the weights will be NaN.
+    """Average the candidates, (N, C, c, p, m - 1), weighted by a high power of their inverse scores."""
+    # A failed fit has no finite score; if none has one, the weights become NaN.
     usable = torch.where(scores.isfinite(), scores, torch.inf) + torch.finfo(scores.dtype).tiny
     shares = (usable.amin(2, keepdim=True) / usable) ** _SHARPNESS
     return (candidates * (shares / shares.sum(2, keepdim=True)).unsqueeze(-1)).sum(2)
