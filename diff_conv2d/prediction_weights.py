@@ -251,7 +251,7 @@ def _sliding(filters: Tensor, step: int, positions: int, rows: int) -> Tensor:
     """Return the matrices (*, k * positions, rows) that apply k filters (*, k, w) at each position of a line."""
     if step > 1:
         filters = F.pad(filters.unsqueeze(-1), (0, step - 1)).flatten(-2)[..., : -(step - 1)]
-    # Pad each filter with zeros to rows + 1 and repeat it. In pieces of `rows` each repetition starts one place later.
+    # Pad each filter with zeros to rows + 1 and repeat it. In pieces of `rows` each repetition starts one later.
     padded = F.pad(filters, (0, rows + 1 - filters.shape[-1])).unsqueeze(-2)
     repeated = padded.expand(*filters.shape[:-1], positions, rows + 1).flatten(-2)
     return torch.unflatten(repeated[..., : positions * rows], -1, (positions, rows)).flatten(-3, -2)
