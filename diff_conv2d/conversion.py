@@ -36,14 +36,14 @@ def convert(
     """Give every convolution of a network that pads another boundary mode, in place.
 
     Each `torch.nn.Conv1d`, `Conv2d` and `Conv3d` with padding becomes the layer of this library. It stays the same
-    object with the same Parameters, hooks, training flag, dtype and device, so that an optimizer made before goes on
-    working; a mode with edge kernels adds Parameters, which the optimizer must be told of. What is left alone:
-    convolutions without padding, transposed ones, and classes derived from torch's with a forward of their own (a
-    derived class without one, as torchvision's `Conv3DSimple`, becomes the plain layer).
-    Converting to 'zeros' gives a network of zero padding its outputs back to the bit. A layer that has the mode
-    already keeps its edge kernels; converted to another mode it loses them, and on the way back it gets new ones,
-    copies of its kernel. Parametrizations (such as weight_norm) and pruning stay, but modes with edge kernels are
-    refused there: the edge kernels would not follow.
+    object with the same Parameters, hooks, training flag, dtype and device, so that an existing optimizer keeps
+    working. A mode with edge kernels adds Parameters, which must be added to the optimizer. Left alone are
+    convolutions without padding, transposed ones, and classes derived from torch's with a forward of their own. (A
+    derived class without one, such as torchvision's `Conv3DSimple`, becomes the plain layer.)
+    Converting back to 'zeros' restores the outputs of a network of zero padding to the bit. A layer that has the mode
+    already keeps its edge kernels. Converted to another mode it loses them; converted back it gets new ones, copies
+    of its kernel. Parametrizations (such as weight_norm) and pruning stay, but modes with edge kernels are refused for
+    such layers, since the edge kernels would not follow.
 
     Converting a network that is trained already changes what it computes at every edge, and costs accuracy until the
     network is trained further with the new mode. Convert before training, or fine-tune after converting.
@@ -109,7 +109,7 @@ def convert(
 
 
 def _layer_class(layer: nn.Module) -> type[Conv1d | Conv2d | Conv3d] | None:
-    """The layer of this library that does what this one does, but for the boundary; None if there is none."""
+    """Return the class of this library that replaces a layer; None if there is none."""
     kind = parametrize.type_before_parametrizations(layer)
     for torchs, ours in _LAYERS.items():
         if kind is ours:
@@ -122,23 +122,23 @@ def _layer_class(layer: nn.Module) -> type[Conv1d | Conv2d | Conv3d] | None:
 
 
 def _become_ours(layer: nn.Module) -> None:
-    """Give a layer another class. Whoever holds the layer or its Parameters goes on holding them."""
+    """Give a layer another class in place, so that references to the layer and its Parameters stay valid."""
     ours = _layer_class(layer)
     if ours is None or isinstance(layer, ours):
         return
     kind: type[nn.Module] = ours
     if parametrize.is_parametrized(layer):
-        # torch has derived a class for this layer alone, whose properties compute the parameters.
+        # torch has made a class for this layer alone; its properties compute the parameters.
         own = {name: value for name, value in vars(type(layer)).items() if name not in ("__dict__", "__weakref__")}
         kind = type(f"Parametrized{ours.__name__}", (ours,), own)
     layer.__class__ = kind
     for name in ("kernel_size", "stride", "padding", "dilation"):
-        # torch's layer takes any value; setting it brings it into the form that ours has.
+        # torch's layer accepts any value; setting it here checks and normalises it.
         setattr(layer, name, getattr(layer, name))
 
 
 def _why_not(layer: nn.Module, ours: type[Conv1d | Conv2d | Conv3d] | None) -> str | None:
-    """Why a convolution is left alone, or None."""
+    """Return why a convolution is left alone, or None."""
     if ours is None:
         return f"a {type(layer).__name__}"
     sizes: dict[str, Any] = vars(layer)
@@ -150,7 +150,7 @@ def _why_not(layer: nn.Module, ours: type[Conv1d | Conv2d | Conv3d] | None) -> s
 
 
 def _matching(argument: str, patterns: str | Sequence[str], names: dict[str, Any]) -> set[str]:
-    """The names that match a pattern; a pattern that matches none is a slip of the pen."""
+    """Return the names that match a pattern; a pattern without a match is an error."""
     found = set()
     several = [patterns] if isinstance(patterns, str) else patterns
     if not isinstance(several, Sequence) or not all(isinstance(pattern, str) for pattern in several):

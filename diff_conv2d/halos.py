@@ -1,4 +1,4 @@
-"""The chunks of a dask array, each with a halo of samples from its neighbours, filtered task by task."""
+"""Filtering of dask arrays: one task for each chunk and its halo of samples from the neighbours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
     if isinstance(mode, Adaptive):
         sizes = [mode.sizes(length, geometry, axis) for axis, length in enumerate(lengths)]
     else:
-        # On shapes alone: an image that is too small for its mode is rejected here rather than in a task.
+        # With shapes alone, so that an image too small for its mode is rejected here and not in a task.
         shape, weight = (torch.empty(1, 1, *size, device="meta") for size in (lengths, kernel.shape))
         mode.convolve(shape, weight, None, geometry, 1)
     chunks = [
@@ -64,17 +64,17 @@ def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
 
 
 def _reach(mode: Boundary, geometry: Geometry, axis: int, sizes: Sizes | None) -> int:
-    """As many samples as a chunk needs to be a halo to its neighbours, and at the edge for the mode to act on it."""
+    """Return how many samples a chunk needs: as a halo of its neighbours, and, at the edge, for the mode."""
     if sizes is not None:
         return max(sizes.m, geometry.after[axis])
     if isinstance(mode, (Diff, Extrapolate)):
         return max(mode.degrees(geometry)[axis] + 1, geometry.after[axis])
-    # 'reflect' looks at one sample more than it puts outside, the others at no more than that.
+    # 'reflect' reads one sample more than it extends by; the others read no more than that.
     return geometry.after[axis] + 1
 
 
 def _wrapped(image: Any, geometry: Geometry) -> Any:
-    """The image between the samples of its opposite edges, which become part of the outermost chunks."""
+    """Put the samples of each opposite edge around the image, as parts of the outermost chunks."""
     chunks = list(image.chunks)
     for dim, before, after in zip(geometry.dims, geometry.before, geometry.after, strict=True):
         lines, size = (slice(None),) * (image.ndim + dim), image.shape[dim]
@@ -89,7 +89,7 @@ def _wrapped(image: Any, geometry: Geometry) -> Any:
 
 
 def _weights(image: Any, mode: Adaptive, sizes: Sizes, geometry: Geometry, axis: int) -> Any:
-    """The weights v along an axis, from the bands at its ends: (leading axes, 1, ..., 1, p (m - 1))."""
+    """Fit the weights v along an axis to the bands at its ends: (leading axes, 1, ..., 1, p (m - 1))."""
     dim, axes = geometry.dims[axis], len(geometry.dims)
     leading = image.chunks[:-axes]
     lines, length = (slice(None),) * (image.ndim + dim), image.shape[dim]
@@ -111,10 +111,10 @@ def _weights(image: Any, mode: Adaptive, sizes: Sizes, geometry: Geometry, axis:
 
 
 def _fit(bands: Any, mode: Adaptive, sizes: Sizes, geometry: Geometry, axis: int) -> Any:
-    """One task of `_weights`."""
+    """Do one task of `_weights`."""
     axes = len(geometry.dims)
     v = mode.weights(_images(bands, axes), sizes, geometry, axis)
-    # In full: of a chunk without images numpy could not tell what -1 stands for.
+    # The shape is given in full: for a chunk without images numpy cannot infer a -1.
     return v.to(torch.float64).numpy().reshape(*bands.shape[:-axes], *(1,) * (axes - 1), sizes.p * (sizes.m - 1))
 
 
@@ -127,7 +127,7 @@ def _filter(
     sizes: list[Sizes | None],
     block_info: Any,
 ) -> Any:
-    """One task: a chunk and its halo, continued where it ends with the image."""
+    """Do one task: filter a chunk with its halo, extended where the image ends."""
     axes = kernel.ndim
     place, counts = (block_info[0][name][-axes:] for name in ("chunk-location", "num-chunks"))
     # 'circular' has its samples already.
@@ -151,6 +151,6 @@ def _filter(
 
 
 def _images(block: Any, axes: int) -> torch.Tensor:
-    """A block as images (N, 1, ...), without a copy where torch can share its memory."""
+    """View a block as images (N, 1, ...), without a copy where torch can share its memory."""
     native = np.require(block, block.dtype.newbyteorder("="), ["C", "W"])
     return torch.from_numpy(native).view(prod(block.shape[:-axes]), 1, *block.shape[-axes:])

@@ -1,4 +1,4 @@
-"""Padding by an autoregressive model of the image itself."""
+"""The mode that extends an image by an autoregressive model of itself."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from diff_conv2d.least_squares import fitting_dtype, solve_normal_equations
 
 __all__ = ["LinearPrediction"]
 
-# Of the mean square of the samples; least squares in float64 resolves no less.
+# Relative to the mean square of the samples: the resolution of least squares in float64.
 _RIDGE = 1e-13
-# Deviation from the mean, in units of the largest one in the image, that a model with columns may predict.
+# How far a model with columns may predict from the mean, in units of the largest deviation in the image.
 _LARGEST = 2.0
-# A pole of modulus 1 (a line, a sinusoid) is stable; rounding may put it this much outside.
+# A pole of modulus 1 (a line, a sinusoid) is stable; rounding may move it outside by this much.
 _ON_CIRCLE = 1e-6
 
 
 class _Model(NamedTuple):
-    """Of each image and channel: weights (N, C, R, 2 m + 1), the neighbours' means (N, C, P) and the target's."""
+    """The model of each image and channel: weights (N, C, R, 2 m + 1), means of neighbours (N, C, P) and target."""
 
     weights: Tensor
     means: Tensor
     mean: Tensor
 
     def value(self, x: Tensor, down: int, along: int, middle: int, count: int) -> Tensor:
-        """Predict `count` pixels before the rows of x; the first one's neighbourhood has its middle at `middle`."""
+        """Predict `count` pixels before the rows of x; the neighbourhood of the first has its middle at `middle`."""
         rows, columns = self.weights.shape[2:]
         total = self.mean[..., None, None]
         for r in range(rows):
@@ -50,17 +50,16 @@ class LinearPrediction(Extension):
 
     .. math:: x(-s, j) = c + \sum_{r=1}^{R} \sum_{l=-m}^{m} a_{r,l} \, x(-s + r, j + l)
 
-    with a and c minimising the squared error of this prediction over all pixels of the channel whose
-    neighbourhood lies in the image; one model for each of the four directions. Distance s builds on what was
-    predicted for s - 1. Beside the ends of an edge the neighbourhood is shifted to stay on the image, with a
-    model of its own. Models that would grow without bound are kept in check: with one column (m = 0) each pole
-    outside the unit circle is reflected into it; with more, a prediction may differ from the channel's mean by
-    twice as much as any pixel of the image does.
+    with a and c minimising the squared error of this prediction over all pixels of the channel whose neighbourhood
+    lies in the image. Each of the four directions has one model. The samples at distance s are predicted from those
+    at s - 1. Near the ends of an edge the neighbourhood is shifted to stay on the image, with a model of its own.
+    Unstable models are bounded: with one column (m = 0) each pole outside the unit circle is reflected into it; with
+    more columns a prediction may differ from the channel's mean by at most twice as much as any pixel of the image.
 
     Source: Niemitalo et al., arXiv 2502.12300 (1x1 and 2x1: its covariance method with reflected poles). Two things
-    differ: they subtract the channel's mean where we fit the constant c, without which an exact autoregressive field
-    is not continued exactly; and their 2x3 neighbourhood is fitted to a windowed autocorrelation, which is stable by
-    itself but biased, where ours is the least-squares fit, limited when unstable.
+    differ. They subtract the channel's mean; we fit the constant c, without which an exact autoregressive field is
+    not extended exactly. Their 2x3 neighbourhood is fitted to a windowed autocorrelation, which is stable but biased;
+    ours is the least-squares fit, bounded where it is unstable.
 
     Args:
         neighbourhood: (R, 2 m + 1): rows outward-in, 1 or 2, and columns along the edge, an odd number. More than
@@ -91,7 +90,7 @@ class LinearPrediction(Extension):
         image = input.to(fitting_dtype(input))
         result = image
         for axis, dim in enumerate(geometry.dims):
-            # Along the edge lies the other axis, if the neighbourhood has columns there.
+            # Columns of the neighbourhood lie along the other axis.
             steps = geometry.dilation[axis], geometry.dilation[-1 - axis]
             low = self._outside(image, result, dim, steps, geometry.before[axis])
             # The high end is the low end of the mirrored image.
@@ -101,7 +100,7 @@ class LinearPrediction(Extension):
         return result.to(input.dtype).contiguous(memory_format=layout)
 
     def _outside(self, image: Tensor, grown: Tensor, dim: int, steps: tuple[int, int], width: int) -> Tensor:
-        """The samples -width to -1 of `grown` along `dim`, by the models of `image`; both are (N, C, ...)."""
+        """Predict samples -width to -1 of `grown` along `dim` by the models of `image`; both are (N, C, ...)."""
         lines = grown.movedim(dim, 2)
         known = image.movedim(dim, 2).flatten(3) if image.ndim > 3 else image.unsqueeze(3)
         rows = min(self.neighbourhood[0], (known.shape[2] - 1) // steps[0])
@@ -122,7 +121,7 @@ class LinearPrediction(Extension):
 
 
 def _fit(x: Tensor, rows: int, columns: int, offset: int, steps: tuple[int, int]) -> _Model:
-    """Fit the pixel `offset` columns from the middle of the neighbourhood behind it; x is (N, C, rows, columns)."""
+    """Fit a model of the pixel `offset` columns from the middle of its neighbourhood; x is (N, C, rows, columns)."""
     down, along = steps
     height, width = x.shape[2] - rows * down, x.shape[3] - 2 * columns * along
 
@@ -132,7 +131,7 @@ def _fit(x: Tensor, rows: int, columns: int, offset: int, steps: tuple[int, int]
     neighbours = [block(r, l) for r in range(1, rows + 1) for l in range(-columns, columns + 1)]
     samples = torch.stack([*neighbours, block(0, offset)], 2)
     means = samples.mean(3, keepdim=True)
-    # A common factor leaves the weights as they are and keeps the products of huge and tiny images in range.
+    # Scaling does not change the weights, and keeps the products of huge and tiny images in range.
     centred = samples - means
     largest = centred.detach().abs().amax((2, 3), keepdim=True)
     centred = centred / torch.where(largest > 0, largest, 1.0)
@@ -142,7 +141,7 @@ def _fit(x: Tensor, rows: int, columns: int, offset: int, steps: tuple[int, int]
 
 
 def _reflect_poles(weights: Tensor) -> Tensor:
-    """Poles z of one column of weights, x_{-s} = a_1 x_{-s+1} + a_2 x_{-s+2}, with |z| > 1 become 1 / z."""
+    """Replace each pole z with |z| > 1 by 1 / z, for one column of weights: x_{-s} = a_1 x_{-s+1} + a_2 x_{-s+2}."""
     first = weights[:, :, :1]
     if weights.shape[2] == 1:
         return _into_circle(first)
@@ -152,11 +151,11 @@ def _reflect_poles(weights: Tensor) -> Tensor:
     real = square > 0
     root = torch.where(real, square, 1.0).sqrt()
     larger, smaller = _into_circle((first + root) / 2), _into_circle((first - root) / 2)
-    # A conjugate pair has the product -a_2 = |z|^2 and the sum a_1; its reflection has both divided by |z|^2 ...
+    # A conjugate pair has the product -a_2 = |z|^2 and the sum a_1; its reflection divides both by |z|^2,
     outside = -second > 1 + _ON_CIRCLE
     modulus = torch.where(outside, -second, 1.0)
     first = torch.where(real, larger + smaller, first / modulus)
-    # ... so that a_2 = -|z|^2 becomes -1 / |z|^2.
+    # so that a_2 = -|z|^2 becomes -1 / |z|^2.
     second = torch.where(real, -larger * smaller, torch.where(outside, -1 / modulus, second))
     return torch.cat([first, second], 2)
 
@@ -167,7 +166,7 @@ def _into_circle(pole: Tensor) -> Tensor:
 
 
 def _predict(x: Tensor, models: dict[int, _Model], steps: tuple[int, int], width: int) -> Tensor:
-    """Rows -width to -1 before the rows of x, (N, C, rows, columns)."""
+    """Predict rows -width to -1 before the rows of x, (N, C, rows, columns)."""
     down, along = steps
     reach = max(models) * along
     outside = x[:, :, :0]
@@ -175,7 +174,7 @@ def _predict(x: Tensor, models: dict[int, _Model], steps: tuple[int, int], width
         grown = torch.cat([outside, x], 2)
         row = []
         for offset in sorted(models):
-            # Columns nearer to an end than `reach` use the neighbourhood nearest to it that lies on the image.
+            # Columns nearer to an end than `reach` use the nearest neighbourhood that lies on the image.
             if offset == 0:
                 middle, count = reach, x.shape[3] - 2 * reach
             else:

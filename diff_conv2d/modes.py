@@ -50,7 +50,7 @@ MODES: dict[str, type[Boundary]] = {
 if set(MODES) != set(get_args(PaddingMode)):
     raise ImportError("PaddingMode and MODES differ")
 
-# Samples at an end up to which modes compute them one distance after the other, or fit so many at once.
+# Most samples at an end for modes that compute them one by one, or fit them all at once.
 _MOST_COMPUTED = 4096
 _COPYING = ", ".join(name for name, mode in MODES.items() if mode.copies)
 _NAMES = {mode: name for name, mode in MODES.items()}
@@ -58,12 +58,12 @@ _TORCHS = {modes.Zeros, modes.Reflect, modes.Replicate, modes.Circular}
 
 
 def algorithm_for(mode: Boundary, algorithm: Algorithm) -> Algorithm:
-    """What 'auto' means for a mode: torch's own four keep torch's results to the bit."""
+    """Resolve 'auto' for a mode: torch's own four modes keep torch's results to the bit."""
     return "direct" if algorithm == "auto" and type(mode) in _TORCHS else algorithm
 
 
 def boundary(padding_mode: str, **options: Any) -> Boundary:
-    """The mode of this name with these options; an option that is None is left at its default.
+    """Return the mode of this name with these options; None stands for the default of an option.
 
     Raises:
         ValueError: if there is no such mode.
@@ -92,7 +92,7 @@ def boundary(padding_mode: str, **options: Any) -> Boundary:
 
 
 def check_image(mode: Boundary, input: Tensor, geometry: Geometry) -> None:
-    """Reject an image whose samples outside a mode cannot compute.
+    """Reject an image if the mode cannot compute the samples outside.
 
     Raises:
         TypeError: if it holds integers, in a mode that computes samples rather than copying them.
