@@ -42,8 +42,8 @@ def convert(
     derived class without one, such as torchvision's `Conv3DSimple`, becomes the plain layer.)
     Converting back to 'zeros' restores the outputs of a network of zero padding to the bit. A layer that has the mode
     already keeps its edge kernels. Converted to another mode it loses them; converted back it gets new ones, copies
-    of its kernel. Parametrizations (such as weight_norm) and pruning stay, but modes with edge kernels are refused for
-    such layers, since the edge kernels would not follow.
+    of its kernel. Parametrizations (such as weight_norm) and pruning stay, but modes with edge kernels are refused
+    there, since the edge kernels would not follow.
 
     Converting a network that is trained already changes what it computes at every edge, and costs accuracy until the
     network is trained further with the new mode. Convert before training, or fine-tune after converting.
