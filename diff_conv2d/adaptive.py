@@ -23,6 +23,7 @@ from diff_conv2d.prediction_weights import (
     scores,
     size_is_at_least,
 )
+from diff_conv2d.transforms import is_autocast
 
 __all__ = ["Adaptive"]
 
@@ -187,7 +188,9 @@ class Adaptive(Extension):
         n = fit.taps
         pooled = _POOLED[self.pool]
         dtype = self.fit_dtype or fitting_dtype(differences)
-        products = covariance(differences.to(dtype), p + m - 1, step)
+        # Autocast would round the factors of products in float32.
+        exact = fitting_dtype(differences) if is_autocast(differences) else dtype
+        products = covariance(differences.to(exact), p + m - 1, step).to(dtype)
         if pooled:
             products = products.sum(pooled, keepdim=True)
         counts = [count for count in ((n // 2, n) if n > 6 else (n,)) if count > 1]

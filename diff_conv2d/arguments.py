@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import _lru_cache_wrapper, lru_cache
+from numbers import Integral
 from typing import Any, Literal, NamedTuple, TypeGuard, TypeVar, get_args
 
 import torch
 from torch import Tensor
 
+from diff_conv2d.transforms import is_autocast
+
 __all__ = [
     "Algorithm",
     "Geometry",
     "check_algorithm",
+    "check_dtype",
     "check_tensor",
     "check_tensors",
     "is_sequence",
@@ -27,6 +31,11 @@ __all__ = [
 _R = TypeVar("_R")
 
 Algorithm = Literal["auto", "direct", "fast"]
+
+# What autocast casts.
+_CAST = {torch.float16, torch.bfloat16, torch.float32}
+_DTYPES = _CAST | {torch.float64, torch.complex32, torch.complex64, torch.complex128, torch.bool, torch.uint8}
+_DTYPES |= {torch.int8, torch.int16, torch.int32, torch.int64}
 
 # Sizes are numbers of samples; torch counts them with 64 bits, and multiplies them with each other.
 _MOST = 2**31 - 1
@@ -84,6 +93,13 @@ def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview))
 
 
+def _plain(value: Any) -> Any:
+    """An integer of another library, such as numpy's, as Python's own; anything else as it is."""
+    if isinstance(value, (int, torch.SymInt, Sequence)) or not isinstance(value, Integral):
+        return value
+    return int(value)
+
+
 def per_axis(name: str, value: int | Sequence[int], axes: int, minimum: int) -> tuple[int, ...]:
     """One integer for each axis from an integer or a sequence of them.
 
@@ -95,12 +111,13 @@ def per_axis(name: str, value: int | Sequence[int], axes: int, minimum: int) -> 
         ...
         ValueError: stride must be at least 1 along every axis, got (1, 0)
     """
+    value = _plain(value)
     # bool is an int to Python, but never meant as a size.
     if isinstance(value, (int, torch.SymInt)) and not isinstance(value, bool):
         values: tuple[int, ...] = (value,) * axes
     elif is_sequence(value):
         # torch accepts a sequence of one for every axis, and so do we.
-        values = tuple(value) * axes if len(value) == 1 else tuple(value)
+        values = tuple(map(_plain, value)) * (axes if len(value) == 1 else 1)
     else:
         raise TypeError(f"{name} must be an integer or a sequence of {axes}, got {value!r}")
     if not all(isinstance(v, (int, torch.SymInt)) and not isinstance(v, bool) for v in values):
@@ -202,12 +219,26 @@ def check_tensors(
     check(axes, input.shape, weight.shape, None if bias is None else bias.shape, groups, geometry)
     dtype = weight.dtype
     same = input.dtype == dtype and (bias is None or bias.dtype == dtype)
-    if not same and not torch.is_autocast_enabled(input.device.type):
+    if not same and not (is_autocast(input) and _are_cast(input, weight, bias)):
         raise TypeError(
             "input, weight and bias must have one dtype, got: " + _of_dtypes(input=input, weight=weight, bias=bias)
         )
     if not (dtype.is_floating_point or dtype.is_complex):
         _check_integers(input.dtype, geometry)
+
+
+def _are_cast(*tensors: Tensor | None) -> bool:
+    """Whether autocast gives all tensors one dtype: it casts single and half precision, and no other."""
+    return all(tensor is None or tensor.dtype in _CAST for tensor in tensors)
+
+
+def check_dtype(input: Tensor) -> None:
+    """Reject an image of a dtype that torch can store, but hardly compute with."""
+    if input.dtype not in _DTYPES:
+        raise TypeError(
+            f"input must be of floating point of 16 to 64 bits, complex, of signed integers, uint8 or bool, got "
+            f"{input.dtype}; take input.float()"
+        )
 
 
 def _check_integers(dtype: torch.dtype, geometry: Geometry | None) -> None:

@@ -102,7 +102,6 @@ class _InBlocks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
         ctx.save_for_backward(input, weight, bias)
-        ctx.save_for_forward(input, weight, bias)
         ctx.groups = groups
         return _convolved(input, weight, bias, groups)
 
@@ -125,17 +124,6 @@ class _InBlocks(torch.autograd.Function):
         if needed[2]:
             of_bias = grad.sum((0, *range(2, grad.ndim)))
         return of_input, of_weight, of_bias, None
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        of_input, of_weight, of_bias = tangents[:3]
-        input, weight, _ = ctx.saved_tensors
-        zero = torch.zeros_like
-        of_input = zero(input) if of_input is None else of_input
-        of_weight = zero(weight) if of_weight is None else of_weight
-        convolve = CONVOLUTIONS[weight.ndim - 2]
-        along_input = convolve(of_input, weight, groups=ctx.groups)
-        return along_input + convolve(input, of_weight, of_bias, groups=ctx.groups)
 
 
 def _mirrored(weight: Tensor, groups: int) -> Tensor:

@@ -95,9 +95,12 @@ def correlate(
         >>> second_derivative.compute()
         array([2., 2., 2., 2., 2., 2.])
     """
+    if isinstance(kernel, np.ma.MaskedArray):
+        raise TypeError("kernel must not be masked: take kernel.filled(0)")
     try:
         kernel = np.asarray(kernel)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
+        # A tensor that requires a gradient is no array.
         raise ValueError(f"kernel must be an array, with rows of one length; got {kernel!r}") from error
     if kernel.ndim not in (1, 2, 3) or 0 in kernel.shape:
         raise ValueError(f"kernel must have 1, 2 or 3 axes with at least one sample each, got shape {kernel.shape}")
@@ -108,14 +111,18 @@ def correlate(
         # It may ask for scaled integers, as the image's file has them; it is not that of the result.
         result.encoding = {}
         return result
-    if type(image) is np.ndarray:
+    if type(image) in (np.ndarray, np.memmap):
         whole = da.from_array(image, chunks=-1, name=False)
         return correlate(whole, kernel, padding_mode, degree, dims, **options).compute(scheduler="synchronous")
     dtype = _checked_dtype(image, kernel)
+    with np.errstate(over="ignore"):
+        weights = kernel.astype(dtype)
+    if np.isfinite(kernel).all() and not np.isfinite(weights).all():
+        raise ValueError(f"kernel must hold numbers that {dtype} can, the dtype of image; got {kernel!r}")
     mode = _checked_mode(padding_mode, degree, options, dtype)
     axes = _checked_axes(image, kernel.ndim, dims)
     last = tuple(range(image.ndim - kernel.ndim, image.ndim))
-    result = filtered(da.moveaxis(image, axes, last), kernel.astype(dtype), mode)
+    result = filtered(da.moveaxis(image, axes, last), weights, mode)
     return da.moveaxis(result, last, axes)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import parametrize
 
 from diff_conv2d.arguments import Algorithm, check_algorithm, per_axis, widths_of_padding
@@ -16,6 +18,8 @@ from diff_conv2d.modules import Conv1d, Conv2d, Conv3d, check_change
 __all__ = ["convert"]
 
 _Model = TypeVar("_Model", bound=nn.Module)
+# Of a model that is a single convolution.
+_ITSELF = "the model itself"
 _LAYERS: dict[type[nn.Module], type[Conv1d | Conv2d | Conv3d]] = {
     nn.Conv1d: Conv1d,
     nn.Conv2d: Conv2d,
@@ -77,18 +81,29 @@ def convert(
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError("model must not be compiled by torch.jit: convert it first, then script or trace it")
     options = {"degree": degree, **options}
     mode = boundary(padding_mode, **options)
     check_algorithm(algorithm)
-    convolutions = {
-        name: module for name, module in model.named_modules() if isinstance(module, nn.modules.conv._ConvNd)
+    if mode.has_edge_kernels and any(isinstance(m, DistributedDataParallel) for m in model.modules()):
+        raise ValueError(
+            f"model must not be a DistributedDataParallel for padding_mode={padding_mode!r}: its edge kernels would "
+            "not be synchronised. Convert the network, then wrap it"
+        )
+    # A layer that is used twice has several names.
+    names = {
+        name: module
+        for name, module in model.named_modules(remove_duplicate=False)
+        if isinstance(module, nn.modules.conv._ConvNd)
     }
-    included = _matching("include", include, convolutions) if include is not None else set(convolutions)
-    excluded = _matching("exclude", exclude, convolutions) if exclude is not None else set()
+    included = _matching("include", include, names) if include is not None else set(names)
+    excluded = _matching("exclude", exclude, names) if exclude is not None else set()
+    convolutions = {name: module for name, module in model.named_modules() if name in names}
     chosen, left = [], {}
     for name, layer in convolutions.items():
-        kind = _layer_class(layer)
-        reason = "not included" if name not in included else "excluded" if name in excluded else _why_not(layer, kind)
+        kind, own = _layer_class(layer), {other for other, module in names.items() if module is layer}
+        reason = "not included" if not own & included else "excluded" if own & excluded else _why_not(layer, kind)
         if reason:
             left[name] = reason
         elif kind:
@@ -99,12 +114,12 @@ def convert(
     for name in chosen:
         layer = convolutions[name]
         _become_ours(layer)
-        layer._set_mode(padding_mode, algorithm, options)  # type: ignore[operator]
+        layer._set_mode(padding_mode, algorithm, options)
     if verbose:
         given = [f"padding_mode={padding_mode!r}", *(f"{k}={v}" for k, v in options.items() if v is not None)]
         _say(f"{_count(chosen)} now {'has' if len(chosen) == 1 else 'have'} {', '.join(given)}", chosen)
         if left:
-            _say(f"{len(left)} left alone", [f"{name} ({reason})" for name, reason in left.items()])
+            _say(f"{len(left)} left alone", [f"{name or _ITSELF} ({reason})" for name, reason in left.items()])
     return model
 
 
@@ -141,6 +156,9 @@ def _why_not(layer: nn.Module, ours: type[Conv1d | Conv2d | Conv3d] | None) -> s
     """Return why a convolution is left alone, or None."""
     if ours is None:
         return f"a {type(layer).__name__}"
+    for name in ("_conv_forward", "forward"):
+        if name in vars(layer):
+            return f"its {name} is replaced"
     sizes: dict[str, Any] = vars(layer)
     kernel, stride, dilation = (
         per_axis(name, sizes[name], ours.axes, minimum=1) for name in ("kernel_size", "stride", "dilation")
@@ -170,6 +188,6 @@ def _count(names: list[str]) -> str:
 
 
 def _say(what: str, names: list[str], most: int = 6) -> None:
-    shown = [name or "the model itself" for name in names[:most]]
+    shown = [name or _ITSELF for name in names[:most]]
     more = [f"{len(names) - most} more"] if len(names) > most else []
     print(f"convert: {what}" + (": " if names else "") + ", ".join(shown + more))

@@ -77,7 +77,10 @@ def _outside(input: Tensor, dim: int, distance: int, degree: int, dilation: int,
         # No sample of this lattice lies in the image: the farthest sample of the image stands in for it.
         first = length - 1
     available = (length - first - 1) // dilation + 1
-    count = degree + 1 if available > degree else int(available)
+    # A comparison makes a number of a symbol, which int() would leave in a compiler's graph.
+    count = degree + 1
+    while count > available:
+        count -= 1
     span = (count - 1) * dilation + 1
     weights = remembered(extrapolation_weights, input)(count, steps)
     if at_end:

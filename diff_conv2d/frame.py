@@ -20,7 +20,7 @@ from diff_conv2d.boundary import AxisExtension
 from diff_conv2d.gradients import gradients_by_autograd, gradients_of_convolution
 from diff_conv2d.padding_modes import Zeros
 from diff_conv2d.regions import Run, cut_by_validity, valid_convolution
-from diff_conv2d.transforms import is_transformed
+from diff_conv2d.transforms import is_autocast, is_transformed
 
 __all__ = ["better_by_frame", "convolve_by_frame"]
 
@@ -37,7 +37,7 @@ def better_by_frame(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     if (
         geometry.before != geometry.after
         or torch.compiler.is_compiling()
-        or torch.is_autocast_enabled(input.device.type)
+        or is_autocast(input)
         or not input.is_floating_point()
         or is_transformed()
         or (geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry))
@@ -87,7 +87,6 @@ class _Frame(torch.autograd.Function):
         reach: tuple[int, ...],
     ) -> Tensor:
         ctx.save_for_backward(input, weight, bias)
-        ctx.save_for_forward(input, weight, bias)
         ctx.arguments = mode, geometry, groups, reach
         output = Zeros().convolve(input, weight, bias, geometry, groups)
         for strip in _strips(geometry, input.shape[2:], reach):
@@ -101,10 +100,12 @@ class _Frame(torch.autograd.Function):
         input, weight, bias = ctx.saved_tensors
         mode, geometry, groups, reach = ctx.arguments
         needed = ctx.needs_input_grad[:3]
-        if torch.is_grad_enabled():
-            # A derivative of this gradient is wanted: autograd finds it from the plain operations.
+        if torch.is_grad_enabled() or is_transformed(grad):
+            # A derivative of this gradient is wanted, or a batch of gradients: autograd finds them from the plain
+            # operations.
             plain = partial(mode.convolve_by_region, geometry=geometry, groups=groups)
-            found = gradients_by_autograd(plain, grad, (input, weight, bias), needed, create_graph=True)
+            create_graph = torch.is_grad_enabled()
+            found = gradients_by_autograd(plain, grad, (input, weight, bias), needed, create_graph)
             return *found, None, None, None, None
         settings = geometry.stride, geometry.dilation, groups
         of_input, of_weight, of_bias = gradients_of_convolution(
@@ -125,17 +126,6 @@ class _Frame(torch.autograd.Function):
             if of_weight is not None and more is not None:
                 of_weight.add_(more)
         return of_input, of_weight, of_bias, None, None, None, None
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        of_input, of_weight, of_bias = tangents[:3]
-        input, weight, _ = ctx.saved_tensors
-        mode, geometry, groups, _ = ctx.arguments
-        zero = torch.zeros_like
-        of_input = zero(input) if of_input is None else of_input
-        of_weight = zero(weight) if of_weight is None else of_weight
-        along_input = mode.convolve_by_region(of_input, weight, None, geometry, groups)
-        return along_input + mode.convolve_by_region(input, of_weight, of_bias, geometry, groups)
 
 
 # For each axis the first sample and one past the last.

@@ -96,9 +96,9 @@ def diff_conv2d(
 ) -> Tensor:
     """What `DiffConv2d.conv2d` computes, with biases; the layer calls it too."""
     check_optimized_for(optimized_for)
-    check_tensors(2, input, weight, bias, groups)
-    if tuple(weight.shape[2:]) != geometry.kernel:
-        raise ValueError(f"weight must have the kernel_size {geometry.kernel}, got shape {tuple(weight.shape)}")
+    if not isinstance(keep_img_grad_at_invalid, bool):
+        raise TypeError(f"keep_img_grad_at_invalid must be True or False, got {keep_img_grad_at_invalid!r}")
+    check_tensors(2, input, weight, bias, groups, geometry)
     if edge_weight is not None:
         check_tensor("edge_kernel", edge_weight)
         if edge_weight.shape != weight.shape:
@@ -108,8 +108,6 @@ def diff_conv2d(
         if edge_weight.dtype != weight.dtype:
             raise TypeError(f"edge_kernel must have the dtype of weight, {weight.dtype}, got {edge_weight.dtype}")
     check_image(Diff(), input, geometry)
-    if 0 in input.shape[-2:]:
-        raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
     if input.ndim == 3:
         batch = input.unsqueeze(0)
         return diff_conv2d(

@@ -37,7 +37,10 @@ def gradients_by_autograd(
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients of ``convolve(*tensors)``, which consists of plain operations, where they are needed."""
     with torch.enable_grad():
-        output = convolve(*tensors)
-    sources = [tensor for tensor, need in zip(tensors, needed, strict=True) if need and tensor is not None]
+        # Gradients of the tensors themselves would include paths from one of them to another, and run their hooks;
+        # those of views end here.
+        views = [tensor if tensor is None else tensor.view_as(tensor) for tensor in tensors]
+        output = convolve(*views)
+    sources = [view for view, need in zip(views, needed, strict=True) if need and view is not None]
     found = iter(torch.autograd.grad(output, sources, grad, create_graph=create_graph))
     return tuple(next(found) if need else None for need in needed)

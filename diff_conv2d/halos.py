@@ -30,7 +30,8 @@ def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
         sizes = [mode.sizes(length, geometry, axis) for axis, length in enumerate(lengths)]
     else:
         # With shapes alone, so that an image too small for its mode is rejected here and not in a task.
-        shape, weight = (torch.empty(1, 1, *size, device="meta") for size in (lengths, kernel.shape))
+        weight = torch.from_numpy(kernel)[None, None].to("meta")
+        shape = torch.empty(1, 1, *lengths, dtype=weight.dtype, device="meta")
         mode.convolve(shape, weight, None, geometry, 1)
     chunks = [
         da.overlap.ensure_minimum_chunksize(

@@ -71,6 +71,12 @@ class DiffConv2dLayer(Conv2d):
         dtype: torch.dtype | None = None,
     ) -> None:
         check_optimized_for(optimized_for)
+        for name, value in (
+            ("keep_img_grad_at_invalid", keep_img_grad_at_invalid),
+            ("train_edge_kernel", train_edge_kernel),
+        ):
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} must be True or False, got {value!r}")
         super().__init__(
             in_channels,
             out_channels,

@@ -10,7 +10,7 @@ from torch import Tensor
 from diff_conv2d import edge_kernels
 from diff_conv2d import padding_modes as modes
 from diff_conv2d.adaptive import Adaptive
-from diff_conv2d.arguments import Algorithm, Geometry
+from diff_conv2d.arguments import Algorithm, Geometry, check_dtype
 from diff_conv2d.boundary import Boundary
 from diff_conv2d.linear_prediction import LinearPrediction
 
@@ -53,6 +53,8 @@ if set(MODES) != set(get_args(PaddingMode)):
 # Most samples at an end for modes that compute them one by one, or fit them all at once.
 _MOST_COMPUTED = 4096
 _COPYING = ", ".join(name for name, mode in MODES.items() if mode.copies)
+# Compilers do not look into dataclasses.
+_OPTIONS = {name: tuple(field.name for field in dataclasses.fields(mode)) for name, mode in MODES.items()}
 _NAMES = {mode: name for name, mode in MODES.items()}
 _TORCHS = {modes.Zeros, modes.Reflect, modes.Replicate, modes.Circular}
 
@@ -83,10 +85,9 @@ def boundary(padding_mode: str, **options: Any) -> Boundary:
         raise ValueError(f"padding_mode must be one of {', '.join(MODES)}; got {padding_mode!r}")
     mode = MODES[padding_mode]
     given = {name: value for name, value in options.items() if value is not None}
-    allowed = [field.name for field in dataclasses.fields(mode)]
     for name in given:
-        if name not in allowed:
-            has = ", ".join(allowed) or "none"
+        if name not in _OPTIONS[padding_mode]:
+            has = ", ".join(_OPTIONS[padding_mode]) or "none"
             raise TypeError(f"padding_mode={padding_mode!r} has no option {name!r}; it has {has}")
     return mode(**given)
 
@@ -95,9 +96,10 @@ def check_image(mode: Boundary, input: Tensor, geometry: Geometry) -> None:
     """Reject an image if the mode cannot compute the samples outside.
 
     Raises:
-        TypeError: if it holds integers, in a mode that computes samples rather than copying them.
+        TypeError: if torch cannot compute with its dtype, or it holds integers in a mode that computes samples.
         ValueError: if such a mode is to compute too many.
     """
+    check_dtype(input)
     if mode.copies:
         return
     if not (input.is_floating_point() or input.is_complex()):

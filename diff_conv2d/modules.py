@@ -71,6 +71,11 @@ def _take_up(layer: _BoundaryConv, _: str, value: Any) -> Any:
     return value
 
 
+def _check_algorithm(_: _BoundaryConv, __: str, value: Any) -> Any:
+    check_algorithm(value)
+    return value
+
+
 def _has_mode(layer: nn.Module, mode: Boundary) -> bool:
     return type(vars(layer).get("_mode")) is type(mode)
 
@@ -120,7 +125,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         padding_mode: Any
         edge_weight: nn.Parameter | None
         edge_bias: nn.Parameter | None
-        algorithm: Algorithm
+        algorithm: Any
         _mode: Boundary
         _torchs_forward: Callable[[Tensor, Tensor, Tensor | None], Tensor]
         _outdated: tuple[str, ...]
@@ -131,7 +136,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     padding = _Checked(_check_sizes)
     dilation = _Checked(_check_sizes)
     padding_mode = _Checked(_take_up)
-    algorithm = "auto"
+    algorithm = _Checked(_check_algorithm)
     #: Edge kernels that have not followed a change of `weight` or `bias`.
     _outdated = ()
 
@@ -158,10 +163,12 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
 
     def _add_edge_kernels(self, shape: Sequence[int]) -> None:
         """Add kernels for invalid outputs, of shape (count, *weight.shape) or that of one kernel."""
-        self.edge_weight = nn.Parameter(self.weight.detach().expand(*shape).clone())
+        trained = self.weight.requires_grad
+        self.edge_weight = nn.Parameter(self.weight.detach().expand(*shape).clone(), requires_grad=trained)
         if self.bias is not None:
             copies = shape[: -self.weight.ndim]
-            self.edge_bias = nn.Parameter(self.bias.detach().expand(*copies, -1).clone())
+            trained = self.bias.requires_grad
+            self.edge_bias = nn.Parameter(self.bias.detach().expand(*copies, -1).clone(), requires_grad=trained)
 
     def reset_parameters(self) -> None:
         """As in torch; edge kernels start anew as copies of the kernel."""

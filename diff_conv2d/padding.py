@@ -65,6 +65,8 @@ def pad(
             f"input must have {axes + 2} dimensions for a pad of {len(pad)} integers (batch, channels and "
             f"{axes} spatial), or {axes + 1} without the batch, got shape {tuple(input.shape)}"
         )
+    if input.shape[-axes - 1] < 1:
+        raise ValueError(f"input must have at least one channel, got shape {tuple(input.shape)}")
     if 0 in input.shape[-axes:]:
         raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
     before, after = tuple(pad[-2::-2]), tuple(pad[-1::-2])
@@ -77,6 +79,9 @@ def pad(
     geometry = Geometry(kernel, (1,) * axes, (1,) * axes, before, after)
     check_image(rule, input, geometry)
     input = only_as_traced(input, rule, geometry)
+    if not any(pad):
+        # A copy, as with any other pad.
+        return input.clone()
     if input.ndim == axes + 1:
         return rule.extend(input.unsqueeze(0), geometry).squeeze(0)
     return rule.extend(input, geometry)

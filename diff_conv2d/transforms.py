@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-__all__ = ["is_transformed"]
+__all__ = ["is_autocast", "is_transformed"]
+
+
+def is_autocast(tensor: Tensor) -> bool:
+    """Whether autocast is active on the device of a tensor; some devices, such as 'meta', have none.
+
+    Example:
+        >>> with torch.autocast("cpu"):
+        ...     is_autocast(torch.ones(1)), is_autocast(torch.ones(1, device="meta"))
+        (True, False)
+    """
+    device = tensor.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def is_transformed(*tensors: Tensor) -> bool:
@@ -25,4 +38,6 @@ def is_transformed(*tensors: Tensor) -> bool:
     modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)()
     # torch.autograd.grad(..., is_grads_batched=True) uses an older vmap.
     is_batch = getattr(torch._C._functorch, "is_legacy_batchedtensor", lambda tensor: True)
-    return active or modes > 0 or any(is_batch(tensor) for tensor in tensors)
+    # Tangents of torch.autograd.forward_ad are no values of their tensors.
+    level = getattr(forward_ad, "_current_level", 0)
+    return active or modes > 0 or level >= 0 or any(is_batch(tensor) for tensor in tensors)

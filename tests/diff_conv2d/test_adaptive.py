@@ -369,3 +369,12 @@ def test_complex_images_are_continued_by_parts():
 
 def test_repr_names_the_options():
     assert repr(Adaptive(taps=4)).startswith("Adaptive(taps=4, ridge=None, band=None, pool='none'")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_does_not_round_the_fit(dtype):
+    image = torch.randn(1, 2, 40, 40, generator=torch.Generator().manual_seed(0)).cumsum(-1)
+    expected = diff_conv2d.pad(image, (2, 2, 2, 2), "adaptive", fit_dtype=torch.float32)
+    with torch.autocast("cpu", dtype):
+        actual = diff_conv2d.pad(image, (2, 2, 2, 2), "adaptive", fit_dtype=torch.float32)
+    torch.testing.assert_close(actual, expected, rtol=1e-3, atol=1e-3)

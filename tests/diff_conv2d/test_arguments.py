@@ -5,7 +5,8 @@ import time
 import pytest
 import torch
 import torch.nn.functional as F
-from mode_cases import CASES
+from mode_cases import CASES, edge_kernels
+from problems import PROBLEMS
 
 import diff_conv2d
 from diff_conv2d.lagrange import extrapolation_weights
@@ -167,3 +168,15 @@ def test_huge_paddings_end_at_once(mode, padding):
             diff_conv2d.conv1d(image, weight, padding=padding, padding_mode=mode, **options)
     # A bound against what does not end, not a measurement.
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("other", [torch.float64, torch.complex64, torch.int64])
+def test_autocast_casts_single_and_half_precision_alone(mode, other):
+    edges = edge_kernels(mode, PROBLEMS["3x3"], WEIGHT, torch.zeros(WEIGHT.shape[0]))
+    edges.pop("edge_bias", None)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = diff_conv2d.conv2d(IMAGE.bfloat16(), WEIGHT, padding=1, padding_mode=mode, **edges)
+        assert output.dtype == torch.bfloat16
+        with pytest.raises(TypeError, match=f"one dtype, got: input is {other}, weight is torch.float32"):
+            diff_conv2d.conv2d(IMAGE.to(other), WEIGHT, padding=1, padding_mode=mode, **edges)

@@ -203,6 +203,9 @@ ERRORS = {
     "no such name": (ValueError, "among the image's 'y', 'x'; got 'z'", NAMED, KERNEL, {"dims": ("x", "z")}),
     "no such mode": (ValueError, "padding_mode must be one of", ONES, KERNEL, {"padding_mode": "mirror"}),
     "no such option": (TypeError, "has no option 'degree'", ONES, KERNEL, {"padding_mode": "zeros", "degree": 1}),
+    "masked kernel": (TypeError, "kernel must not be masked", ONES, np.ma.masked_less(KERNEL, 0), {}),
+    "kernel with a gradient": (ValueError, "must be an array", ONES, torch.ones(3, 3, requires_grad=True), {}),
+    "kernel too large": (ValueError, "numbers that float16 can", ONES.astype("f2"), 70000 * KERNEL, {}),
     "pool": (ValueError, "pool must be 'none'", ONES, KERNEL, {"padding_mode": "adaptive", "pool": "batch"}),
 }  # fmt: skip
 
@@ -211,6 +214,26 @@ ERRORS = {
 def test_errors(error, message, image, kernel, arguments):
     with pytest.raises(error, match=message):
         correlate(image, kernel, **arguments)
+
+
+def test_the_degree_is_limited_by_the_dtype_of_the_image():
+    """Weights of 17 samples are integers of float64, and none of float32."""
+    image, kernel = RNG.standard_normal(64), RNG.standard_normal(17)
+    np.testing.assert_allclose(correlate(image, kernel), in_memory(image, kernel, "diff"), atol=1e-6)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with pytest.raises(ValueError, match=r"degree must be lower .* in torch.float32"):
+            correlate(da.from_array(image.astype(np.float32)), kernel)
+    finally:
+        torch.set_default_dtype(before)
+
+
+def test_a_memory_map_is_an_array(tmp_path):
+    image = RNG.standard_normal((6, 6))
+    image.tofile(tmp_path / "image")
+    mapped = np.memmap(tmp_path / "image", np.float64, "r", shape=(6, 6))
+    assert np.array_equal(correlate(mapped, KERNEL), correlate(image, KERNEL))
 
 
 def test_without_dask(monkeypatch):

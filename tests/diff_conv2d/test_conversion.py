@@ -1,5 +1,7 @@
 import copy
+import types
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -306,3 +308,52 @@ def test_errors_leave_the_network_as_it_was(arguments, error, message):
     with pytest.raises(error, match=message):
         convert(**{"model": network, **arguments})
     assert all(type(layer).__module__.startswith("torch.") for layer in network)
+
+
+@pytest.mark.parametrize("name", ["forward", "_conv_forward"])
+def test_a_layer_whose_forward_is_replaced_is_left_alone(name, capsys):
+    layer = nn.Conv2d(1, 1, 3, padding=1)
+    setattr(layer, name, types.MethodType(lambda self, image, *_: image, layer))
+    convert(layer, "replicate")
+    assert type(layer) is nn.Conv2d
+    assert f"1 left alone: the model itself (its {name} is replaced)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("arguments", "ours"), [({"exclude": "1"}, False), ({"include": "1"}, True), ({}, True)])
+def test_a_layer_with_two_names_answers_to_both(arguments, ours, capsys):
+    layer = nn.Conv2d(1, 1, 3, padding=1)
+    convert(nn.Sequential(layer, layer), "diff", **arguments)
+    assert isinstance(layer, diff_conv2d.Conv2d) is ours
+    assert f"convert: {'1 convolution' if ours else '0 convolutions'} now ha" in capsys.readouterr().out
+
+
+def test_sizes_may_be_integers_of_numpy():
+    layer = convert(nn.Conv2d(1, 1, np.int64(3), padding=np.int64(1), stride=(np.int8(2), 1)), verbose=False)
+    assert (layer.kernel_size, layer.padding, layer.stride) == ((3, 3), (1, 1), (2, 1))
+    assert all(type(size) is int for size in (*layer.kernel_size, *layer.padding, *layer.stride))
+
+
+@pytest.mark.parametrize("mode", ["explicit", "diff_explicit"])
+def test_edge_kernels_of_a_frozen_layer_are_frozen(mode):
+    layer = nn.Conv2d(1, 1, 3, padding=1)
+    layer.weight.requires_grad_(False)
+    convert(layer, mode, verbose=False)
+    assert [parameter.requires_grad for parameter in (layer.edge_weight, layer.edge_bias)] == [False, True]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_what_is_compiled_or_distributed_is_refused(tmp_path):
+    network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1))
+    with pytest.raises(TypeError, match=r"must not be compiled by torch\.jit"):
+        convert(torch.jit.script(network), "diff")
+    store = f"file://{tmp_path / 'store'}"
+    torch.distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    try:
+        wrapped = nn.parallel.DistributedDataParallel(network)
+        with pytest.raises(ValueError, match="must not be a DistributedDataParallel for padding_mode='explicit'"):
+            convert(wrapped, "explicit")
+        assert type(network[0]) is nn.Conv2d
+        convert(wrapped, "diff", verbose=False)
+    finally:
+        torch.distributed.destroy_process_group()
+    assert isinstance(network[0], diff_conv2d.Conv2d)

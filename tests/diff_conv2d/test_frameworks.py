@@ -72,6 +72,31 @@ def test_compiled_code_gives_the_same(mode):
             torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("mode", ["diff", "adaptive", "zeros", "partial"])
+def test_functions_compile_as_one_graph(mode):
+    torch._dynamo.reset()
+    options, weight = CASES[mode].options, torch.rand(2, 4, 3, 3)
+
+    def convolve(image):
+        return diff_conv2d.conv2d(image, weight, padding=1, padding_mode=mode, **options)
+
+    def pad(image):
+        return diff_conv2d.pad(image, (1, 1, 1, 1), mode, **options)
+
+    for function in (convolve, pad) if CASES[mode].extends else (convolve,):
+        compiled = torch.compile(function, fullgraph=True, backend="eager")
+        torch.testing.assert_close(compiled(IMAGE), function(IMAGE), rtol=1e-4, atol=1e-4)
+
+
+def test_compiled_it_is_right_for_images_smaller_than_the_kernel():
+    torch._dynamo.reset()
+    eager = diff_conv2d.Conv2d(4, 2, 5, padding=2)
+    compiled = torch.compile(eager, fullgraph=True, dynamic=True, backend="eager")
+    for size in (16, 8, 4, 3, 1):
+        image = torch.rand(2, 4, size, size + 1)
+        torch.testing.assert_close(compiled(image), eager(image), rtol=1e-4, atol=1e-3)
+
+
 @every_mode
 def test_exports_with_dynamic_sizes(mode):
     module = layer(mode).eval()

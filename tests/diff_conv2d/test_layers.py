@@ -371,3 +371,29 @@ def test_errors_of_the_general_layer_at_construction(arguments, error, message):
 def test_unknown_optimized_for_is_rejected_at_construction():
     with pytest.raises(ValueError, match="optimized_for must be 'memory' or 'speed', got 'fast'"):
         DiffConv2dLayer(4, 4, 3, optimized_for="fast")
+
+
+def test_paper_layer_refuses_an_image_smaller_than_its_kernel():
+    layer = DiffConv2dLayer(4, 6, 5)
+    layer.padding = 0
+    with pytest.raises(ValueError, match="weight spans 5 samples along spatial axis 0, more than the 3 of input"):
+        layer(IMAGE[..., :3, :3])
+
+
+def test_words_are_neither_true_nor_false():
+    for name in ("train_edge_kernel", "keep_img_grad_at_invalid"):
+        with pytest.raises(TypeError, match=f"{name} must be True or False, got 'no'"):
+            DiffConv2dLayer(4, 6, 3, **{name: "no"})
+    with pytest.raises(TypeError, match="keep_img_grad_at_invalid must be True or False, got 'no'"):
+        DiffConv2d(3).conv2d(IMAGE, torch.ones(6, 4, 3, 3), keep_img_grad_at_invalid="no")
+    layer = diff_conv2d.Conv2d(4, 6, 3)
+    with pytest.raises(ValueError, match=r"algorithm must be .* got \['fast'\]"):
+        layer.algorithm = ["fast"]
+
+
+@pytest.mark.parametrize("optimized_for", ["memory", "speed"])
+def test_paper_layer_on_the_meta_device(optimized_for):
+    layer = DiffConv2dLayer(4, 6, 3, optimized_for=optimized_for, device="meta")
+    assert layer(torch.empty(2, 4, 32, 33, device="meta")).shape == (2, 6, 32, 33)
+    with pytest.raises(TypeError, match="one dtype"):
+        layer(torch.empty(2, 4, 32, 33, dtype=torch.float64, device="meta"))

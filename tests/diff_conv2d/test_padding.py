@@ -130,6 +130,9 @@ def test_half_precision_is_rounded_once(dtype):
             r"'circular' .* at least 8 samples along dimension -1",
         ),
         ({"input": torch.zeros(1, 3, 0, 4)}, ValueError, r"at least one sample along every axis"),
+        ({"input": torch.zeros(1, 0, 4, 4)}, ValueError, r"at least one channel, got shape \(1, 0, 4, 4\)"),
+        ({"input": torch.zeros(1, 1, 4, 4).to(torch.float8_e5m2)}, TypeError, r"input must be .* got torch.float8"),
+        ({"input": torch.zeros(1, 1, 4, 4).to(torch.uint16), "mode": "reflect"}, TypeError, "got torch.uint16"),
         ({"input": [[1.0]]}, TypeError, r"input must be a tensor, got list"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
@@ -137,3 +140,11 @@ def test_half_precision_is_rounded_once(dtype):
 def test_errors_name_the_argument(arguments, error, message):
     with pytest.raises(error, match=message):
         diff_conv2d.pad(**{"input": IMAGE, "pad": (1, 1, 1, 1), **arguments})
+
+
+@pytest.mark.parametrize("mode", [mode for mode, case in CASES.items() if case.extends])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (3, 4, 5)])
+def test_nothing_added_is_a_copy(mode, shape):
+    image = torch.ones(shape)
+    diff_conv2d.pad(image, (0, 0, 0, 0), mode, **CASES[mode].options).mul_(5)
+    assert torch.equal(image, torch.ones(shape))
