@@ -76,6 +76,10 @@ DATA ?=
 ifneq ($(DATA),)
 export DIFF_CONV2D_DATA := $(abspath $(DATA))
 endif
+# A list for make, as any text with spaces.
+ifneq ($(word 2,$(RESULTS) $(DATA)),$(if $(RESULTS),$(DATA)))
+$(error RESULTS and DATA must be folders without spaces in their names; got RESULTS=$(RESULTS) DATA=$(DATA))
+endif
 ELSEWHERE = $(if $(RESULTS),output_dir=$(abspath $(RESULTS)))
 RUNS = $(if $(RESULTS),runs_dir=$(abspath $(RESULTS))/runs/train)
 # The figure is drawn from the tables that were just made, also when they went elsewhere; the pages show those of the
@@ -101,7 +105,9 @@ OF_SWEEP = $(if $(TRIAL),+trial=$(TRIAL)) $(RUNS)
 SWEEP = scale=$(SCALE) 'seeds=[$(SEEDS)]' $(if $(METHODS),'only=[$(METHODS)]') $(if $(JOBS),jobs=$(JOBS)) $(OF_SWEEP)
 COLLECT = --scale $(SCALE) --seeds $(SEEDS) $(if $(METHODS),--methods $(METHODS)) \
   $(if $(RESULTS),--runs $(abspath $(RESULTS))/runs/train --tables $(abspath $(RESULTS))/tables)
+COMMA := ,
 define reproduce
+	$(if $(METHODS),$(if $(filter zeros,$(subst $(COMMA), ,$(METHODS))),,$(error METHODS must hold zeros, with which the others are compared; got $(METHODS))))
 	$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP) $(ARGS)
 	$(RUN) -m scripts.collect $(1) $(COLLECT)
 	$(RUN) -m scripts.figures.$(1) --scale $(SCALE) $(DRAWN)
@@ -124,7 +130,6 @@ reproduce-seams: env ## What tiling does to the networks of super-resolution, wh
 	$(RUN) -m experiments.seams $(SWEEP) $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.seams $(DRAWN)
 
-COMMA := ,
 SPACE := $() $()
 # A study of few seeds: the first three.
 FIRST = $(subst $(SPACE),$(COMMA),$(wordlist 1,3,$(subst $(COMMA), ,$(SEEDS))))

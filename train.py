@@ -21,12 +21,12 @@ if __name__ == "__main__":
     listen("train")
 
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from experiments.hydra_program import hydra_program, is_sweep
-from experiments.training.cell import cell_folder, run_cell
+from experiments.training.cell import run_cell
 from experiments.training.run_folder import is_first_process
+from experiments.training.sweep import keep_failure
 
 __all__ = ["main"]
 
@@ -44,18 +44,9 @@ def main(config: DictConfig) -> None:
         raise
     if reason is None:
         return
-    if not is_sweep() or not is_kept(config):
+    if not is_sweep() or not keep_failure(reason):
         raise ValueError(reason)
     print(f"train: {reason}", file=sys.stderr)
-
-
-def is_kept(config: DictConfig) -> bool:
-    """Whether the failure of a run is in its folder, where the end of a sweep finds it."""
-    try:
-        return cell_folder(config).failure.exists()
-    # Settings that cannot be used have no folder.
-    except (TypeError, AttributeError, ValueError, OSError, OmegaConfBaseException):
-        return False
 
 
 if __name__ == "__main__":

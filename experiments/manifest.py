@@ -76,9 +76,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is no JSON: {error}") from error
-    missing = [key for key in ("tables", "modules", "settings", "sources") if key not in content]
-    if missing:
-        raise ValueError(f"{path} has no {missing[0]}")
+    kinds = {"tables": dict, "modules": list, "settings": dict, "sources": dict}
+    for key, kind in kinds.items():
+        if not isinstance(content, dict) or not isinstance(content.get(key), kind):
+            raise ValueError(f"{path} has no {key}")
     return content
 
 

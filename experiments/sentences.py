@@ -46,8 +46,9 @@ def in_one_sentence(program: str, folder: Path | None = None, again: str = "") -
         try:
             yield
         finally:
-            # A reader that is gone is noticed here, not when Python ends.
-            sys.stdout.flush()
+            # A reader that is gone is noticed here, not when Python ends. A closed output is None.
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except KeyboardInterrupt:
         _stopped(program, again)
     except SystemExit as end:

@@ -79,7 +79,7 @@ def rows_of(cells: Mapping[Cell, Run]) -> list[dict[str, Any]]:
         results = {(m, r): v for m, regions in record["results"].items() for r, v in regions.items()}
         measured[cell] = set(results)
         for (metric, region), value in results.items():
-            if not isinstance(value, int | float) or not math.isfinite(value):
+            if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
                 raise ValueError(f"{metric} of {region} is {value} in {run.folder.record}: no number to average")
             place = {"data": data_name(run.config), **cell._asdict(), "metric": metric, "region": region}
             rows.append(place | {"value": float(value)})
@@ -111,6 +111,10 @@ def rows_without_blocks(cells: Mapping[Cell, Run]) -> list[dict[str, Any]]:
         for metric, regions in metrics.items():
             for region, values in regions.items():
                 place = {"data": data_name(cells[cell].config), **cell._asdict(), "metric": metric, "region": region}
+                if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+                    raise ValueError(
+                        f"{metric} of {region} without a block is no number in {cells[cell].folder.record}"
+                    )
                 rows += [place | {"block": block, "value": float(value)} for block, value in enumerate(values)]
     return rows
 

@@ -80,6 +80,8 @@ class Quick:
     atol: float = 1e-8
 
 
+# What no mark of being stale excuses.
+DAMAGED = ("is not there", "is not the table that was written")
 CELL = ("kernel_size", "method")
 # What is trained again to confirm a sweep under new code: the plainest, the paper's, the most intricate, the control.
 RETRAINED = ("zeros", "diff", "adaptive", "halo")
@@ -126,9 +128,9 @@ def stale(path: Path) -> list[str]:
     manifest, tables, why = read_manifest(path), path.parent.parent, []
     for name, kept in manifest["tables"].items():
         if not (tables / name).is_file():
-            why.append(f"{name} is not there")
+            why.append(f"{name} {DAMAGED[0]}")
         elif digest(tables / name) != kept:
-            why.append(f"{name} is not the table that was written")
+            why.append(f"{name} {DAMAGED[1]}")
     now = sources_of(*manifest["modules"])
     changed = [
         file
@@ -312,6 +314,8 @@ def main() -> None:
     found = {path.stem: path for path in sorted((arguments.tables / FOLDER).glob("*.json"))}
     if missing := [study for study in arguments.studies if study not in found]:
         sys.exit(f"scripts.check_tables: studies must be of {', '.join(found)}; got {missing[0]!r}")
+    if arguments.mark_stale is not None and not arguments.mark_stale.strip():
+        sys.exit("scripts.check_tables: --mark-stale must say why; got an empty text")
     if arguments.mark_stale and not arguments.studies:
         sys.exit("scripts.check_tables: --mark-stale needs the names of the studies that are meant")
     bad = 0
@@ -344,7 +348,8 @@ def _told(study: str, path: Path, arguments: argparse.Namespace) -> bool:
         _changed(path, sources=sources_of(*manifest["modules"]), confirmed=again)
         why = []
     told = f" ({again})" if again else ""
-    if manifest.get("stale"):
+    damaged = [reason for reason in why if reason.endswith(DAMAGED)]
+    if manifest.get("stale") and not damaged:
         print(f"{study}: marked stale: {manifest['stale']}{told}")
         return True
     print(f"{study}: {'STALE: ' + '; '.join(why) if why else 'current'}{told}")

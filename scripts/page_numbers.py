@@ -15,7 +15,7 @@ from experiments.adaptive_summary import ratios
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
 from scripts import benchmark_page, filtering_page, studies_page
-from scripts.figures.tables import TABLES
+from scripts.figures.tables import TABLES, read_table
 from scripts.pages import number_names, update_numbers
 from scripts.prose import span
 
@@ -73,7 +73,8 @@ def numbers(sources: Iterable[str], tables: Path = TABLES) -> dict[str, str]:
     result: dict[str, str] = {}
     for source in sources:
         names, make = SOURCES[source]
-        result |= make(*(pd.read_csv(tables / f"{name}.csv") for name in names))
+        command = f"python -m experiments.{source}"
+        result |= make(*(read_table(tables / f"{name}.csv", (), command) for name in names))
     return result
 
 

@@ -83,10 +83,10 @@ def _run_locked(
     from experiments.training.train import train
 
     try:
-        if config.force and is_first_process():
-            folder.clear()
         folder.failure.unlink(missing_ok=True)
-        if folder.finished():
+        if folder.finished() and not config.force:
+            # Of an experiment of another name with the same settings: the last one to ask for it finds it.
+            folder.write_config(config)
             console.print(f"{title}: done already, see {folder.record}; force=true runs it again", soft_wrap=True)
             return None
         if is_first_process():

@@ -24,6 +24,9 @@ from experiments.paths import CONFIGS
 
 __all__ = ["Cell", "composed", "read_sweep", "sweep_cells", "sweep_names"]
 
+# Settings of train.py that a sweep gives each of its runs.
+OWN = ("experiment", "experiment_name", "runs_dir", "seed")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -45,7 +48,7 @@ def read_sweep(read: Reader) -> None:
     """Check the settings of configs/reproduce.yaml, shared by other programs."""
     read("seeds", integers, 0, LARGEST_SEED)
     read("jobs", optional, processes)
-    read("settings", texts)
+    read("settings", _settings)
     read("runs_dir", text)
     # Of a trial, which has settings of other programs too.
     read.known.add("squares")
@@ -71,6 +74,16 @@ def _sweep_names(key: str, value: object) -> object:
 
 def _method_names(key: str, value: object) -> list[str]:
     return [text(f"each of {key}", name) for name in different(key, value)]
+
+
+def _settings(key: str, value: object) -> list[str]:
+    """Check settings of train.py that all runs share: those that tell the runs apart are not among them."""
+    given = texts(key, value)
+    for setting in given:
+        name = setting.lstrip("+~").partition("=")[0]
+        if name in OWN:
+            raise ValueError(f"{key} must not hold {name}, which the sweep gives; got {setting!r}")
+    return given
 
 
 def _lists(key: str, value: object) -> dict[str, list[str]]:

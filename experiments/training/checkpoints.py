@@ -26,6 +26,8 @@ __all__ = [
     "stopped_checkpoint",
 ]
 
+# The run that a checkpoint belongs to.
+RUN = "run"
 # What a run that goes on needs of a checkpoint.
 PARTS = {
     "epoch": int,
@@ -42,7 +44,14 @@ class CheckpointFiles(TorchCheckpointIO):
     """Writes a checkpoint in one move: whoever stops the program, or fills the disk, leaves the one before it.
 
     Lightning's own way ends in a move from the folder of temporary files, which is a copy if that is another disk.
+
+    Args:
+        run: the name of the run, which is kept in the checkpoint.
     """
+
+    def __init__(self, run: str) -> None:
+        super().__init__()
+        self._run = run
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a file, or nothing.
@@ -52,7 +61,7 @@ class CheckpointFiles(TorchCheckpointIO):
         """
         # torch's own error of a full disk does not say that it is full.
         content = io.BytesIO()
-        torch.save(checkpoint, content)
+        torch.save({**checkpoint, RUN: self._run}, content)
         try:
             with replacing(Path(path)) as partial, partial.open("wb") as stream:
                 stream.write(content.getbuffer())
@@ -112,7 +121,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def newest_checkpoint(folder: Path, weights: Mapping[str, Tensor] | None = None) -> Path | None:
+def newest_checkpoint(folder: Path, weights: Mapping[str, Tensor] | None = None, run: str = "") -> Path | None:
     """The newest checkpoint that can be used, or None.
 
     A file that cannot be used is named in a warning, and the one before it is tried.
@@ -121,12 +130,16 @@ def newest_checkpoint(folder: Path, weights: Mapping[str, Tensor] | None = None)
         folder: where they are.
         weights: of the network of a run that is to go on: a checkpoint must have the same, by names and shapes, and
             all else that the run needs. None asks for weights of any network, and for nothing else.
+        run: the name of a run that is to go on.
     """
     for path in sorted(folder.glob("*.ckpt"), reverse=True):
         try:
             content = read_checkpoint(path)
             if weights is not None:
                 _check_parts(content, weights)
+                # Checkpoints have named their run since version 0.1.
+                if content.get(RUN, run) != run:
+                    raise ValueError(f"it is of another run, {content[RUN]}")
         except ValueError as error:
             warnings.warn(f"checkpoint {path} cannot be used ({error}); trying the one before it", stacklevel=2)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.training.run_folder import DECISIVE, RunFolder, method_name
+from experiments.training.run_folder import DECISIVE, RunFolder, method_name, run_name
 
 __all__ = ["HALO", "Run", "flat_settings", "flatten", "read_runs"]
 
@@ -88,21 +88,49 @@ def read_runs(runs_dir: Path, experiments: Iterable[str]) -> list[Run]:
     # Hundreds of runs of other experiments may lie there; a look at the text is far faster than reading it.
     wanted, runs = {f"experiment_name: {name}" for name in experiments}, []
     for path in sorted(runs_dir.glob("**/config.yaml")):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8", errors="replace")
         if wanted.isdisjoint(text.splitlines()):
             continue
-        config = OmegaConf.create(text)
-        folder = RunFolder(path.parent)
+        config, folder = _read_config(path, text), RunFolder(path.parent)
         record = _read_json(folder.record)
+        if record is not None and not _holds_results(record):
+            raise ValueError(f"{folder.record} holds no results; remove it, and run again")
         failure = None if record else (_read_json(folder.failure) or {}).get("reason")
         runs.append(Run(folder, config, record, failure))
     return runs
+
+
+def _holds_results(record: dict[str, Any]) -> bool:
+    """Whether it has the form of a record; what its values are is for the table to check."""
+
+    def by_region(metrics: Any) -> bool:
+        return isinstance(metrics, dict) and all(isinstance(regions, dict) for regions in metrics.values())
+
+    results, blocks = record.get("results"), record.get("results_without_each_block") or {}
+    lists = by_region(blocks) and all(isinstance(v, list) for regions in blocks.values() for v in regions.values())
+    return bool(results) and by_region(results) and lists
+
+
+def _read_config(path: Path, text: str) -> DictConfig:
+    try:
+        config = OmegaConf.create(text)
+        if not isinstance(config.seed, int) or isinstance(config.seed, bool):
+            raise ValueError(f"its seed is {config.seed!r}")
+        run_name(config)
+    # The reader of YAML raises errors of any kind at a text that nobody wrote.
+    except Exception as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path} cannot be read: {why}; remove its folder, and run again") from error
+    return config
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"it holds a {type(content).__name__}")
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}; remove it, and run again") from error
+    return content

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.records import replacing
 
-__all__ = ["RunFolder", "RunInUseError", "data_name", "is_first_process", "method_name", "run_name"]
+__all__ = ["RunFolder", "RunInUseError", "are_results", "data_name", "is_first_process", "method_name", "run_name"]
 
 # What decides a result, and so the folder. Anything else (logger, progress, output) may change between attempts.
 DECISIVE = ("data", "model", "padding", "optimizer", "scheduler", "trainer", "batch_size")
@@ -25,8 +26,20 @@ class RunInUseError(RuntimeError):
 
 
 def is_first_process() -> bool:
-    """Whether this process is the only one of the run or its rank 0."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+    """Whether this process is the only one of the run or its rank 0.
+
+    Raises:
+        ValueError: the environment gives this process a rank that cannot be.
+    """
+    name = "RANK" if "RANK" in os.environ else "LOCAL_RANK"
+    rank = os.environ.get(name, "0")
+    if not rank.isdecimal():
+        raise ValueError(f"the environment variable {name} must be a whole number, or not be there; got {rank!r}")
+    if int(rank) and "WORLD_SIZE" not in os.environ:
+        raise ValueError(
+            f"the environment variable {name} is {rank}, but there is no WORLD_SIZE: unset it, if it is left over"
+        )
+    return int(rank) == 0
 
 
 def data_name(config: DictConfig) -> str:
@@ -52,6 +65,23 @@ def run_name(config: DictConfig) -> Path:
     options = [f"{key}={_short(value)}" for key, value in given.items()]
     padding = "-".join([config.padding.mode, *options])
     return Path(data_name(config), config.model.name, padding, f"seed{config.seed}-{digest}")
+
+
+def are_results(value: Any) -> bool:
+    """Whether it is what a record holds: finite numbers by metric and region.
+
+    Example:
+        >>> are_results({"mse": {"whole": 0.5}}), are_results({"mse": {"whole": float("nan")}}), are_results({})
+        (True, False, False)
+    """
+
+    def numbers(regions: Any) -> bool:
+        return isinstance(regions, dict) and bool(regions) and all(map(number, regions.values()))
+
+    def number(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+    return isinstance(value, dict) and bool(value) and all(map(numbers, value.values()))
 
 
 def _short(value: Any) -> str:
@@ -96,7 +126,7 @@ class RunFolder:
             record = json.loads(self.record.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
-        return record if isinstance(record, dict) and record.get("results") else None
+        return record if isinstance(record, dict) and are_results(record.get("results")) else None
 
     def clear(self) -> None:
         """Remove everything but the lock: the run is to be run again from its start."""

@@ -49,6 +49,16 @@ RESERVED = (
     "num_sanity_val_steps",
     "use_distributed_sampler",
     "reload_dataloaders_every_n_epochs",
+    "plugins",
+    # With these a run would end before its epochs, or without the checkpoints that it goes on from.
+    "barebones",
+    "check_val_every_n_epoch",
+    "enable_checkpointing",
+    "fast_dev_run",
+    "max_steps",
+    "max_time",
+    "overfit_batches",
+    "val_check_interval",
 )
 UNETS: dict[str, type[nn.Module]] = {"unet": UNet, "unet_classifier": UNetClassifier}
 # A network that halves an image more often, or is wider, fits no machine.

@@ -105,7 +105,7 @@ def _end(*_: Any) -> None:
     for child in children:
         child.join()
     # The signal may have come in the middle of a print.
-    with suppress(RuntimeError, ValueError, OSError):
+    with suppress(RuntimeError, ValueError, OSError, AttributeError):
         sys.stdout.flush()
     if _process.program is not None:
         with suppress(OSError):

@@ -31,7 +31,7 @@ from experiments.training.checkpoints import CheckpointFiles, checkpoint_callbac
 from experiments.training.loaders import Loaders
 from experiments.training.loggers import TolerantWandb
 from experiments.training.quiet import hush_lightning
-from experiments.training.run_folder import RunFolder, data_name, is_first_process, method_name
+from experiments.training.run_folder import RunFolder, data_name, is_first_process, method_name, run_name
 from experiments.training.stopping import deferred
 
 __all__ = ["build_task", "train"]
@@ -76,8 +76,12 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     data = load_data(config.data)
     task = build_task(config, data)
     if is_first_process():
+        if config.force:
+            # Not before there is something to train: what was there is lost.
+            folder.clear()
         folder.write_config(config)
-    checkpoint = newest_checkpoint(folder.checkpoints, task.state_dict())
+    run = run_name(config).as_posix()
+    checkpoint = newest_checkpoint(folder.checkpoints, task.state_dict(), run)
     if checkpoint is not None:
         console.print(f"going on from {checkpoint}", highlight=False, soft_wrap=True)
 
@@ -92,7 +96,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     trainer = L.Trainer(
         **options,
         logger=logger or False,
-        plugins=[CheckpointFiles()],
+        plugins=[CheckpointFiles(run)],
         callbacks=callbacks,
         default_root_dir=folder.path,
         enable_progress_bar=console.is_terminal and is_first_process(),
@@ -114,7 +118,9 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
         trainer.fit(task, datamodule=loaders, ckpt_path=checkpoint, weights_only=True)
         seconds = monotonic() - start
         if trainer.global_step == 0:
-            raise ValueError("nothing was trained: trainer.limit_train_batches and trainer.max_steps leave no batch")
+            raise ValueError("nothing was trained: trainer.limit_train_batches leaves no batch")
+        if trainer.current_epoch != trainer.max_epochs:
+            raise ValueError(f"only {trainer.current_epoch} of {trainer.max_epochs} epochs were trained")
         trainer.test(task, datamodule=loaders, verbose=False)
         record = _record(config, folder, data, task, trainer)
         record |= {"fit_seconds": round(seconds, 2), "waiting_share": round(waiting.share, 4)}

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from experiments.manifest import FOLDER, digest, read_manifest
+
 __all__ = ["FIGURES", "TABLES", "read_arrays", "read_table", "read_tables"]
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -25,14 +27,16 @@ def read_table(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is empty, or a column is missing.
+        ValueError: It is empty, a column is missing, or it is not the table that its program wrote.
 
     """
-    _check_exists(path, command)
+    _check_as_written(path, command)
     try:
         table = pd.read_csv(path)
     except pd.errors.EmptyDataError:
         table = pd.DataFrame()
+    except ValueError as error:
+        raise ValueError(f"the table {path} cannot be read ({error}); `{command}` makes it again") from error
     missing = [column for column in columns if column not in table]
     if missing or table.empty:
         lack = f"has no column {missing[0]}" if missing else "has no rows"
@@ -57,14 +61,23 @@ def read_arrays(path: Path, command: str) -> dict[str, np.ndarray]:
 
     Raises:
         FileNotFoundError: There is no such file.
+        ValueError: It holds no arrays, or not those that its program wrote.
 
     """
-    _check_exists(path, command)
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    _check_as_written(path, command)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    # The reader raises errors of any kind at bytes that nobody wrote.
+    except Exception as error:
+        raise ValueError(f"{path} is no archive of arrays; `{command}` makes it again") from error
 
 
-def _check_exists(path: Path, command: str) -> None:
-    """Tell who has no such file how to make it."""
+def _check_as_written(path: Path, command: str) -> None:
+    """Refuse a file that is not there, or is not as its program wrote it, where a manifest knows."""
     if not path.is_file():
         raise FileNotFoundError(f"no table {path}; `{command}` makes it")
+    for manifest in sorted((path.parent / FOLDER).glob("*.json")):
+        kept = read_manifest(manifest)["tables"].get(path.name)
+        if kept is not None and kept != digest(path):
+            raise ValueError(f"the table {path} is not the one that was written; `{command}` makes it again")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import lightning
 import pytest
 from hydra import compose, initialize_config_dir
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -14,7 +15,9 @@ from rich.console import Console
 from experiments.paths import CONFIGS, REPOSITORY
 from experiments.training import stopping
 from experiments.training import train as module
+from experiments.training.callbacks import History
 from experiments.training.cell import cell_folder, run_cell
+from experiments.training.run_folder import RunFolder, is_first_process
 from experiments.training.stopping import Stopped
 
 RECORD = {"results": {"mse": {"whole": 1.0}}}
@@ -153,9 +156,67 @@ def test_fewer_images_than_a_batch_are_refused_before_training(tmp_path, monkeyp
 
 def test_a_run_without_a_step_is_not_recorded(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(TINY.parent))
-    config = settings(tmp_path, "+trainer.max_steps=0")
+    monkeypatch.setattr(lightning.Trainer, "fit", lambda *_, **__: None)
+    config = settings(tmp_path)
     assert "nothing was trained" in run(config)
     assert not cell_folder(config).record.exists()
+
+
+def test_a_run_without_all_its_epochs_is_not_recorded(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(TINY.parent))
+
+    def stop(self, trainer, *_):
+        trainer.should_stop = True
+
+    monkeypatch.setattr(History, "on_train_epoch_end", stop)
+    config = settings(tmp_path, "trainer.max_epochs=3")
+    assert "only 1 of 3 epochs were trained" in run(config)
+    assert not cell_folder(config).record.exists()
+
+
+@pytest.mark.parametrize("name", ["max_steps=1", "max_time={seconds: 3}", "fast_dev_run=true", "overfit_batches=1"])
+def test_what_would_end_a_run_before_its_epochs_is_no_setting(name, tmp_path):
+    assert f"there is no setting trainer.{name.partition('=')[0]}" in run(settings(tmp_path, f"+trainer.{name}"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_finished_run_is_found_by_the_experiment_that_asks_last(tmp_path):
+    folder = cell_folder(settings(tmp_path))
+    folder.path.mkdir(parents=True)
+    folder.write_json(folder.record, RECORD)
+    for name in ("one", "other"):
+        assert run(settings(tmp_path, f"experiment_name={name}")) is None
+        assert f"experiment_name: {name}" in (folder.path / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("results", [5, {}, {"mse": {}}, {"mse": 5}, {"mse": {"whole": float("nan")}}])
+def test_a_record_of_another_kind_is_none(results, tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.write_json(folder.record, {"results": results})
+    assert folder.finished() is None
+
+
+def test_force_keeps_a_finished_run_until_there_is_something_to_train(tmp_path, monkeypatch):
+    config = settings(tmp_path, "force=true")
+    folder = cell_folder(config)
+    folder.path.mkdir(parents=True)
+    folder.write_json(folder.record, RECORD)
+
+    def damaged(_):
+        raise ValueError("the data is damaged")
+
+    monkeypatch.setattr(module, "load_data", damaged)
+    assert "the data is damaged" in run(config)
+    assert folder.finished() == RECORD
+
+
+@pytest.mark.parametrize(("name", "value", "why"), [("RANK", "x", "whole number"), ("LOCAL_RANK", "1", "WORLD_SIZE")])
+def test_what_is_left_of_another_distributed_run_is_told(name, value, why, monkeypatch):
+    for other in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"environment variable {name} .*{why}"):
+        is_first_process()
 
 
 SCRIPT = """

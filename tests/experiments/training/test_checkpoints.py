@@ -31,7 +31,7 @@ def content(epoch=0):
 
 
 def save(folder, epoch):
-    CheckpointFiles().save_checkpoint(content(epoch), folder / f"{epoch:04d}.ckpt")
+    CheckpointFiles("run").save_checkpoint(content(epoch), folder / f"{epoch:04d}.ckpt")
 
 
 def test_no_checkpoint(tmp_path):
@@ -43,22 +43,30 @@ def test_the_newest_is_taken(tmp_path):
     for epoch in (8, 9, 10):
         save(tmp_path, epoch)
     assert newest_checkpoint(tmp_path).name == "0010.ckpt"
-    assert newest_checkpoint(tmp_path, WEIGHTS).name == "0010.ckpt"
+    assert newest_checkpoint(tmp_path, WEIGHTS, "run").name == "0010.ckpt"
 
 
 def test_what_an_epoch_was_stopped_in_comes_after_the_epoch_before_and_before_its_own_end(tmp_path):
     save(tmp_path, 2)
     stopped = stopped_checkpoint(tmp_path, 3)
     torch.save(content(3), stopped)
-    assert newest_checkpoint(tmp_path, WEIGHTS) == stopped
+    assert newest_checkpoint(tmp_path, WEIGHTS, "run") == stopped
     save(tmp_path, 3)
-    assert newest_checkpoint(tmp_path, WEIGHTS).name == "0003.ckpt"
+    assert newest_checkpoint(tmp_path, WEIGHTS, "run").name == "0003.ckpt"
 
 
 def test_what_torch_itself_has_saved_is_taken(tmp_path):
     """As all checkpoints were before there was a class of this project's that writes them."""
     torch.save(content(), tmp_path / "0000.ckpt")
-    assert newest_checkpoint(tmp_path, WEIGHTS).name == "0000.ckpt"
+    assert newest_checkpoint(tmp_path, WEIGHTS, "run").name == "0000.ckpt"
+
+
+def test_a_checkpoint_of_another_run_is_passed_over(tmp_path):
+    """Even if its network has the same form: another seed's, or another mode's."""
+    save(tmp_path, 0)
+    CheckpointFiles("other").save_checkpoint(content(1), tmp_path / "0001.ckpt")
+    with pytest.warns(UserWarning, match=r"0001.ckpt cannot be used \(it is of another run, other\)"):
+        assert newest_checkpoint(tmp_path, WEIGHTS, "run").name == "0000.ckpt"
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "garbage"])
@@ -74,6 +82,7 @@ def test_a_damaged_one_is_named_and_the_one_before_it_taken(tmp_path, damage):
 
 def same_content(path):
     found = torch.load(path, weights_only=True)
+    assert found.pop("run") == "run"
     weights, state = found.pop("state_dict"), content(1)
     del state["state_dict"]
     return found == state and all(torch.equal(weights[name], value) for name, value in WEIGHTS.items())
@@ -91,7 +100,7 @@ def test_no_flipped_bit_reaches_a_run(tmp_path):
         newest.write_bytes(damaged)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            taken = newest_checkpoint(tmp_path, WEIGHTS)
+            taken = newest_checkpoint(tmp_path, WEIGHTS, "run")
         assert taken.name == "0000.ckpt" or same_content(taken)
 
 
@@ -137,7 +146,7 @@ def test_random_files_are_passed_over(tmp_path):
     for noise in random_files(400):
         (tmp_path / "0001.ckpt").write_bytes(noise)
         with pytest.warns(UserWarning, match="0001.ckpt cannot be used"):
-            assert newest_checkpoint(tmp_path, WEIGHTS).name == "0000.ckpt"
+            assert newest_checkpoint(tmp_path, WEIGHTS, "run").name == "0000.ckpt"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +173,7 @@ def test_what_loads_but_is_something_else_is_passed_over(tmp_path, other):
     save(tmp_path, 0)
     torch.save(other, tmp_path / "0001.ckpt")
     with pytest.warns(UserWarning, match=r"0001.ckpt cannot be used \(it .+\); trying the one before it"):
-        assert newest_checkpoint(tmp_path, WEIGHTS).name == "0000.ckpt"
+        assert newest_checkpoint(tmp_path, WEIGHTS, "run").name == "0000.ckpt"
 
 
 class Malicious:
@@ -198,7 +207,7 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_as_it_was(tmp_path, monkeypa
 
     monkeypatch.setattr(checkpoints.os, "fsync", full)
     with pytest.raises(OSError, match=r"^checkpoint .*0000.ckpt cannot be written: No space left on device$"):
-        CheckpointFiles().save_checkpoint(content(5), tmp_path / "0000.ckpt")
+        CheckpointFiles("run").save_checkpoint(content(5), tmp_path / "0000.ckpt")
     assert (tmp_path / "0000.ckpt").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["0000.ckpt"]
 

@@ -147,6 +147,18 @@ def test_a_sweep_goes_on_after_a_failure_and_runs_only_what_is_missing(tmp_path)
 
 
 @pytest.mark.slow
+def test_a_sweep_tells_every_failure_wherever_its_runs_are(tmp_path):
+    """Also of settings that have no folder, and beside a failure of before."""
+    sweep = ["-m", "data=tiny_super_resolution", "trainer.max_epochs=1", f"runs_dir={tmp_path / 'a'},{tmp_path / 'b'}"]
+    for wrong in ("batch_size=9999", "workers=-1"):
+        done = train(tmp_path, *sweep, wrong, check=False)
+        assert done.returncode == 1
+        assert done.stderr.count("failed: ") == 2
+        assert done.stderr.count(f"failed: {wrong.partition('=')[0]} must") == (2 if wrong == "workers=-1" else 0)
+        assert "2 of the sweep's runs failed" in done.stderr
+
+
+@pytest.mark.slow
 def test_two_processes_do_not_work_on_one_run(tmp_path):
     settings = ["data=tiny_super_resolution", "data.images=2000", "trainer.max_epochs=50"]
     first = start(tmp_path, *settings)
