@@ -6,7 +6,7 @@ from math import comb, factorial
 import torch
 from torch import Tensor
 
-from experiments.laplacian import laplacian_kernel
+from experiments.filtering.laplacian import laplacian_kernel
 
 __all__ = ["OPERATORS", "derivative_kernels", "gradient_kernel", "operator_kernels", "smoothing_kernel"]
 

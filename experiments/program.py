@@ -56,7 +56,7 @@ def run_program(
     # A program may have more than one configuration, which then has a name of its own.
     study = str(config.get("name", name))
     composed_from = HydraConfig.get().job.config_name if HydraConfig.initialized() else name
-    modules = [f"experiments.{name}"]
+    modules = [f"experiments.{name}.program"]
     write_manifest(study, paths, modules, settings_of(config), program=name, config=composed_from)
     with replacing(settings.output_dir / "runs" / study / "config.yaml") as partial:
         partial.write_text(OmegaConf.to_yaml(config), encoding="utf-8")

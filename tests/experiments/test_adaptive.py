@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from experiments import adaptive
-from experiments.adaptive_settings import read_settings
-from experiments.adaptive_summary import best_degree, field_means, ratios, summary, summary_table
-from experiments.adaptive_variants import VARIANTS, compared
+from experiments.adaptive import program as adaptive
+from experiments.adaptive.settings import read_settings
+from experiments.adaptive.summary import best_degree, field_means, ratios, summary, summary_table
+from experiments.adaptive.variants import VARIANTS, compared
 from experiments.data.held_out_fields import HELD_OUT_KINDS, held_out_field
 from experiments.data.study_fields import FIELDS, KINDS, study_field
 from experiments.data.synthetic_fields import SIZE

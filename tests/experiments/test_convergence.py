@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.autograd.functional import hessian, jacobian
 
-from experiments import convergence
-from experiments.convergence_settings import read_settings
-from experiments.convergence_slopes import fit_slopes, slopes_table
+from experiments.convergence import program as convergence
+from experiments.convergence.settings import read_settings
+from experiments.convergence.slopes import fit_slopes, slopes_table
 from experiments.data.runge import runge
 from experiments.methods import METHODS
 from experiments.operators import OPERATORS, gradient_kernel, operator_kernels, smoothing_kernel

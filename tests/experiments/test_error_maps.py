@@ -10,11 +10,11 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from run_records import flat_results, write_run
 
-from experiments import error_maps
 from experiments.data.deblurring import BlurredPatches, InMemoryFields
-from experiments.error_maps import chosen_block, restored
+from experiments.error_maps import program as error_maps
+from experiments.error_maps.program import chosen_block, restored
+from experiments.error_maps.second_derivative import second_derivative
 from experiments.paths import CONFIGS
-from experiments.second_derivative import second_derivative
 from experiments.training.finished_runs import read_runs
 from experiments.training.train import build_task
 

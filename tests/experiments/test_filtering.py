@@ -9,14 +9,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from experiments import filtering
 from experiments.edge_error import crop, edge_errors, frame, frame_l1
-from experiments.filtering_settings import read_settings
-from experiments.laplacian import laplacian_kernel, laplacian_study
+from experiments.filtering import program as filtering
+from experiments.filtering.laplacian import laplacian_kernel, laplacian_study
+from experiments.filtering.ranking import rank, ranking_table
+from experiments.filtering.settings import read_settings
 from experiments.methods import METHODS
 from experiments.paths import CONFIGS, REPOSITORY
 from experiments.progress import progress_bar
-from experiments.ranking import rank, ranking_table
 from experiments.records import write_arrays, write_table, write_together
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"

@@ -12,10 +12,10 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from experiments.converted_networks import chance, converted, fine_tuned, trained_weights, training_batches
 from experiments.data.splits import Splits
-from experiments.finetuning import run
-from experiments.finetuning_summary import MOST_FREQUENT, means, sentence
+from experiments.finetuning.converted_networks import chance, converted, fine_tuned, trained_weights, training_batches
+from experiments.finetuning.program import run
+from experiments.finetuning.summary import MOST_FREQUENT, means, sentence
 from experiments.paths import CONFIGS
 from experiments.training.cell import cell_folder, run_cell
 from experiments.training.cells import composed, sweep_cells

@@ -15,8 +15,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from rich.console import Console
 
-from experiments import error_maps, sizes
+from experiments.error_maps import program as error_maps
 from experiments.paths import CONFIGS
+from experiments.sizes import program as sizes
 from experiments.training.cell import cell_folder, run_cell
 from experiments.training.cells import composed, sweep_cells
 from scripts.collect import collect

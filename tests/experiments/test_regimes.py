@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 import torch
 
-from experiments import regimes
 from experiments.data.blurred_noise import blurred_noise
 from experiments.edge_error import edge_errors
 from experiments.methods import METHODS
 from experiments.paths import CONFIGS
-from experiments.regimes_best import best_of, families
-from experiments.regimes_fields import FIELDS, regime_fields
-from experiments.regimes_settings import read_settings
+from experiments.regimes import program as regimes
+from experiments.regimes.best import best_of, families
+from experiments.regimes.fields import FIELDS, regime_fields
+from experiments.regimes.settings import read_settings
 
 SMALL = [
     "blurs=[0,4]",

@@ -6,21 +6,19 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from experiments import (
-    adaptive_settings,
-    benchmark,
-    convergence_settings,
-    error_maps,
-    filtering_settings,
-    finetuning,
-    regimes_settings,
-    rollouts_settings,
-    seams,
-    shells_settings,
-    sizes,
-)
+from experiments.adaptive import settings as adaptive_settings
+from experiments.benchmark import program as benchmark
 from experiments.checks import Reader
+from experiments.convergence import settings as convergence_settings
+from experiments.error_maps import program as error_maps
+from experiments.filtering import settings as filtering_settings
+from experiments.finetuning import program as finetuning
 from experiments.paths import CONFIGS
+from experiments.regimes import settings as regimes_settings
+from experiments.rollouts import settings as rollouts_settings
+from experiments.seams import program as seams
+from experiments.shells import settings as shells_settings
+from experiments.sizes import program as sizes
 from experiments.training.arguments import fits
 from experiments.training.cells import read_sweep
 from experiments.training.settings import check_settings

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 import torch
 
-from experiments import shells
 from experiments.edge_error import edge_errors
 from experiments.edge_parts import part_errors, shell_errors
 from experiments.fields import Image
-from experiments.filtering import random_source
+from experiments.filtering.program import random_source
 from experiments.methods import METHODS
 from experiments.paths import CONFIGS
-from experiments.shells_settings import read_settings
+from experiments.shells import program as shells
+from experiments.shells.settings import read_settings
 
 SMALL = ["fields=[terrain]", "orders.terrain=[2]", "size=24", "kernel_sizes=[3,7]", "num_kernels=2", "degrees=[1]"]
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from experiments.data.deblurring import BlurredPatches, InMemoryFields
 from experiments.paths import CONFIGS
-from experiments.sizes import RATIO, REGIONS, batches, run, within
+from experiments.sizes.program import RATIO, REGIONS, batches, run, within
 from experiments.training.cell import cell_folder, run_cell
 from experiments.training.cells import composed, sweep_cells
 from experiments.training.train import train

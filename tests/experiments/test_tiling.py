@@ -3,7 +3,7 @@ import torch
 
 from experiments.models.halo import crop
 from experiments.models.unet import UNet
-from experiments.tiling import edge_distance, measure_tiling, overlapping_tiles, stitched
+from experiments.seams.tiling import edge_distance, measure_tiling, overlapping_tiles, stitched
 
 
 def smooth(image, padding_mode="zeros"):

@@ -9,17 +9,17 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from experiments.adaptive_variants import compared, degree_name
+from experiments.adaptive.variants import compared, degree_name
 from experiments.edge_error import crop, frame
-from experiments.filtering import random_source
+from experiments.filtering.program import random_source
 from experiments.hydra_program import hydra_program
 from experiments.methods import Method
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_together
-from experiments.regimes_best import best_of, best_table, families
-from experiments.regimes_fields import regime_fields
-from experiments.regimes_settings import Settings, read_settings
+from experiments.regimes.best import best_of, best_table, families
+from experiments.regimes.fields import regime_fields
+from experiments.regimes.settings import Settings, read_settings
 
 __all__ = ["chosen_methods", "frame_errors", "main", "measure", "run"]
 
@@ -94,7 +94,3 @@ def run(settings: Settings, console: Console) -> list[Path]:
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
     run_program("regimes", config, read_settings, run)
-
-
-if __name__ == "__main__":
-    main()

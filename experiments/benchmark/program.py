@@ -15,14 +15,14 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from experiments.benchmark_cases import CASES, METHODS, Case, steps
+from experiments.benchmark.cases import CASES, METHODS, Case, steps
+from experiments.benchmark.timing import interleaved, peak_memory, ratios_to
 from experiments.checks import Reader, file_name, folder, integer, names, number, optional, processes, torch_device
 from experiments.hydra_program import hydra_program
 from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
-from experiments.timing import interleaved, peak_memory, ratios_to
 
 __all__ = ["Settings", "main", "measure", "read_settings", "run", "summary"]
 
@@ -158,7 +158,3 @@ def main(config: DictConfig) -> None:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     run_program("benchmark", config, read_settings, run)
-
-
-if __name__ == "__main__":
-    main()

@@ -32,10 +32,10 @@ from experiments.checks import (
     torch_device,
     writable,
 )
-from experiments.converted_networks import trained_weights
 from experiments.data.deblurring import BlurredPatches
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
+from experiments.finetuning.converted_networks import trained_weights
 from experiments.hydra_program import hydra_program
 from experiments.manifest import settings_of, write_manifest
 from experiments.metrics.dense import RegionError
@@ -241,12 +241,8 @@ def main(settings: DictConfig) -> None:
     table = run(settings, Console())
     write_table(path, table)
     configs: list[Any] = [composed(cell) for cell in sweep_cells(settings)]
-    modules = ["experiments.sizes", configs[0].data._target_.rpartition(".")[0]]
+    modules = ["experiments.sizes.program", configs[0].data._target_.rpartition(".")[0]]
     runs = sorted(run_name(config).as_posix() for config in configs)
     scale = {"overrides": ["scale=paper"]} if settings.scale == "paper" else {}
     write_manifest(name, [path], modules, written, program="sizes", runs=runs, **scale)
     print(path)
-
-
-if __name__ == "__main__":
-    main()

@@ -14,12 +14,12 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from experiments.adaptive_settings import FIELD_SETS, Settings, read_settings
-from experiments.adaptive_summary import best_degree, ratios, summary_table
-from experiments.adaptive_variants import VARIANTS, compared
+from experiments.adaptive.settings import FIELD_SETS, Settings, read_settings
+from experiments.adaptive.summary import best_degree, ratios, summary_table
+from experiments.adaptive.variants import VARIANTS, compared
 from experiments.data.synthetic_fields import standardised
 from experiments.edge_error import CHUNK, crop, frame_l1
-from experiments.filtering import random_source
+from experiments.filtering.program import random_source
 from experiments.hydra_program import hydra_program
 from experiments.methods import METHODS, Method
 from experiments.program import run_program
@@ -112,7 +112,3 @@ def run(settings: Settings, console: Console) -> list[Path]:
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
     run_program("adaptive", config, read_settings, run)
-
-
-if __name__ == "__main__":
-    main()

@@ -31,13 +31,13 @@ from experiments.checks import (
 from experiments.data.deblurring import BlurredPatches, InMemoryFields
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
-from experiments.error_pictures import frame, local_error, mean_square_by_pixel, spread
+from experiments.error_maps.pictures import frame, local_error, mean_square_by_pixel, spread
+from experiments.error_maps.second_derivative import RADIUS, second_derivative
 from experiments.hydra_program import hydra_program
 from experiments.manifest import chosen_parts, settings_of, write_manifest
 from experiments.metrics.regions import FRAME
 from experiments.paths import REPOSITORY
 from experiments.records import write_arrays
-from experiments.second_derivative import RADIUS, second_derivative
 from experiments.training.checkpoints import final_weights
 from experiments.training.finished_runs import HALO, Run, flatten, read_runs
 from experiments.training.train import build_task
@@ -344,11 +344,7 @@ def main(config: DictConfig) -> None:
     write_arrays(path, error_maps(config))
     # Networks of ETOPO are trained on data of their own.
     data = "etopo" if config.scale == "paper" else "globe"
-    modules = ["experiments.error_maps", f"experiments.data.{data}"]
+    modules = ["experiments.error_maps.program", f"experiments.data.{data}"]
     parts = chosen_parts()
     write_manifest(config.name, [path], modules, settings_of(config), program="error_maps", overrides=parts)
     print(path)
-
-
-if __name__ == "__main__":
-    main()

@@ -8,16 +8,16 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.adaptive_variants import compared, degree_name
+from experiments.adaptive.variants import compared, degree_name
 from experiments.edge_error import crop
 from experiments.edge_parts import shell_errors
 from experiments.fields import Image, load_field
-from experiments.filtering import random_source
+from experiments.filtering.program import random_source
 from experiments.hydra_program import hydra_program
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_table
-from experiments.shells_settings import Settings, read_settings
+from experiments.shells.settings import Settings, read_settings
 
 __all__ = ["load_images", "main", "measure", "run"]
 
@@ -71,7 +71,3 @@ def run(settings: Settings, images: dict[str, list[Image]], console: Console) ->
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
     run_program("shells", config, read_settings, run, load_images)
-
-
-if __name__ == "__main__":
-    main()

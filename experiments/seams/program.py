@@ -9,16 +9,16 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from experiments.checks import Reader, folder, integer, integers, texts, torch_device, writable
-from experiments.converted_networks import trained_weights
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
+from experiments.finetuning.converted_networks import trained_weights
 from experiments.hydra_program import hydra_program
 from experiments.manifest import chosen_parts, settings_of, write_manifest
 from experiments.models.halo import crop
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_together
-from experiments.tiling import MEASURES, measure_tiling, overlapping_tiles, stitched
+from experiments.seams.tiling import MEASURES, measure_tiling, overlapping_tiles, stitched
 from experiments.training.cells import Cell, composed, read_sweep, sweep_cells
 from experiments.training.run_folder import data_name
 from experiments.training.train import build_task
@@ -163,11 +163,7 @@ def main(settings: DictConfig) -> None:
     OmegaConf.resolve(settings)
     table, arrays = run(settings, Console())
     paths = write_together({tables / "seams.csv": table, tables / "seams_pictures.npz": arrays})
-    modules = ["experiments.seams", "experiments.data.globe"]
+    modules = ["experiments.seams.program", "experiments.data.globe"]
     write_manifest("seams", paths, modules, settings_of(settings), program="seams", overrides=chosen_parts())
     for path in paths:
         print(path)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from experiments.data.blurred_noise import blurred_noise
-from experiments.laplacian import laplacian_kernel
+from experiments.filtering.laplacian import laplacian_kernel
 from experiments.operators import derivative_kernels
 
 __all__ = ["solution", "step_kernel", "world"]

@@ -26,10 +26,10 @@ from experiments.checks import (
     torch_device,
     writable,
 )
-from experiments.converted_networks import chance, converted, fine_tuned, trained_weights
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
-from experiments.finetuning_summary import MOST_FREQUENT
+from experiments.finetuning.converted_networks import chance, converted, fine_tuned, trained_weights
+from experiments.finetuning.summary import MOST_FREQUENT
 from experiments.hydra_program import hydra_program
 from experiments.manifest import settings_of, write_manifest
 from experiments.paths import REPOSITORY
@@ -129,7 +129,7 @@ def manifest(path: Path, settings: DictConfig) -> None:
     trained = [composed(cell) for cell in _cells(settings) if cell.method == TRAINED]
     data = sorted({config.data._target_.rpartition(".")[0] for config in trained})
     runs = sorted(run_name(config).as_posix() for config in trained)
-    modules = ["experiments.finetuning", *data]
+    modules = ["experiments.finetuning.program", *data]
     write_manifest("finetuning", [path], modules, settings_of(settings), program="finetuning", runs=runs)
 
 
@@ -153,7 +153,3 @@ def main(settings: DictConfig) -> None:
     write_table(path, table)
     manifest(path, settings)
     print(path)
-
-
-if __name__ == "__main__":
-    main()

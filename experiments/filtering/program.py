@@ -11,13 +11,13 @@ from rich.console import Console
 
 from experiments.edge_error import edge_errors
 from experiments.fields import FIELDS, Image, load_field
-from experiments.filtering_settings import Settings, read_settings
+from experiments.filtering.laplacian import laplacian_study
+from experiments.filtering.ranking import ranking_table
+from experiments.filtering.settings import Settings, read_settings
 from experiments.hydra_program import hydra_program
-from experiments.laplacian import laplacian_study
 from experiments.methods import Method, seeded
 from experiments.program import run_program
 from experiments.progress import progress_bar
-from experiments.ranking import ranking_table
 from experiments.records import write_together
 
 __all__ = ["chosen_methods", "load_images", "main", "measure", "random_source", "run", "sample_pictures"]
@@ -123,7 +123,3 @@ def run(settings: Settings, images: dict[str, tuple[str, list[Image]]], console:
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
     run_program("filtering", config, read_settings, run, load_images)
-
-
-if __name__ == "__main__":
-    main()

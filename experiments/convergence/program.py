@@ -9,13 +9,13 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from experiments.adaptive_variants import compared, degree_name
-from experiments.convergence_settings import Settings, read_settings
-from experiments.convergence_slopes import fit_slopes, slopes_table
+from experiments.adaptive.variants import compared, degree_name
+from experiments.convergence.settings import Settings, read_settings
+from experiments.convergence.slopes import fit_slopes, slopes_table
 from experiments.data.runge import runge
 from experiments.edge_error import crop
 from experiments.edge_parts import part_errors
-from experiments.filtering import random_source
+from experiments.filtering.program import random_source
 from experiments.hydra_program import hydra_program
 from experiments.methods import Method
 from experiments.operators import OPERATORS, operator_kernels
@@ -91,7 +91,3 @@ def run(settings: Settings, console: Console) -> list[Path]:
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
     run_program("convergence", config, read_settings, run)
-
-
-if __name__ == "__main__":
-    main()

@@ -13,17 +13,17 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from experiments.adaptive_variants import compared, degree_name
-from experiments.filtering import random_source
+from experiments.adaptive.variants import compared, degree_name
+from experiments.filtering.program import random_source
 from experiments.hydra_program import hydra_program
 from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.records import write_together
-from experiments.rollout import CROP, Rollout, roll_out, spectral_radius
-from experiments.rollouts_settings import Settings, read_settings
-from experiments.rollouts_summary import stability_table
-from experiments.transport import solution, step_kernel, world
+from experiments.rollouts.settings import Settings, read_settings
+from experiments.rollouts.summary import stability_table
+from experiments.rollouts.time_stepping import CROP, Rollout, roll_out, spectral_radius
+from experiments.rollouts.transport import solution, step_kernel, world
 
 __all__ = ["Case", "main", "recorded_steps", "run", "run_case", "truth"]
 
@@ -129,7 +129,3 @@ def run(settings: Settings, console: Console) -> list[Path]:
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
     run_program("rollouts", config, read_settings, run)
-
-
-if __name__ == "__main__":
-    main()
