@@ -3,30 +3,29 @@
 On held-out fields: `python -m experiments.adaptive --config-name adaptive_held_out`, see that file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
 from experiments.adaptive.settings import FIELD_SETS, Settings, read_settings
 from experiments.adaptive.summary import best_degree, ratios, summary_table
-from experiments.adaptive.variants import VARIANTS, compared
+from experiments.adaptive.variants import VARIANTS
 from experiments.data.synthetic_fields import standardised
-from experiments.edge_error import CHUNK, crop, frame_l1
-from experiments.filtering.program import random_source
+from experiments.edge_error import edge_errors
 from experiments.hydra_program import hydra_program
-from experiments.methods import METHODS, Method
+from experiments.methods import compared
 from experiments.program import run_program
 from experiments.progress import progress_bar
+from experiments.random_numbers import random_kernels, random_source
 from experiments.records import write_together
 
-__all__ = ["batch_errors", "cut", "main", "measure", "run"]
+__all__ = ["cut", "main", "measure", "run"]
 
 
 def cut(field: Tensor, size: int, count: int, frame: int, generator: torch.Generator) -> Tensor | None:
@@ -45,17 +44,6 @@ def cut(field: Tensor, size: int, count: int, frame: int, generator: torch.Gener
     return torch.stack([field[top : top + whole, left : left + whole] for top, left in corners])
 
 
-def batch_errors(images: Tensor, kernels: Tensor, methods: Mapping[str, Method]) -> dict[str, float]:
-    """Measure what `experiments.edge_error.edge_errors` does, as the mean over a batch of images, (N, H, W)."""
-    width = kernels.shape[-1] // 2
-    cropped, errors = crop(images, width)[:, None], dict.fromkeys(methods, 0.0)
-    for chunk in kernels[:, None].split(CHUNK):
-        truth = F.conv2d(images[:, None], chunk)
-        for name, method in methods.items():
-            errors[name] += frame_l1(method(cropped, chunk), truth, width) * len(chunk) / len(kernels)
-    return errors
-
-
 def measure(settings: Settings, name: str) -> Iterator[tuple[list[dict[str, object]], list[dict[str, object]]]]:
     """Measure a field, size by size: rows of the table of modes, and of that of variants."""
     field = standardised(FIELD_SETS[settings.field_set], name)
@@ -66,10 +54,8 @@ def measure(settings: Settings, name: str) -> Iterator[tuple[list[dict[str, obje
             images = cut(field, size, count, kernel // 2, random_source("crops", *key))
             if images is None:
                 continue
-            shape = settings.num_kernels, kernel, kernel
-            kernels = torch.randn(shape, generator=random_source("kernels", *key, kernel), dtype=torch.float64)
-            found = compared(kernel, random_source("noise", *key, kernel))
-            tables = [{m: f for m, f in found.items() if m in settings.methods or m not in METHODS}]
+            kernels = random_kernels(settings.num_kernels, kernel, *key, kernel)
+            tables = [compared(settings.methods, range(kernel), random_source("noise", *key, kernel))]
             tables += [VARIANTS] if size in settings.ablation_sizes else []
             # A batch is measured by its mean; crops that are told apart are batches of one.
             batches = images.split(1) if settings.each_crop else [images]
@@ -78,7 +64,7 @@ def measure(settings: Settings, name: str) -> Iterator[tuple[list[dict[str, obje
             ):
                 which = {"crop": crop_number} if settings.each_crop else {"crops": count}
                 about = {"field": name, "size": size, **which, "kernel_size": kernel}
-                for method, error in batch_errors(batch, kernels, methods).items():
+                for method, error in edge_errors(batch, kernels, methods).items():
                     table.append({**about, "method": method, "l1_error": error})
         yield rows
 

@@ -1,28 +1,13 @@
-"""What the study of adaptive boundaries compares: the modes, polynomials of each degree, and variants of adaptive."""
+"""Variants of the adaptive mode: one option changed at a time."""
 
-from collections.abc import Iterable
 from functools import partial
 
 import torch
 
 from diff_conv2d import conv2d
-from experiments.methods import Method, seeded
+from experiments.methods import Method
 
-__all__ = ["VARIANTS", "compared", "degree_name"]
-
-
-def degree_name(degree: int) -> str:
-    """Name the polynomial of some degree in the table."""
-    return f"degree_{degree}"
-
-
-def compared(kernel: int, generator: torch.Generator, degrees: Iterable[int] | None = None) -> dict[str, Method]:
-    """Return all modes that take a kernel, and the polynomials of some degrees, 0 to k - 1 unless they are given."""
-    chosen = range(kernel) if degrees is None else degrees
-    polynomials = {
-        degree_name(degree): partial(conv2d, padding="same", padding_mode="diff", degree=degree) for degree in chosen
-    }
-    return {**seeded(generator), **polynomials}
+__all__ = ["VARIANTS"]
 
 
 _OPTIONS: dict[str, dict[str, object]] = {

@@ -1,7 +1,6 @@
 """What a boundary costs: `python -m experiments.benchmark groups=[cnn] rounds=5`, see configs/benchmark.yaml."""
 
 import os
-import platform
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from experiments.hydra_program import hydra_program
 from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.program import run_program
 from experiments.progress import progress_bar
+from experiments.provenance import processor
 from experiments.records import write_table
 
 __all__ = ["Settings", "main", "measure", "read_settings", "run", "summary"]
@@ -91,16 +91,16 @@ def measure(case: Case, settings: Settings) -> pd.DataFrame:
 def run(settings: Settings, console: Console) -> list[Path]:
     """Measure all cases and write the table; return its path."""
     chosen = [case for case in CASES.values() if case.group in settings.groups]
+    on_gpu = settings.device.type == "cuda"
     about = {
         "unit": "seconds",
-        "device": device_name(settings.device),
+        "device": torch.cuda.get_device_name(settings.device) if on_gpu else processor(),
         "threads": settings.threads,
         "torch": torch.__version__,
         "rounds": settings.rounds,
         "warmup": settings.warmup,
     }
-    suffix = "_cuda" if settings.device.type == "cuda" else ""
-    path = settings.output_dir / "tables" / f"{settings.name}{suffix}.csv"
+    path = settings.output_dir / "tables" / f"{settings.name}{'_cuda' if on_gpu else ''}.csv"
     table = pd.DataFrame()
     with progress_bar(len(chosen), console) as advance:
         for case in chosen:
@@ -118,18 +118,6 @@ def run(settings: Settings, console: Console) -> list[Path]:
             advance(case.name)
     console.print(summary(table))
     return [path]
-
-
-def device_name(device: torch.device) -> str:
-    """Name the processor or the graphics card."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.machine()
 
 
 def summary(table: pd.DataFrame) -> Table:

@@ -9,28 +9,20 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from experiments.adaptive.variants import compared, degree_name
 from experiments.convergence.settings import Settings, read_settings
 from experiments.convergence.slopes import fit_slopes, slopes_table
 from experiments.data.runge import runge
-from experiments.edge_error import crop
 from experiments.edge_parts import part_errors
-from experiments.filtering.program import random_source
 from experiments.hydra_program import hydra_program
-from experiments.methods import Method
+from experiments.methods import compared
+from experiments.models.halo import crop
 from experiments.operators import OPERATORS, operator_kernels
 from experiments.program import run_program
 from experiments.progress import progress_bar
+from experiments.random_numbers import random_source
 from experiments.records import write_together
 
-__all__ = ["chosen_methods", "grid", "main", "measure", "run"]
-
-
-def chosen_methods(settings: Settings, size: int, samples: int) -> dict[str, Method]:
-    """Return the methods to compare, random padding with the noise that belongs to the grid."""
-    generator = random_source("noise", settings.seed, size, samples)
-    methods = compared(size, generator, settings.degrees)
-    return {name: methods[name] for name in (*settings.methods, *map(degree_name, settings.degrees))}
+__all__ = ["grid", "main", "measure", "run"]
 
 
 def grid(samples: int, extra: int) -> Tensor:
@@ -59,7 +51,10 @@ def measure(settings: Settings, size: int, samples: int) -> list[dict[str, objec
     rounded = cropped * (1 + torch.finfo(torch.float64).eps * (draws - 0.5))
 
     # Made twice, so that random padding draws the same noise again.
-    once, again = (chosen_methods(settings, size, samples) for _ in range(2))
+    once, again = (
+        compared(settings.methods, settings.degrees, random_source("noise", settings.seed, size, samples))
+        for _ in range(2)
+    )
     rows = []
     for method in once:
         output, other = once[method](cropped, kernels)[0], again[method](rounded, kernels)[0]

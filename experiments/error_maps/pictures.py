@@ -5,21 +5,10 @@ from scipy.ndimage import gaussian_filter
 
 from experiments.data.deblurring import BlurredPatches
 
-__all__ = ["frame", "local_error", "mean_square_by_pixel", "spread"]
+__all__ = ["local_error", "mean_square_by_pixel", "spread"]
 
 # Standard deviation of the Gaussian window in which errors are averaged, in pixels, and pixels from one to the next.
 WINDOW, STEP = 2.0, 2
-
-
-def frame(size: int, width: int) -> np.ndarray:
-    """Which pixels of a patch lie within ``width`` of its edges, bool, (size, size).
-
-    Example:
-        >>> frame(4, 1).astype(int).tolist()
-        [[1, 1, 1, 1], [1, 0, 0, 1], [1, 0, 0, 1], [1, 1, 1, 1]]
-    """
-    near = np.minimum(np.arange(size), np.arange(size)[::-1]) < width
-    return near[:, None] | near[None]
 
 
 def local_error(error: np.ndarray) -> np.ndarray:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
 from diff_conv2d.modes import MODES
 from experiments.checks import (
@@ -31,13 +30,15 @@ from experiments.checks import (
 from experiments.data.deblurring import BlurredPatches, InMemoryFields
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
-from experiments.error_maps.pictures import frame, local_error, mean_square_by_pixel, spread
+from experiments.error_maps.pictures import local_error, mean_square_by_pixel, spread
 from experiments.error_maps.second_derivative import RADIUS, second_derivative
 from experiments.hydra_program import hydra_program
 from experiments.manifest import chosen_parts, settings_of, write_manifest
 from experiments.metrics.regions import FRAME
+from experiments.models.halo import crop
 from experiments.paths import REPOSITORY
 from experiments.records import write_arrays
+from experiments.tiling import edge_distance, stitched
 from experiments.training.checkpoints import final_weights
 from experiments.training.finished_runs import HALO, Run, flatten, read_runs
 from experiments.training.train import build_task
@@ -222,7 +223,9 @@ def restored(run: Run, data: Splits, corners: np.ndarray) -> np.ndarray:
     patches = BlurredPatches(test.fields, corners, test.size, test.halo, test.normalisation, False, test.least_scale)
     images = torch.stack([patches[index][0] for index in range(len(patches))])
     with torch.no_grad():
-        outputs = torch.cat([_centre(task(batch), test.size) for batch in images.split(BATCH)])
+        outputs = torch.cat([task(batch) for batch in images.split(BATCH)])
+    # Some networks cut the halo off themselves.
+    outputs = crop(outputs, (outputs.shape[-1] - test.size) // 2)
     pictures = []
     for output, corner in zip(outputs[:, 0].double(), corners.tolist(), strict=True):
         centre, scale = patches.affine(*test.fields.window(*corner, test.size, test.size))
@@ -269,12 +272,13 @@ def error_maps(config: DictConfig) -> dict[str, np.ndarray]:
             blurred, clear = (window.double().numpy() for window in test.fields.window(*first, side, side))
             arrays |= {"input": blurred, "target": clear, "patch": np.array(test.size), "seed": np.array(config.seed)}
             arrays |= _map(test, first, side)
-        together = _stitched(restored(run, data, corners), config.block)
+        patches = torch.from_numpy(restored(run, data, corners))
+        together = stitched(patches.view(config.block, config.block, test.size, test.size)).numpy()
         if method == "zeros":
             arrays["prediction"] = together
         errors[method] = second_derivative(together - clear)
         arrays[f"local/{method}"] = local_error(together - clear)
-        in_frame = frame(test.size, width)
+        in_frame = (edge_distance(test.size, test.size) < width).numpy()
         arrays[f"local_rms/{method}"] = _rms(together - clear, np.tile(in_frame, (config.block, config.block)))
         folded = mean_square_by_pixel(restored(run, data, many), test, many)
         arrays[f"folded/{method}"] = folded
@@ -312,17 +316,6 @@ def near_seams(block: int, size: int) -> np.ndarray:
 def _rms(error: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Root mean square of an error where a mask is true, and elsewhere."""
     return np.array([np.sqrt(np.mean(error[mask] ** 2)) for mask in (where, ~where)])
-
-
-def _centre(images: Tensor, size: int) -> Tensor:
-    """Cut a halo off, where the network has not done so."""
-    margin = (images.shape[-1] - size) // 2
-    return images[..., margin : margin + size, margin : margin + size]
-
-
-def _stitched(patches: np.ndarray, block: int) -> np.ndarray:
-    """Put patches together, row by row."""
-    return np.block([list(patches[row * block : (row + 1) * block]) for row in range(block)])
 
 
 def _map(test: BlurredPatches, first: list[int], side: int) -> dict[str, np.ndarray]:

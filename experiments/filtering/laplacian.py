@@ -1,8 +1,6 @@
 """The Laplacian study: a derivative whose truth is known, up to the edge of the image."""
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from math import factorial
 
 import numpy as np
 import torch
@@ -10,10 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from experiments.data.analytic import chebyshev_laplacian, chebyshev_on
-from experiments.edge_error import crop, frame_l1
+from experiments.edge_error import frame_l1
 from experiments.methods import Method
+from experiments.models.halo import crop
+from experiments.operators import laplacian_kernel
 
-__all__ = ["laplacian_kernel", "laplacian_study"]
+__all__ = ["laplacian_study"]
 
 # The paper's field and grid: 501 samples on [0.3, 0.8], both ends included.
 ORDER = 100
@@ -21,46 +21,6 @@ START, SPACING, SAMPLES = 0.3, 0.001, 501
 
 # Pixels along each side of the zooms into the top right corner.
 ZOOM = 10
-
-
-def laplacian_kernel(size: int) -> Tensor:
-    r"""Return the finite-difference Laplacian of a size, cross-shaped, exact to order ``size - 1``.
-
-    .. math:: c_j = \frac{2 (-1)^{j+1} (p!)^2}{j^2 \, (p-j)! \, (p+j)!}, \qquad c_0 = -2 \sum_{j=1}^p c_j
-
-    is the second derivative along one axis with p = size // 2 and unit spacing; the kernel is the sum of two.
-
-    References:
-        | B. Fornberg, Mathematics of Computation 51 (1988), 699-706
-
-    Args:
-        size: Samples along each axis, odd and at least 3; 3, 5, 7 give orders 2, 4, 6.
-
-    Returns:
-        The kernel, float64, :math:`(size, size)`.
-
-    Raises:
-        ValueError: ``size`` is even or below 3.
-
-    Example:
-        >>> laplacian_kernel(3)
-        tensor([[ 0.,  1.,  0.],
-                [ 1., -4.,  1.],
-                [ 0.,  1.,  0.]], dtype=torch.float64)
-
-    """
-    if size % 2 == 0 or size < 3:
-        raise ValueError(f"size must be odd and at least 3, got {size}")
-    p = size // 2
-    half = [
-        Fraction(2 * (-1) ** (j + 1) * factorial(p) ** 2, j**2 * factorial(p - j) * factorial(p + j))
-        for j in range(1, p + 1)
-    ]
-    line = torch.tensor([float(c) for c in [*half[::-1], -2 * sum(half), *half]], dtype=torch.float64)
-    kernel = torch.zeros(size, size, dtype=torch.float64)
-    kernel[p] += line
-    kernel[:, p] += line
-    return kernel
 
 
 def laplacian_study(

@@ -1,6 +1,5 @@
 """The filtering experiment: `python -m experiments.filtering kernel_sizes=[3]`, see configs/filtering.yaml."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +14,13 @@ from experiments.filtering.laplacian import laplacian_study
 from experiments.filtering.ranking import ranking_table
 from experiments.filtering.settings import Settings, read_settings
 from experiments.hydra_program import hydra_program
-from experiments.methods import Method, seeded
+from experiments.methods import compared
 from experiments.program import run_program
 from experiments.progress import progress_bar
+from experiments.random_numbers import random_kernels, random_source
 from experiments.records import write_together
 
-__all__ = ["chosen_methods", "load_images", "main", "measure", "random_source", "run", "sample_pictures"]
-
-
-def random_source(*key: object) -> torch.Generator:
-    """Return a generator that depends on a key alone, so that part of a run gives the numbers of the whole."""
-    digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
-    # torch seeds with 64 bits, of which it takes the sign off.
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-
-
-def chosen_methods(settings: Settings, *key: object) -> dict[str, Method]:
-    """Return the methods to compare, with noise of their own for what the key names."""
-    methods = seeded(random_source("noise", settings.seed, *key))
-    return {name: methods[name] for name in settings.methods}
+__all__ = ["load_images", "main", "measure", "run", "sample_pictures"]
 
 
 def load_images(settings: Settings) -> dict[str, tuple[str, list[Image]]]:
@@ -55,12 +42,11 @@ def measure(settings: Settings, name: str, source: str, image: Image) -> list[di
     """Measure every method and kernel size on one image of a field; one row each."""
     rows = []
     for size in settings.kernel_sizes:
-        key = name, image.order, size
-        shape = settings.num_kernels, size, size
+        key = settings.seed, name, image.order, size
         # Drawn in float64, so that float32 sees the same kernels, rounded.
-        kernels = torch.randn(shape, generator=random_source("kernels", settings.seed, *key), dtype=torch.float64)
-        methods = chosen_methods(settings, *key)
-        errors = edge_errors(image.samples.to(settings.dtype), kernels.to(settings.dtype), methods)
+        kernels = random_kernels(settings.num_kernels, size, *key).to(settings.dtype)
+        methods = compared(settings.methods, [], random_source("noise", *key))
+        errors = edge_errors(image.samples.to(settings.dtype), kernels, methods)
         for method, error in errors.items():
             rows.append(
                 {
@@ -103,9 +89,8 @@ def run(settings: Settings, images: dict[str, tuple[str, list[Image]]], console:
             for image in of_field:
                 rows += measure(settings, name, source, image)
                 advance(f"{name} {image.order}")
-        laplacian, corners = laplacian_study(
-            settings.kernel_sizes, chosen_methods(settings, "laplacian"), settings.dtype
-        )
+        methods = compared(settings.methods, [], random_source("noise", settings.seed, "laplacian"))
+        laplacian, corners = laplacian_study(settings.kernel_sizes, methods, settings.dtype)
 
     errors = pd.DataFrame(rows)
     console.print(ranking_table(errors))

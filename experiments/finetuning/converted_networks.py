@@ -14,32 +14,9 @@ from experiments.metrics.block_mean import BlockMean
 from experiments.metrics.dense import RegionError, Results
 from experiments.tasks.classification import Classification
 from experiments.tasks.task import Batch, Task, TrainingDivergedError
-from experiments.training.cell import cell_folder
-from experiments.training.cells import Cell, composed
-from experiments.training.checkpoints import final_weights
 from experiments.training.train import build_task
 
-__all__ = ["chance", "converted", "fine_tuned", "measured", "trained_weights", "training_batches"]
-
-
-def trained_weights(cell: Cell) -> dict[str, Tensor]:
-    """The weights of a finished run.
-
-    Raises:
-        FileNotFoundError: it has not been trained; the message says what trains it.
-        ValueError: its checkpoint is damaged.
-    """
-    config = composed(cell)
-    folder = cell_folder(config)
-    weights = final_weights(folder)
-    if weights is None:
-        target = cell.sweep.replace("_", "-")
-        scale = " SCALE=paper" if str(config.experiment_name).startswith("paper_") else ""
-        raise FileNotFoundError(
-            f"no trained network of {cell.name} in {folder.path}; the runs are not part of the repository: "
-            f"`make reproduce-{target} METHODS={cell.method} SEEDS={cell.seed}{scale}` trains it"
-        )
-    return weights
+__all__ = ["chance", "converted", "fine_tuned", "measured", "training_batches"]
 
 
 def converted(config: DictConfig, data: Splits, weights: dict[str, Tensor], padding: DictConfig) -> Task:
@@ -48,7 +25,7 @@ def converted(config: DictConfig, data: Splits, weights: dict[str, Tensor], padd
     Args:
         config: the settings of the run that trained it.
         data: what it was trained on.
-        weights: from `trained_weights`.
+        weights: from `experiments.trained_networks.trained_weights`.
         padding: the mode to convert to and its options, as in configs/padding.
     """
     task = build_task(config, data)

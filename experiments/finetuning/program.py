@@ -28,7 +28,7 @@ from experiments.checks import (
 )
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
-from experiments.finetuning.converted_networks import chance, converted, fine_tuned, trained_weights
+from experiments.finetuning.converted_networks import chance, converted, fine_tuned
 from experiments.finetuning.summary import MOST_FREQUENT
 from experiments.hydra_program import hydra_program
 from experiments.manifest import settings_of, write_manifest
@@ -36,6 +36,7 @@ from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.tasks.task import TrainingDivergedError
+from experiments.trained_networks import trained_weights
 from experiments.training.cells import Cell, composed, read_sweep, sweep_cells
 from experiments.training.run_folder import data_name, run_name
 

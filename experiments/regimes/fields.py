@@ -8,7 +8,7 @@ from torch import Tensor
 
 from experiments.data.blurred_noise import blurred_noise
 from experiments.data.terrain import terrain_patches
-from experiments.filtering.program import random_source
+from experiments.random_numbers import random_source
 from experiments.regimes.settings import Settings
 
 __all__ = ["FIELDS", "regime_fields"]

@@ -9,25 +9,19 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from experiments.adaptive.variants import compared, degree_name
-from experiments.edge_error import crop, frame
-from experiments.filtering.program import random_source
+from experiments.edge_error import frame
 from experiments.hydra_program import hydra_program
-from experiments.methods import Method
+from experiments.methods import compared
+from experiments.models.halo import crop
 from experiments.program import run_program
 from experiments.progress import progress_bar
+from experiments.random_numbers import random_kernels, random_source
 from experiments.records import write_together
 from experiments.regimes.best import best_of, best_table, families
 from experiments.regimes.fields import regime_fields
 from experiments.regimes.settings import Settings, read_settings
 
-__all__ = ["chosen_methods", "frame_errors", "main", "measure", "run"]
-
-
-def chosen_methods(settings: Settings, *key: object) -> dict[str, Method]:
-    """Return the methods to compare, random padding with the noise that belongs to the key."""
-    methods = compared(3, random_source("noise", settings.seed, *key), settings.degrees)
-    return {name: methods[name] for name in (*settings.methods, *map(degree_name, settings.degrees))}
+__all__ = ["frame_errors", "main", "measure", "run"]
 
 
 def frame_errors(output: Tensor, truth: Tensor, width: int) -> Tensor:
@@ -51,14 +45,15 @@ def measure(settings: Settings, images: Tensor, size: int, *key: object) -> tupl
         each method gives in float32 and in float64, but for random padding.
 
     """
-    shape = settings.num_kernels, 1, size, size
-    kernels = torch.randn(shape, generator=random_source("kernels", settings.seed, size), dtype=torch.float64)
-    width = size // 2
+    kernels, width = random_kernels(settings.num_kernels, size, settings.seed, size)[:, None], size // 2
     # The same crop for every kernel size: a smaller kernel sees a narrower frame of the truth.
-    spare = max(settings.kernel_sizes) // 2 - width
-    images = (crop(images, spare) if spare else images)[:, None]
+    images = crop(images, max(settings.kernel_sizes) // 2 - width)[:, None]
     truth, cropped = F.conv2d(images, kernels), crop(images, width)
-    exact, single = (chosen_methods(settings, *key, size) for _ in range(2))
+    # Made twice, so that random padding draws the same noise again.
+    exact, single = (
+        compared(settings.methods, settings.degrees, random_source("noise", settings.seed, *key, size))
+        for _ in range(2)
+    )
     errors, rounding = {}, {}
     for name in exact:
         output = exact[name](cropped, kernels)

@@ -13,12 +13,12 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from experiments.adaptive.variants import compared, degree_name
-from experiments.filtering.program import random_source
 from experiments.hydra_program import hydra_program
 from experiments.interrupts import ended_on_error, unseen_interrupts
+from experiments.methods import compared, degree_name
 from experiments.program import run_program
 from experiments.progress import progress_bar
+from experiments.random_numbers import random_source
 from experiments.records import write_together
 from experiments.rollouts.settings import Settings, read_settings
 from experiments.rollouts.summary import stability_table
@@ -65,7 +65,7 @@ def run_case(settings: Settings, case: Case, windows: Tensor) -> tuple[Rollout, 
     # Two processes with two threads each would be in each other's way.
     torch.set_num_threads(1)
     kernel = kernel_of(settings, problem, size)
-    method = compared(size, random_source("noise", settings.seed, *case), settings.degrees)[name]
+    method = compared(settings.methods, settings.degrees, random_source("noise", settings.seed, *case))[name]
     found = roll_out(method, kernel, windows, recorded_steps(settings), settings.limit)
     return found, None if name in NOT_LINEAR else spectral_radius(method, kernel, settings.spectrum)
 

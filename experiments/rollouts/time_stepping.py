@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from experiments.edge_error import crop
 from experiments.methods import Method
+from experiments.models.halo import crop
 
 __all__ = ["CROP", "Rollout", "roll_out", "spectral_radius"]
 

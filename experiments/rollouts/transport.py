@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from experiments.data.blurred_noise import blurred_noise
-from experiments.filtering.laplacian import laplacian_kernel
-from experiments.operators import derivative_kernels
+from experiments.operators import derivative_kernels, laplacian_kernel
 
 __all__ = ["solution", "step_kernel", "world"]
 

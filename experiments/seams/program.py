@@ -11,14 +11,15 @@ from rich.console import Console
 from experiments.checks import Reader, folder, integer, integers, texts, torch_device, writable
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
-from experiments.finetuning.converted_networks import trained_weights
 from experiments.hydra_program import hydra_program
 from experiments.manifest import chosen_parts, settings_of, write_manifest
 from experiments.models.halo import crop
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_together
-from experiments.seams.tiling import MEASURES, measure_tiling, overlapping_tiles, stitched
+from experiments.seams.measures import MEASURES, measure_tiling, overlapping_tiles
+from experiments.tiling import stitched
+from experiments.trained_networks import trained_weights
 from experiments.training.cells import Cell, composed, read_sweep, sweep_cells
 from experiments.training.run_folder import data_name
 from experiments.training.train import build_task

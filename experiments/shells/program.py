@@ -8,14 +8,14 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.adaptive.variants import compared, degree_name
-from experiments.edge_error import crop
 from experiments.edge_parts import shell_errors
 from experiments.fields import Image, load_field
-from experiments.filtering.program import random_source
 from experiments.hydra_program import hydra_program
+from experiments.methods import compared
+from experiments.models.halo import crop
 from experiments.program import run_program
 from experiments.progress import progress_bar
+from experiments.random_numbers import random_kernels, random_source
 from experiments.records import write_table
 from experiments.shells.settings import Settings, read_settings
 
@@ -30,13 +30,12 @@ def measure(settings: Settings, name: str, image: Image) -> list[dict[str, objec
     rows = []
     for size in settings.kernel_sizes:
         key = settings.seed, name, image.order, size
-        shape = settings.num_kernels, 1, size, size
-        kernels = torch.randn(shape, generator=random_source("kernels", *key), dtype=torch.float64)
-        methods = compared(size, random_source("noise", *key), settings.degrees)
+        kernels = random_kernels(settings.num_kernels, size, *key)[:, None]
+        methods = compared(settings.methods, settings.degrees, random_source("noise", *key))
         samples, width = image.samples.double()[None, None], size // 2
         truth, cropped = F.conv2d(samples, kernels), crop(samples, width)
-        for method in (*settings.methods, *map(degree_name, settings.degrees)):
-            errors = shell_errors(methods[method](cropped, kernels), truth, width)
+        for method, convolved in methods.items():
+            errors = shell_errors(convolved(cropped, kernels), truth, width)
             for (part, shell), error in errors.items():
                 row = {"field": name, "order": image.order, "kernel_size": size, "method": method}
                 rows.append(row | {"part": part, "shell": shell, "l1_error": error})

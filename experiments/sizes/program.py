@@ -35,7 +35,6 @@ from experiments.checks import (
 from experiments.data.deblurring import BlurredPatches
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
-from experiments.finetuning.converted_networks import trained_weights
 from experiments.hydra_program import hydra_program
 from experiments.manifest import settings_of, write_manifest
 from experiments.metrics.dense import RegionError
@@ -44,6 +43,7 @@ from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.tasks.task import Task
+from experiments.trained_networks import trained_weights
 from experiments.training.cells import Cell, composed, read_sweep, sweep_cells
 from experiments.training.run_folder import data_name, run_name
 from experiments.training.train import build_task

@@ -9,14 +9,17 @@ import pytest
 import torch
 from rich.console import Console
 
-from experiments.edge_error import crop, edge_errors, frame, frame_l1
+from experiments.edge_error import edge_errors, frame, frame_l1
 from experiments.filtering import program as filtering
-from experiments.filtering.laplacian import laplacian_kernel, laplacian_study
+from experiments.filtering.laplacian import laplacian_study
 from experiments.filtering.ranking import rank, ranking_table
 from experiments.filtering.settings import read_settings
 from experiments.methods import METHODS
+from experiments.models.halo import crop
+from experiments.operators import laplacian_kernel
 from experiments.paths import CONFIGS, REPOSITORY
 from experiments.progress import progress_bar
+from experiments.random_numbers import random_source
 from experiments.records import write_arrays, write_table, write_together
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
@@ -259,9 +262,9 @@ def test_a_part_of_a_run_gives_the_numbers_of_the_whole():
 
 
 def test_another_seed_draws_other_kernels():
-    first = filtering.random_source("kernels", 0, "terrain", 1, 3).initial_seed()
-    assert first == filtering.random_source("kernels", 0, "terrain", 1, 3).initial_seed()
-    assert first != filtering.random_source("kernels", 1, "terrain", 1, 3).initial_seed()
+    first = random_source("kernels", 0, "terrain", 1, 3).initial_seed()
+    assert first == random_source("kernels", 0, "terrain", 1, 3).initial_seed()
+    assert first != random_source("kernels", 1, "terrain", 1, 3).initial_seed()
 
 
 # Tables, ranking, progress

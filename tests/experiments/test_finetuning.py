@@ -13,10 +13,11 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from experiments.data.splits import Splits
-from experiments.finetuning.converted_networks import chance, converted, fine_tuned, trained_weights, training_batches
+from experiments.finetuning.converted_networks import chance, converted, fine_tuned, training_batches
 from experiments.finetuning.program import run
 from experiments.finetuning.summary import MOST_FREQUENT, means, sentence
 from experiments.paths import CONFIGS
+from experiments.trained_networks import trained_weights
 from experiments.training.cell import cell_folder, run_cell
 from experiments.training.cells import composed, sweep_cells
 

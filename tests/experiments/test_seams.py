@@ -6,8 +6,8 @@ from hydra import compose, initialize_config_dir
 from rich.console import Console
 
 from experiments.paths import CONFIGS
+from experiments.seams.measures import MEASURES
 from experiments.seams.program import run
-from experiments.seams.tiling import MEASURES
 from experiments.training.cell import run_cell
 from experiments.training.cells import composed, sweep_cells
 from scripts.figures.seams import draw

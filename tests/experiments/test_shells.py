@@ -8,9 +8,9 @@ import torch
 from experiments.edge_error import edge_errors
 from experiments.edge_parts import part_errors, shell_errors
 from experiments.fields import Image
-from experiments.filtering.program import random_source
 from experiments.methods import METHODS
 from experiments.paths import CONFIGS
+from experiments.random_numbers import random_source
 from experiments.shells import program as shells
 from experiments.shells.settings import read_settings
 

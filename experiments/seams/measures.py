@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from experiments.models.halo import crop
+from experiments.tiling import edge_distance
 
-__all__ = ["MEASURES", "edge_distance", "measure_tiling", "overlapping_tiles", "stitched"]
+__all__ = ["MEASURES", "measure_tiling", "overlapping_tiles"]
 
 Network = Callable[[Tensor], Tensor]
 
@@ -37,37 +38,6 @@ def overlapping_tiles(network: Network, image: Tensor, context: int, tile: int, 
     windows = seen[0].unfold(0, wide, tile // 2).unfold(1, wide, tile // 2)
     results = crop(network(windows.reshape(-1, 1, wide, wide)), halo)
     return results.view(*windows.shape[:2], tile, tile)
-
-
-def stitched(tiles: Tensor) -> Tensor:
-    """Put tiles side by side that do not overlap.
-
-    Args:
-        tiles: (n, m, H, W).
-
-    Returns:
-        The image, (n H, m W).
-
-    Example:
-        >>> stitched(torch.arange(4).view(2, 2, 1, 1))
-        tensor([[0, 1],
-                [2, 3]])
-    """
-    n, m, height, width = tiles.shape
-    return tiles.permute(0, 2, 1, 3).reshape(n * height, m * width)
-
-
-def edge_distance(height: int, width: int) -> Tensor:
-    """How many pixels lie between each pixel and the nearest edge, int64, (height, width).
-
-    Example:
-        >>> edge_distance(3, 5)
-        tensor([[0, 0, 0, 0, 0],
-                [0, 1, 1, 1, 0],
-                [0, 0, 0, 0, 0]])
-    """
-    rows, columns = (torch.minimum(torch.arange(n), torch.arange(n).flip(0)) for n in (height, width))
-    return torch.minimum(rows[:, None], columns)
 
 
 def measure_tiling(tiles: Tensor, whole: Tensor, clear: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,29 @@
+"""The networks of finished runs, for studies that train none."""
+
+from torch import Tensor
+
+from experiments.training.cell import cell_folder
+from experiments.training.cells import Cell, composed
+from experiments.training.checkpoints import final_weights
+
+__all__ = ["trained_weights"]
+
+
+def trained_weights(cell: Cell) -> dict[str, Tensor]:
+    """The weights of a finished run.
+
+    Raises:
+        FileNotFoundError: it has not been trained; the message says what trains it.
+        ValueError: its checkpoint is damaged.
+    """
+    config = composed(cell)
+    folder = cell_folder(config)
+    weights = final_weights(folder)
+    if weights is None:
+        target = cell.sweep.replace("_", "-")
+        scale = " SCALE=paper" if str(config.experiment_name).startswith("paper_") else ""
+        raise FileNotFoundError(
+            f"no trained network of {cell.name} in {folder.path}; the runs are not part of the repository: "
+            f"`make reproduce-{target} METHODS={cell.method} SEEDS={cell.seed}{scale}` trains it"
+        )
+    return weights
