@@ -1,12 +1,20 @@
 """The networks of finished runs, for studies that train none."""
 
+from omegaconf import DictConfig
 from torch import Tensor
 
+from experiments.checks import Reader
 from experiments.training.cell import cell_folder
-from experiments.training.cells import Cell, composed
+from experiments.training.cells import Cell, composed, read_sweep
 from experiments.training.checkpoints import final_weights
 
-__all__ = ["trained_weights"]
+__all__ = ["checked_sweep", "trained_weights"]
+
+
+def checked_sweep(read: Reader) -> DictConfig:
+    """Check the settings of the sweep that trained the networks; they are read where its cells are listed."""
+    read_sweep(read)
+    return read.config
 
 
 def trained_weights(cell: Cell) -> dict[str, Tensor]:

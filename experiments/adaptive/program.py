@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from experiments.adaptive.settings import FIELD_SETS, Settings, read_settings
+from experiments.adaptive.settings import FIELD_SETS, Settings
 from experiments.adaptive.summary import best_degree, ratios, summary_table
 from experiments.adaptive.variants import VARIANTS
 from experiments.data.synthetic_fields import standardised
@@ -97,4 +97,4 @@ def run(settings: Settings, console: Console) -> list[Path]:
 @hydra_program("adaptive")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
-    run_program("adaptive", config, read_settings, run)
+    run_program("adaptive", config, Settings, run)

@@ -1,30 +1,29 @@
-"""The settings of the study of adaptive boundaries, checked once, before anything is computed."""
+"""The settings of the study of adaptive boundaries."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from omegaconf import DictConfig
+from typing import Any
 
 from experiments.checks import (
     LARGEST_SEED,
     MOST_KERNELS,
-    Reader,
     choice,
     file_name,
     folder,
     integer,
     integers,
     kernel_sizes,
-    names,
-    optional,
+    names_or_all,
     yes_or_no,
 )
 from experiments.data.held_out_fields import HELD_OUT_KINDS
 from experiments.data.study_fields import KINDS
 from experiments.data.synthetic_fields import Kinds
 from experiments.methods import METHODS
+from experiments.settings import setting
 
-__all__ = ["FIELD_SETS", "Settings", "read_settings"]
+__all__ = ["FIELD_SETS", "Settings"]
 
 FIELD_SETS: dict[str, Kinds] = {"study": KINDS, "held_out": HELD_OUT_KINDS}
 
@@ -33,62 +32,9 @@ LARGEST = 512
 MOST_CROPS = 10_000
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a configuration of the study says, in the types that the program works with."""
-
-    name: str
-    field_set: str
-    fields: list[str]
-    crops: dict[int, int]
-    each_crop: bool
-    methods: list[str]
-    ablation_sizes: list[int]
-    kernel_sizes: list[int]
-    num_kernels: int
-    seed: int
-    output_dir: Path
-
-
-def read_settings(config: DictConfig) -> Settings:
-    """Check a configuration.
-
-    Args:
-        config: As composed from ``configs/adaptive.yaml`` or ``configs/adaptive_held_out.yaml``.
-
-    Returns:
-        The settings.
-
-    Raises:
-        ValueError: A value cannot be used; the sentence names it and what is allowed.
-
-    """
-    read = Reader(config)
-    field_set = read("field_set", choice, FIELD_SETS)
-    allowed = [field for kind in FIELD_SETS.get(field_set, {}).values() for field in kind]
-    fields = read("fields", optional, names, allowed) if allowed else read("fields", _not_looked_at)
-    methods = read("methods", optional, names, METHODS)
-    kernels = read("kernel_sizes", kernel_sizes)
-    crops = read("crops", _crops, max(kernels or [3]))
-    settings = Settings(
-        name=read("name", file_name),
-        field_set=field_set,
-        fields=fields or allowed,
-        crops=crops,
-        each_crop=read("each_crop", yes_or_no),
-        methods=methods or list(METHODS),
-        ablation_sizes=read("ablation_sizes", _ablation_sizes, crops),
-        kernel_sizes=kernels,
-        num_kernels=read("num_kernels", integer, 1, MOST_KERNELS),
-        seed=read("seed", integer, 0, LARGEST_SEED),
-        output_dir=read("output_dir", folder),
-    )
-    read.end()
-    return settings
-
-
-def _not_looked_at(key: str, value: object) -> None:
-    """Leave a setting unchecked, where another one that says what is allowed cannot be used."""
+def _of_field_set(found: Any) -> Iterable[object] | None:
+    """Return the names of the fields; None where the set that they are of cannot be used."""
+    return found.field_set and [[name for kind in FIELD_SETS[found.field_set].values() for name in kind]]
 
 
 def _crops(key: str, value: object, least: int) -> dict[int, int]:
@@ -110,3 +56,20 @@ def _ablation_sizes(key: str, value: object, crops: dict[int, int] | None) -> li
     if crops is not None and any(size not in crops for size in sizes):
         raise ValueError(f"{key} must be of {list(crops)}, got {sizes}")
     return sizes
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``configs/adaptive.yaml`` or ``configs/adaptive_held_out.yaml`` says."""
+
+    name: str = setting(file_name)
+    field_set: str = setting(choice, FIELD_SETS)
+    fields: list[str] = setting(names_or_all, given=_of_field_set)
+    methods: list[str] = setting(names_or_all, METHODS)
+    kernel_sizes: list[int] = setting(kernel_sizes)
+    crops: dict[int, int] = setting(_crops, given=lambda found: [max(found.kernel_sizes or [3])])
+    each_crop: bool = setting(yes_or_no)
+    ablation_sizes: list[int] = setting(_ablation_sizes, given=lambda found: [found.crops])
+    num_kernels: int = setting(integer, 1, MOST_KERNELS)
+    seed: int = setting(integer, 0, LARGEST_SEED)
+    output_dir: Path = setting(folder)

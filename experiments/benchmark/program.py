@@ -3,7 +3,6 @@
 import os
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from experiments.benchmark.cases import CASES, METHODS, Case, steps
+from experiments.benchmark.cases import CASES, Case, steps
+from experiments.benchmark.settings import Settings
 from experiments.benchmark.timing import interleaved, peak_memory, ratios_to
-from experiments.checks import Reader, file_name, folder, integer, names, number, optional, processes, torch_device
 from experiments.hydra_program import hydra_program
 from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.program import run_program
@@ -24,48 +23,9 @@ from experiments.progress import progress_bar
 from experiments.provenance import processor
 from experiments.records import write_table
 
-__all__ = ["Settings", "main", "measure", "read_settings", "run", "summary"]
+__all__ = ["main", "measure", "run", "summary"]
 
 REFERENCE = "zeros"
-MOST_ROUNDS = 100_000
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What ``configs/benchmark.yaml`` says, checked."""
-
-    groups: list[str]
-    methods: list[str] | None
-    device: torch.device
-    threads: int
-    rounds: int
-    warmup: int
-    least_seconds: float
-    name: str
-    output_dir: Path
-
-
-def read_settings(config: DictConfig) -> Settings:
-    """Check a configuration.
-
-    Raises:
-        ValueError: A value cannot be used; the sentence names it and what is allowed.
-
-    """
-    known, read = list(dict.fromkeys(case.group for case in CASES.values())), Reader(config)
-    settings = Settings(
-        groups=read("groups", optional, names, known) or known,
-        methods=read("methods", optional, names, METHODS),
-        device=read("device", torch_device),
-        threads=read("threads", processes),
-        rounds=read("rounds", integer, 1, MOST_ROUNDS),
-        warmup=read("warmup", integer, 1, MOST_ROUNDS),
-        least_seconds=read("least_seconds", number, 0, 3600),
-        name=read("name", file_name),
-        output_dir=read("output_dir", folder),
-    )
-    read.end()
-    return settings
 
 
 def measure(case: Case, settings: Settings) -> pd.DataFrame:
@@ -145,4 +105,4 @@ def main(config: DictConfig) -> None:
     # processes of the cases, which read this.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    run_program("benchmark", config, read_settings, run)
+    run_program("benchmark", config, Settings, run)

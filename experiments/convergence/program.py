@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
-from experiments.convergence.settings import Settings, read_settings
+from experiments.convergence.settings import Settings
 from experiments.convergence.slopes import fit_slopes, slopes_table
 from experiments.data.runge import runge
 from experiments.edge_parts import part_errors
@@ -85,4 +85,4 @@ def run(settings: Settings, console: Console) -> list[Path]:
 @hydra_program("convergence")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
-    run_program("convergence", config, read_settings, run)
+    run_program("convergence", config, Settings, run)

@@ -12,7 +12,7 @@ from experiments.edge_error import edge_errors
 from experiments.fields import FIELDS, Image, load_field
 from experiments.filtering.laplacian import laplacian_study
 from experiments.filtering.ranking import ranking_table
-from experiments.filtering.settings import Settings, read_settings
+from experiments.filtering.settings import Settings
 from experiments.hydra_program import hydra_program
 from experiments.methods import compared
 from experiments.program import run_program
@@ -107,4 +107,4 @@ def run(settings: Settings, images: dict[str, tuple[str, list[Image]]], console:
 @hydra_program("filtering")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
-    run_program("filtering", config, read_settings, run, load_images)
+    run_program("filtering", config, Settings, run, load_images)

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from diff_conv2d import convert
 from experiments.data.splits import Splits
+from experiments.finetuning.settings import Settings
 from experiments.metrics.block_mean import BlockMean
 from experiments.metrics.dense import RegionError, Results
 from experiments.tasks.classification import Classification
@@ -87,17 +88,14 @@ def training_batches(data: Splits, config: DictConfig) -> Iterator[Batch]:
         step += 1
 
 
-def fine_tuned(
-    task: Task, data: Splits, config: DictConfig, settings: DictConfig, device: torch.device
-) -> Iterator[tuple[int, Results]]:
+def fine_tuned(task: Task, data: Splits, config: DictConfig, settings: Settings) -> Iterator[tuple[int, Results]]:
     """Train a network further, and test it on the way.
 
     Args:
         task: the network; it is changed.
         data: what it was trained on.
         config: the settings of the run that trained it.
-        settings: as in configs/finetuning.yaml.
-        device: where to run.
+        settings: of the study.
 
     Yields:
         The number of steps, and the results then.
@@ -105,6 +103,7 @@ def fine_tuned(
     Raises:
         TrainingDivergedError: the loss is no number.
     """
+    device = settings.device
     task.to(device)
     rate = config.optimizer.lr * settings.learning_rate_share
     # After the conversion: edge kernels are parameters too.

@@ -13,78 +13,30 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from diff_conv2d.modes import MODES
-from experiments.checks import (
-    Reader,
-    folder,
-    integers,
-    names,
-    number,
-    optional,
-    processes,
-    texts,
-    torch_device,
-    writable,
-)
+from experiments.checks import writable
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
 from experiments.finetuning.converted_networks import chance, converted, fine_tuned
+from experiments.finetuning.settings import Settings
 from experiments.finetuning.summary import MOST_FREQUENT
 from experiments.hydra_program import hydra_program
 from experiments.manifest import settings_of, write_manifest
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_table
+from experiments.settings import read_settings
 from experiments.tasks.task import TrainingDivergedError
 from experiments.trained_networks import trained_weights
-from experiments.training.cells import Cell, composed, read_sweep, sweep_cells
+from experiments.training.cells import Cell, composed, sweep_cells
 from experiments.training.run_folder import data_name, run_name
 
-__all__ = ["TRAINED", "main", "manifest", "read_settings", "run"]
+__all__ = ["TRAINED", "main", "manifest", "run"]
 
 # What the networks were trained with.
 TRAINED = "zeros"
 
 
-def read_settings(settings: DictConfig) -> Path:
-    """Check a configuration.
-
-    Args:
-        settings: as in configs/finetuning.yaml.
-
-    Returns:
-        The folder of results.
-
-    Raises:
-        ValueError: values cannot be used.
-    """
-    read = Reader(settings)
-    read_sweep(read)
-    read("modes", names, MODES)
-    read("steps", _steps)
-    read("learning_rate_share", _share)
-    read("regions", texts)
-    read("threads", optional, processes)
-    read("device", torch_device)
-    output_dir = read("output_dir", folder)
-    read.end()
-    return output_dir
-
-
-def _steps(key: str, value: object) -> list[int]:
-    steps = integers(key, value, 0, 10**6)
-    if 0 not in steps:
-        raise ValueError(f"{key} must hold 0, the network as converted, got {steps}")
-    return steps
-
-
-def _share(key: str, value: object) -> float:
-    if not number(key, value, 0):
-        raise ValueError(f"{key} must be a number above 0, got {value!r}")
-    return number(key, value, 0)
-
-
-def run(settings: DictConfig, console: Console) -> pd.DataFrame:
+def run(settings: Settings, console: Console) -> pd.DataFrame:
     """Convert, test and fine-tune every network.
 
     Raises:
@@ -92,14 +44,12 @@ def run(settings: DictConfig, console: Console) -> pd.DataFrame:
         ValueError: the settings do not fit.
         TrainingDivergedError: the loss is no number.
     """
-    read_settings(settings)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     cells = _cells(settings)
     # Whatever is missing is told before anything is measured.
     trained = {(cell.sweep, cell.seed): cell for cell in cells if cell.method == TRAINED}
     weights = {key: trained_weights(cell) for key, cell in trained.items()}
-    device = torch_device("device", settings.device)
     loaded: dict[str, Splits] = {}
     rows: list[dict[str, Any]] = []
     with progress_bar(len(cells), console) as advance:
@@ -116,7 +66,7 @@ def run(settings: DictConfig, console: Console) -> pd.DataFrame:
             task = converted(config, data, weights[cell.sweep, cell.seed], composed(cell).padding)
             rows += [
                 place | {"steps": steps, "metric": metric, "region": region, "value": regions[region]}
-                for steps, results in fine_tuned(task, data, config, settings, device)
+                for steps, results in fine_tuned(task, data, config, settings)
                 for metric, regions in results.items()
                 for region in settings.regions
                 if region in regions
@@ -125,27 +75,28 @@ def run(settings: DictConfig, console: Console) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def manifest(path: Path, settings: DictConfig) -> None:
+def manifest(path: Path, settings: Settings) -> None:
     """Write what the table was made from, the runs of its networks included."""
     trained = [composed(cell) for cell in _cells(settings) if cell.method == TRAINED]
     data = sorted({config.data._target_.rpartition(".")[0] for config in trained})
     runs = sorted(run_name(config).as_posix() for config in trained)
     modules = ["experiments.finetuning.program", *data]
-    write_manifest("finetuning", [path], modules, settings_of(settings), program="finetuning", runs=runs)
+    write_manifest("finetuning", [path], modules, settings_of(settings.sweep), program="finetuning", runs=runs)
 
 
-def _cells(settings: DictConfig) -> list[Cell]:
+def _cells(settings: Settings) -> list[Cell]:
     """The runs whose networks are converted, and those whose boundary modes they are converted to."""
-    wanted = settings.modes if settings.only is None else settings.only
-    cells = sweep_cells(OmegaConf.merge(settings, {"only": [TRAINED, *wanted]}))  # type: ignore[arg-type]
+    wanted = settings.modes if settings.sweep.only is None else settings.sweep.only
+    cells = sweep_cells(OmegaConf.merge(settings.sweep, {"only": [TRAINED, *wanted]}))  # type: ignore[arg-type]
     # True context is no mode that a network could be converted to.
     return [cell for cell in cells if not composed(cell).data.get("halo")]
 
 
 @hydra_program("finetuning")
-def main(settings: DictConfig) -> None:
+def main(config: DictConfig) -> None:
     """Write the table, and say what it shows."""
-    path = REPOSITORY / read_settings(settings) / "tables" / "finetuning.csv"
+    settings = read_settings(Settings, config)
+    path = REPOSITORY / settings.output_dir / "tables" / "finetuning.csv"
     writable("output_dir", path.parent)
     try:
         table = run(settings, Console())

@@ -19,7 +19,7 @@ from experiments.random_numbers import random_kernels, random_source
 from experiments.records import write_together
 from experiments.regimes.best import best_of, best_table, families
 from experiments.regimes.fields import regime_fields
-from experiments.regimes.settings import Settings, read_settings
+from experiments.regimes.settings import Settings
 
 __all__ = ["frame_errors", "main", "measure", "run"]
 
@@ -88,4 +88,4 @@ def run(settings: Settings, console: Console) -> list[Path]:
 @hydra_program("regimes")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
-    run_program("regimes", config, read_settings, run)
+    run_program("regimes", config, Settings, run)

@@ -1,16 +1,15 @@
-"""The settings of the regime map, checked once, before anything is computed."""
+"""The settings of the regime map."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from omegaconf import DictConfig
+from typing import Any
 
 from experiments.checks import (
     LARGEST_SEED,
     MOST_DEGREE,
     MOST_KERNELS,
     MOST_SAMPLES,
-    Reader,
     folder,
     integer,
     integers,
@@ -21,63 +20,41 @@ from experiments.checks import (
 )
 from experiments.data.terrain import CELL, CELLS
 from experiments.methods import METHODS
+from experiments.settings import setting
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["Settings"]
 
 # In pixels, and in standard deviations of the field.
 MOST_BLUR, MOST_NOISE = 1000, 1e6
 
 
+def _sizes(found: Any) -> Iterable[int]:
+    """Return the least size of a crop, which leaves an interior, and the most, which has a frame in its patch."""
+    largest = max(found.kernel_sizes or [3])
+    return 2 * largest - 1, CELL - largest + 1
+
+
+def _whole(found: Any) -> int:
+    """Return the size of a crop with its frame."""
+    largest = max(found.kernel_sizes or [3])
+    return (found.size or 2 * largest - 1) + largest - 1
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What ``configs/regimes.yaml`` says, in the types that the program works with."""
+    """What ``configs/regimes.yaml`` says."""
 
-    blurs: list[float]
-    terrain_blurs: list[float]
-    noise_levels: list[float]
-    noise_blur: float
-    size: int
-    world: int
-    crops: int
-    kernel_sizes: list[int]
-    methods: list[str]
-    degrees: list[int]
-    num_kernels: int
-    seed: int
-    output_dir: Path
-
-
-def read_settings(config: DictConfig) -> Settings:
-    """Check a configuration.
-
-    Args:
-        config: As composed from ``configs/regimes.yaml``.
-
-    Returns:
-        The settings.
-
-    Raises:
-        ValueError: A value cannot be used; the sentence names it and what is allowed.
-
-    """
-    read = Reader(config)
-    sizes = read("kernel_sizes", kernel_sizes) or [3]
-    size = read("size", integer, 2 * max(sizes) - 1, CELL - max(sizes) + 1) or 2 * max(sizes) - 1
-    settings = Settings(
-        blurs=read("blurs", numbers, 0, MOST_BLUR),
-        # The blur of terrain sees four standard deviations around a crop, all within one patch.
-        terrain_blurs=read("terrain_blurs", numbers, 0, (CELL - size - max(sizes) + 1) // 2 / 4),
-        noise_levels=read("noise_levels", numbers, 0, MOST_NOISE),
-        noise_blur=read("noise_blur", number, 0, MOST_BLUR),
-        size=size,
-        world=read("world", integer, size + max(sizes) - 1, MOST_SAMPLES),
-        crops=read("crops", integer, 1, len(CELLS)),
-        kernel_sizes=sizes,
-        methods=read("methods", names, METHODS),
-        degrees=read("degrees", integers, 0, MOST_DEGREE),
-        num_kernels=read("num_kernels", integer, 1, MOST_KERNELS),
-        seed=read("seed", integer, 0, LARGEST_SEED),
-        output_dir=read("output_dir", folder),
-    )
-    read.end()
-    return settings
+    kernel_sizes: list[int] = setting(kernel_sizes)
+    size: int = setting(integer, given=_sizes)
+    blurs: list[float] = setting(numbers, 0, MOST_BLUR)
+    # The blur of terrain sees four standard deviations around a crop, all within one patch.
+    terrain_blurs: list[float] = setting(numbers, given=lambda found: (0, (CELL - _whole(found)) // 2 / 4))
+    noise_levels: list[float] = setting(numbers, 0, MOST_NOISE)
+    noise_blur: float = setting(number, 0, MOST_BLUR)
+    world: int = setting(integer, given=lambda found: (_whole(found), MOST_SAMPLES))
+    crops: int = setting(integer, 1, len(CELLS))
+    methods: list[str] = setting(names, METHODS)
+    degrees: list[int] = setting(integers, 0, MOST_DEGREE)
+    num_kernels: int = setting(integer, 1, MOST_KERNELS)
+    seed: int = setting(integer, 0, LARGEST_SEED)
+    output_dir: Path = setting(folder)

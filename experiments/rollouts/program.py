@@ -20,7 +20,7 @@ from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.random_numbers import random_source
 from experiments.records import write_together
-from experiments.rollouts.settings import Settings, read_settings
+from experiments.rollouts.settings import Settings
 from experiments.rollouts.summary import stability_table
 from experiments.rollouts.time_stepping import CROP, Rollout, roll_out, spectral_radius
 from experiments.rollouts.transport import solution, step_kernel, world
@@ -128,4 +128,4 @@ def run(settings: Settings, console: Console) -> list[Path]:
 @hydra_program("rollouts")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
-    run_program("rollouts", config, read_settings, run)
+    run_program("rollouts", config, Settings, run)

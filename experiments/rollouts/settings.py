@@ -1,15 +1,12 @@
-"""The settings of the study of long rollouts, checked once, before anything is computed."""
+"""The settings of the study of long rollouts."""
 
 from dataclasses import dataclass
 from pathlib import Path
-
-from omegaconf import DictConfig
 
 from experiments.checks import (
     LARGEST_SEED,
     MOST_DEGREE,
     MOST_SAMPLES,
-    Reader,
     folder,
     integer,
     integers,
@@ -20,8 +17,9 @@ from experiments.checks import (
     processes,
 )
 from experiments.methods import METHODS
+from experiments.settings import setting
 
-__all__ = ["Problem", "Settings", "read_settings"]
+__all__ = ["Problem", "Settings"]
 
 MOST_RECORDS, MOST_WINDOWS = 10_000, 10_000
 # The matrix of a window has this to the fourth power numbers.
@@ -34,64 +32,6 @@ class Problem:
 
     diffusion: float
     velocity: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What ``configs/rollouts.yaml`` says, in the types that the program works with."""
-
-    problems: dict[str, Problem]
-    kernel_sizes: list[int]
-    methods: list[str]
-    degrees: list[int]
-    steps: int
-    records: int
-    size: int
-    windows: int
-    world: int
-    blur: float
-    limit: float
-    spectrum: int
-    seed: int
-    processes: int
-    output_dir: Path
-
-
-def read_settings(config: DictConfig) -> Settings:
-    """Check a configuration.
-
-    Args:
-        config: As composed from ``configs/rollouts.yaml``.
-
-    Returns:
-        The settings.
-
-    Raises:
-        ValueError: A value cannot be used; the sentence names it and what is allowed.
-
-    """
-    read = Reader(config)
-    # Eight pixels are cut off each side for the error inside.
-    size = read("size", integer, 24, 1024)
-    settings = Settings(
-        problems=read("problems", _problems),
-        kernel_sizes=read("kernel_sizes", kernel_sizes),
-        methods=read("methods", names, METHODS),
-        degrees=read("degrees", integers, 0, MOST_DEGREE),
-        steps=read("steps", integer, 1),
-        records=read("records", integer, 2, MOST_RECORDS),
-        size=size,
-        windows=read("windows", integer, 1, MOST_WINDOWS),
-        world=read("world", integer, size or 24, MOST_SAMPLES),
-        blur=read("blur", number, 0, 1000),
-        limit=read("limit", number, 10),
-        spectrum=read("spectrum", integer, 8, MOST_SPECTRUM),
-        seed=read("seed", integer, 0, LARGEST_SEED),
-        processes=read("processes", processes),
-        output_dir=read("output_dir", folder),
-    )
-    read.end()
-    return settings
 
 
 def _problems(key: str, value: object) -> dict[str, Problem]:
@@ -124,3 +64,25 @@ def _problem(key: str, value: object) -> Problem:
             f"most twice that, got {diffusion} and {problem['velocity']}"
         )
     return Problem(diffusion, velocity)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``configs/rollouts.yaml`` says."""
+
+    problems: dict[str, Problem] = setting(_problems)
+    kernel_sizes: list[int] = setting(kernel_sizes)
+    methods: list[str] = setting(names, METHODS)
+    degrees: list[int] = setting(integers, 0, MOST_DEGREE)
+    steps: int = setting(integer, 1)
+    records: int = setting(integer, 2, MOST_RECORDS)
+    # Eight pixels are cut off each side for the error inside.
+    size: int = setting(integer, 24, 1024)
+    windows: int = setting(integer, 1, MOST_WINDOWS)
+    world: int = setting(integer, given=lambda found: (found.size or 24, MOST_SAMPLES))
+    blur: float = setting(number, 0, 1000)
+    limit: float = setting(number, 10)
+    spectrum: int = setting(integer, 8, MOST_SPECTRUM)
+    seed: int = setting(integer, 0, LARGEST_SEED)
+    processes: int = setting(processes)
+    output_dir: Path = setting(folder)

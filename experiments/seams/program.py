@@ -1,14 +1,13 @@
 """Seams: `python -m experiments.seams only=[zeros,diff]`, see configs/seams.yaml."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
-from experiments.checks import Reader, folder, integer, integers, texts, torch_device, writable
+from experiments.checks import writable
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
 from experiments.hydra_program import hydra_program
@@ -18,45 +17,18 @@ from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_together
 from experiments.seams.measures import MEASURES, measure_tiling, overlapping_tiles
+from experiments.seams.settings import Settings
+from experiments.settings import read_settings
 from experiments.tiling import stitched
 from experiments.trained_networks import trained_weights
-from experiments.training.cells import Cell, composed, read_sweep, sweep_cells
+from experiments.training.cells import Cell, composed, sweep_cells
 from experiments.training.run_folder import data_name
 from experiments.training.train import build_task
 
-__all__ = ["large_images", "main", "measure", "read_settings", "run", "trained_network"]
-
-# Along an axis of an image.
-MOST_PIXELS = 4096
+__all__ = ["large_images", "main", "measure", "run", "trained_network"]
 
 
-def read_settings(settings: DictConfig) -> Path:
-    """Check a configuration.
-
-    Args:
-        settings: as in configs/seams.yaml.
-
-    Returns:
-        The folder of results.
-
-    Raises:
-        ValueError: values cannot be used.
-    """
-    read = Reader(settings)
-    read_sweep(read)
-    read("tile", integer, 16, MOST_PIXELS)
-    read("tiles", integer, 1, MOST_PIXELS)
-    read("context", integer, 0, MOST_PIXELS)
-    read("distances", integers, 0, MOST_PIXELS)
-    read("pictures", texts)
-    read("picture", integer, 0)
-    read("device", torch_device)
-    output_dir = read("output_dir", folder)
-    read.end()
-    return output_dir
-
-
-def large_images(settings: DictConfig, run_config: DictConfig) -> Splits:
+def large_images(settings: Settings, run_config: DictConfig) -> Splits:
     """The large test images of the data a network was trained on, from its held-out regions, with true context."""
     return load_data(
         run_config.data,
@@ -67,7 +39,7 @@ def large_images(settings: DictConfig, run_config: DictConfig) -> Splits:
     )
 
 
-def trained_network(cell: Cell, settings: DictConfig) -> torch.nn.Module:
+def trained_network(cell: Cell, settings: Settings) -> torch.nn.Module:
     """The network of a finished run.
 
     Raises:
@@ -83,7 +55,7 @@ def trained_network(cell: Cell, settings: DictConfig) -> torch.nn.Module:
 
 @torch.no_grad()
 def measure(
-    network: torch.nn.Module, data: Splits, settings: DictConfig, halo: int, device: torch.device
+    network: torch.nn.Module, data: Splits, settings: Settings, halo: int
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Run a network on the whole test images and on their tiles.
 
@@ -92,19 +64,18 @@ def measure(
     Args:
         network: the network.
         data: from `large_images`.
-        settings: as in configs/seams.yaml.
+        settings: of the study.
         halo: pixels of true context that the network takes with each tile.
-        device: where to run.
 
     Returns:
         For each measure the root of the mean square at each distance, over all images; and for the picture the whole
         result, the tiled one and the truth.
     """
-    network.to(device)
+    network.to(settings.device)
     sums: dict[str, torch.Tensor] = {}
     shown: dict[str, torch.Tensor] = {}
     for number in range(len(data.test)):  # type: ignore[arg-type]
-        image, clear = (part.to(device) for part in data.test[number])
+        image, clear = (part.to(settings.device) for part in data.test[number])
         # Random padding draws noise: the same for every network.
         torch.manual_seed(number)
         whole = crop(network(image[None]), settings.context)[0, 0]
@@ -116,7 +87,7 @@ def measure(
     return {name: value.sqrt() for name, value in sums.items()}, shown
 
 
-def run(settings: DictConfig, console: Console) -> tuple[pd.DataFrame, dict[str, Any]]:
+def run(settings: Settings, console: Console) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Measure every network.
 
     Returns:
@@ -126,11 +97,9 @@ def run(settings: DictConfig, console: Console) -> tuple[pd.DataFrame, dict[str,
         FileNotFoundError: a network has not been trained.
         ValueError: the settings do not fit.
     """
-    read_settings(settings)
-    cells = sweep_cells(settings)
+    cells = sweep_cells(settings.sweep)
     # Whatever is missing is told before anything is measured.
     networks = {cell: trained_network(cell, settings) for cell in cells}
-    device = torch_device("device", settings.device)
     data = large_images(settings, composed(cells[0]))
     images = len(data.test)  # type: ignore[arg-type]
     if not 0 <= settings.picture < images:
@@ -140,7 +109,7 @@ def run(settings: DictConfig, console: Console) -> tuple[pd.DataFrame, dict[str,
     with progress_bar(len(cells), console) as advance:
         for cell in cells:
             config = composed(cell)
-            values, shown = measure(networks.pop(cell), data, settings, config.data.halo, device)
+            values, shown = measure(networks.pop(cell), data, settings, config.data.halo)
             place = {"data": data_name(config), "model": config.model.name, "method": cell.method, "seed": cell.seed}
             rows += [
                 place
@@ -157,14 +126,14 @@ def run(settings: DictConfig, console: Console) -> tuple[pd.DataFrame, dict[str,
 
 
 @hydra_program("seams")
-def main(settings: DictConfig) -> None:
+def main(config: DictConfig) -> None:
     """Measure, and write the table and the arrays of the picture."""
-    tables = REPOSITORY / read_settings(settings) / "tables"
+    settings = read_settings(Settings, config)
+    tables = REPOSITORY / settings.output_dir / "tables"
     writable("output_dir", tables)
-    OmegaConf.resolve(settings)
     table, arrays = run(settings, Console())
     paths = write_together({tables / "seams.csv": table, tables / "seams_pictures.npz": arrays})
     modules = ["experiments.seams.program", "experiments.data.globe"]
-    write_manifest("seams", paths, modules, settings_of(settings), program="seams", overrides=chosen_parts())
+    write_manifest("seams", paths, modules, settings_of(config), program="seams", overrides=chosen_parts())
     for path in paths:
         print(path)

@@ -17,7 +17,7 @@ from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.random_numbers import random_kernels, random_source
 from experiments.records import write_table
-from experiments.shells.settings import Settings, read_settings
+from experiments.shells.settings import Settings
 
 __all__ = ["load_images", "main", "measure", "run"]
 
@@ -69,4 +69,4 @@ def run(settings: Settings, images: dict[str, list[Image]], console: Console) ->
 @hydra_program("shells")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
-    run_program("shells", config, read_settings, run, load_images)
+    run_program("shells", config, Settings, run, load_images)

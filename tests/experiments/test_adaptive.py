@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from experiments.adaptive import program as adaptive
-from experiments.adaptive.settings import read_settings
+from experiments.adaptive.settings import Settings
 from experiments.adaptive.summary import best_degree, field_means, ratios, summary, summary_table
 from experiments.adaptive.variants import VARIANTS
 from experiments.data.held_out_fields import HELD_OUT_KINDS, held_out_field
@@ -17,6 +17,7 @@ from experiments.data.synthetic_fields import SIZE
 from experiments.edge_error import edge_errors
 from experiments.methods import METHODS, compared
 from experiments.paths import CONFIGS, REPOSITORY
+from experiments.settings import read_settings
 
 SMALL = [
     "fields=[discs,scan]",
@@ -33,7 +34,7 @@ HELD_OUT = {name: kind for kind, members in HELD_OUT_KINDS.items() for name in m
 
 def settings(*overrides, name="adaptive"):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose(name, list(overrides)))
+        return read_settings(Settings, hydra.compose(name, list(overrides)))
 
 
 def table(errors):

@@ -13,7 +13,7 @@ from experiments.edge_error import edge_errors, frame, frame_l1
 from experiments.filtering import program as filtering
 from experiments.filtering.laplacian import laplacian_study
 from experiments.filtering.ranking import rank, ranking_table
-from experiments.filtering.settings import read_settings
+from experiments.filtering.settings import Settings
 from experiments.methods import METHODS
 from experiments.models.halo import crop
 from experiments.operators import laplacian_kernel
@@ -21,6 +21,7 @@ from experiments.paths import CONFIGS, REPOSITORY
 from experiments.progress import progress_bar
 from experiments.random_numbers import random_source
 from experiments.records import write_arrays, write_table, write_together
+from experiments.settings import read_settings
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 PAPER_NAMES = {
@@ -37,7 +38,7 @@ SMALL = ["size=40", "num_kernels=2", "kernel_sizes=[3]", "fields=[chebyshev,terr
 
 def settings(*overrides):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose("filtering", list(overrides)))
+        return read_settings(Settings, hydra.compose("filtering", list(overrides)))
 
 
 def run_program(monkeypatch, *overrides):

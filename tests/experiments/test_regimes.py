@@ -14,7 +14,8 @@ from experiments.random_numbers import random_source
 from experiments.regimes import program as regimes
 from experiments.regimes.best import best_of, families
 from experiments.regimes.fields import FIELDS, regime_fields
-from experiments.regimes.settings import read_settings
+from experiments.regimes.settings import Settings
+from experiments.settings import read_settings
 
 SMALL = [
     "blurs=[0,4]",
@@ -31,7 +32,7 @@ SMALL = [
 
 def settings(*overrides):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose("regimes", list(overrides)))
+        return read_settings(Settings, hydra.compose("regimes", list(overrides)))
 
 
 # The fields

@@ -1,27 +1,33 @@
 """Every setting of every program, given values of wrong kinds: a sentence names it, before anything is done."""
 
 import copy
+from functools import partial
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.adaptive import settings as adaptive_settings
-from experiments.benchmark import program as benchmark
+from experiments.adaptive import settings as adaptive
+from experiments.benchmark import settings as benchmark
 from experiments.checks import Reader
-from experiments.convergence import settings as convergence_settings
-from experiments.error_maps import program as error_maps
-from experiments.filtering import settings as filtering_settings
-from experiments.finetuning import program as finetuning
+from experiments.convergence import settings as convergence
+from experiments.error_maps import settings as error_maps
+from experiments.filtering import settings as filtering
+from experiments.finetuning import settings as finetuning
 from experiments.paths import CONFIGS
-from experiments.regimes import settings as regimes_settings
-from experiments.rollouts import settings as rollouts_settings
-from experiments.seams import program as seams
-from experiments.shells import settings as shells_settings
-from experiments.sizes import program as sizes
+from experiments.regimes import settings as regimes
+from experiments.rollouts import settings as rollouts
+from experiments.seams import settings as seams
+from experiments.settings import read_settings
+from experiments.shells import settings as shells
+from experiments.sizes import settings as sizes
 from experiments.training.arguments import fits
 from experiments.training.cells import read_sweep
 from experiments.training.settings import check_settings
+
+
+def reads(kind):
+    return partial(read_settings, kind)
 
 
 def read_reproduce(config):
@@ -32,18 +38,18 @@ def read_reproduce(config):
 
 # A program's check, and its configurations.
 PROGRAMS = {
-    "adaptive": (adaptive_settings.read_settings, ["adaptive"], ["adaptive_held_out"]),
-    "benchmark": (benchmark.read_settings, ["benchmark"]),
-    "convergence": (convergence_settings.read_settings, ["convergence"]),
-    "error_maps": (error_maps.read_settings, ["error_maps"], ["error_maps", "scale=paper"]),
-    "filtering": (filtering_settings.read_settings, ["filtering"]),
-    "finetuning": (finetuning.read_settings, ["finetuning"]),
-    "regimes": (regimes_settings.read_settings, ["regimes"]),
+    "adaptive": (reads(adaptive.Settings), ["adaptive"], ["adaptive_held_out"]),
+    "benchmark": (reads(benchmark.Settings), ["benchmark"]),
+    "convergence": (reads(convergence.Settings), ["convergence"]),
+    "error_maps": (reads(error_maps.Settings), ["error_maps"], ["error_maps", "scale=paper"]),
+    "filtering": (reads(filtering.Settings), ["filtering"]),
+    "finetuning": (reads(finetuning.Settings), ["finetuning"]),
+    "regimes": (reads(regimes.Settings), ["regimes"]),
     "reproduce": (read_reproduce, ["reproduce", "sweep=all"], ["reproduce", "sweep=all", "+trial=small_trees"]),
-    "rollouts": (rollouts_settings.read_settings, ["rollouts"]),
-    "seams": (seams.read_settings, ["seams"]),
-    "shells": (shells_settings.read_settings, ["shells"]),
-    "sizes": (sizes.read_settings, ["sizes"], ["sizes", "scale=paper"]),
+    "rollouts": (reads(rollouts.Settings), ["rollouts"]),
+    "seams": (reads(seams.Settings), ["seams"]),
+    "shells": (reads(shells.Settings), ["shells"]),
+    "sizes": (reads(sizes.Settings), ["sizes"], ["sizes", "scale=paper"]),
     "train": (
         check_settings,
         ["train", "model=unet", "data=globe", "optimizer=sgd", "scheduler=step"],

@@ -11,15 +11,16 @@ from experiments.fields import Image
 from experiments.methods import METHODS
 from experiments.paths import CONFIGS
 from experiments.random_numbers import random_source
+from experiments.settings import read_settings
 from experiments.shells import program as shells
-from experiments.shells.settings import read_settings
+from experiments.shells.settings import Settings
 
 SMALL = ["fields=[terrain]", "orders.terrain=[2]", "size=24", "kernel_sizes=[3,7]", "num_kernels=2", "degrees=[1]"]
 
 
 def settings(*overrides):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose("shells", list(overrides)))
+        return read_settings(Settings, hydra.compose("shells", list(overrides)))
 
 
 def test_shells_by_hand():
