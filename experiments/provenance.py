@@ -59,7 +59,7 @@ def sources_of(*modules: str) -> dict[str, str]:
     """A digest of the code of modules and of everything in this repository that they import, by path.
 
     Args:
-        modules: names, such as `experiments.shells`.
+        modules: names, such as `experiments.shells.program`.
 
     Raises:
         ModuleNotFoundError: this repository has no such module.

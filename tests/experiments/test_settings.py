@@ -137,6 +137,16 @@ def test_a_value_of_a_wrong_kind_is_refused_by_the_name_of_its_setting(check, ch
     assert told > 50
 
 
+def test_what_refers_to_a_setting_that_cannot_be_used_is_not_told_of():
+    config = composed("error_maps")
+    config.scale, config.seed = "large", -1
+    with pytest.raises(ValueError, match="scale") as refused:
+        read_settings(error_maps.Settings, config)
+    assert str(refused.value) == (
+        "scale must be one of embedded, paper; got 'large'; seed must be an integer of at least 0, got -1"
+    )
+
+
 def at(config, place, plain=True):
     """The value of a setting, or the group that it is in."""
     if any(OmegaConf.is_missing(config, key) for key in place[:1]):
