@@ -48,8 +48,11 @@ def group(read: Callable[[Reader], Value]) -> Value:
     return _field(lambda reader, name, found: read(reader))
 
 
-def _field(read: Callable[[Reader, str, SimpleNamespace], Any]) -> Any:
-    return dataclasses.field(metadata={"read": read})
+def _field(read: Callable[[Reader, str, SimpleNamespace], Value | None]) -> Value:
+    # To a type checker the field has the type of what is read.
+    field: Any = dataclasses.field(metadata={"read": read})
+    value: Value = field
+    return value
 
 
 def read_settings(kind: type[Settings], config: DictConfig) -> Settings:

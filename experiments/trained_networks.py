@@ -1,5 +1,7 @@
 """The networks of finished runs, for studies that train none."""
 
+from typing import Any
+
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -7,8 +9,9 @@ from experiments.checks import Reader
 from experiments.training.cell import cell_folder
 from experiments.training.cells import Cell, composed, read_sweep
 from experiments.training.checkpoints import final_weights
+from experiments.training.run_folder import data_name
 
-__all__ = ["checked_sweep", "trained_weights"]
+__all__ = ["about", "checked_sweep", "trained_weights"]
 
 
 def checked_sweep(read: Reader) -> DictConfig:
@@ -35,3 +38,8 @@ def trained_weights(cell: Cell) -> dict[str, Tensor]:
             f"`make reproduce-{target} METHODS={cell.method} SEEDS={cell.seed}{scale}` trains it"
         )
     return weights
+
+
+def about(cell: Cell, config: DictConfig) -> dict[str, Any]:
+    """What a table says of a network: its data and model, as its run was configured, its method and seed."""
+    return {"data": data_name(config), "model": config.model.name, "method": cell.method, "seed": cell.seed}

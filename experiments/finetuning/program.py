@@ -26,9 +26,9 @@ from experiments.progress import progress_bar
 from experiments.records import write_table
 from experiments.settings import read_settings
 from experiments.tasks.task import TrainingDivergedError
-from experiments.trained_networks import trained_weights
+from experiments.trained_networks import about, trained_weights
 from experiments.training.cells import Cell, composed, sweep_cells
-from experiments.training.run_folder import data_name, run_name
+from experiments.training.run_folder import run_name
 
 __all__ = ["TRAINED", "main", "manifest", "run"]
 
@@ -59,7 +59,7 @@ def run(settings: Settings, console: Console) -> pd.DataFrame:
             if cell.sweep not in loaded:
                 loaded[cell.sweep] = load_data(config.data)
             data = loaded[cell.sweep]
-            place = {"data": data_name(config), "model": config.model.name, "method": cell.method, "seed": cell.seed}
+            place = about(cell, config)
             if cell is origin and data.classes:
                 known = {"steps": 0, "metric": "accuracy", "region": "whole", "value": chance(data)}
                 rows.append(place | {"method": MOST_FREQUENT} | known)

@@ -20,9 +20,8 @@ from experiments.seams.measures import MEASURES, measure_tiling, overlapping_til
 from experiments.seams.settings import Settings
 from experiments.settings import read_settings
 from experiments.tiling import stitched
-from experiments.trained_networks import trained_weights
+from experiments.trained_networks import about, trained_weights
 from experiments.training.cells import Cell, composed, sweep_cells
-from experiments.training.run_folder import data_name
 from experiments.training.train import build_task
 
 __all__ = ["large_images", "main", "measure", "run", "trained_network"]
@@ -110,7 +109,7 @@ def run(settings: Settings, console: Console) -> tuple[pd.DataFrame, dict[str, A
         for cell in cells:
             config = composed(cell)
             values, shown = measure(networks.pop(cell), data, settings, config.data.halo)
-            place = {"data": data_name(config), "model": config.model.name, "method": cell.method, "seed": cell.seed}
+            place = about(cell, config)
             rows += [
                 place
                 | {"measure": measure_name, "distance": distance, "value": values[measure_name][distance].item()}

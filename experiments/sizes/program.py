@@ -31,9 +31,9 @@ from experiments.settings import read_settings
 from experiments.sizes.patches import batches, chosen_squares, squares, within
 from experiments.sizes.settings import Settings
 from experiments.tasks.task import Task
-from experiments.trained_networks import trained_weights
+from experiments.trained_networks import about, trained_weights
 from experiments.training.cells import Cell, composed, sweep_cells
-from experiments.training.run_folder import data_name, run_name
+from experiments.training.run_folder import run_name
 from experiments.training.train import build_task
 
 __all__ = ["COLUMNS", "RATIO", "REGIONS", "main", "run"]
@@ -79,7 +79,7 @@ def run(settings: Settings, console: Console) -> pd.DataFrame:
     rows = []
     for cell in cells:
         config = configs[cell]
-        place = {"data": data_name(config), "model": config.model.name, "method": cell.method, "seed": cell.seed}
+        place = about(cell, config)
         for size in sizes:
             values = found[cell, size]
             values[RATIO] = values["frame"] / values["interior"]
