@@ -36,6 +36,7 @@ __all__ = [
     "kernel_sizes",
     "mapping",
     "names",
+    "names_or_all",
     "number",
     "numbers",
     "optional",
@@ -167,6 +168,11 @@ def names(key: str, value: object, allowed: Iterable[str]) -> list[str]:
         if not isinstance(name, str) or name not in allowed:
             raise ValueError(f"{key} must be of {', '.join(allowed)}; got {shown(name)}")
     return found
+
+
+def names_or_all(key: str, value: object, allowed: Iterable[str]) -> list[str]:
+    """Return a list of different names of a vocabulary; null takes all of them."""
+    return list(allowed) if value is None else names(key, value, allowed)
 
 
 def different(key: str, value: object) -> list[Any]:

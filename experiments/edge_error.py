@@ -6,17 +6,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from experiments.methods import Method
+from experiments.models.halo import crop
 
-__all__ = ["crop", "edge_errors", "frame", "frame_l1"]
+__all__ = ["edge_errors", "frame", "frame_l1"]
 
 # All kernels at once would write 100 MB for each image; sixteen at a time use the same memory again, which was
 # measured to be four times faster. torch works on channels in blocks of 8: a multiple of 8 is best.
 CHUNK = 16
-
-
-def crop(image: Tensor, width: int) -> Tensor:
-    """Cut a frame of some width off the last two axes."""
-    return image[..., width:-width, width:-width]
 
 
 def frame(image: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -33,7 +29,7 @@ def frame_l1(output: Tensor, truth: Tensor, width: int) -> float:
     return sum(d.sum().item() for d in differences) / sum(d.numel() for d in differences)
 
 
-def edge_errors(image: Tensor, kernels: Tensor, methods: Mapping[str, Method]) -> dict[str, float]:
+def edge_errors(images: Tensor, kernels: Tensor, methods: Mapping[str, Method]) -> dict[str, float]:
     r"""Measure how far each method is from the truth where its window leaves the image.
 
     .. math:: E = \frac{1}{K |I|} \sum_{w} \sum_{x \in I} |M(C, w)(x) - V(x)|
@@ -46,7 +42,7 @@ def edge_errors(image: Tensor, kernels: Tensor, methods: Mapping[str, Method]) -
         | K. Leng and J. Thiyagalingam, arXiv 2309.06370, section on filtering.
 
     Args:
-        image: The whole image, :math:`(H, W)`.
+        images: The whole image, :math:`(H, W)`, or several, :math:`(N, H, W)`, of which the mean is taken.
         kernels: Kernels, :math:`(K, k, k)`, k odd and at least 3, in the dtype of the image.
         methods: Functions of an image and kernels, as in ``experiments.methods``.
 
@@ -66,11 +62,11 @@ def edge_errors(image: Tensor, kernels: Tensor, methods: Mapping[str, Method]) -
         {'diff': 0.0, 'replicate': 1.8}
 
     """
-    width = _frame_width(image, kernels)
-    cropped = crop(image, width)[None]
+    width, samples = _frame_width(images, kernels), images.unsqueeze(-3)
+    cropped = crop(samples, width)
     errors = dict.fromkeys(methods, 0.0)
     for chunk in kernels[:, None].split(CHUNK):
-        truth = F.conv2d(image[None], chunk)
+        truth = F.conv2d(samples, chunk)
         for name, method in methods.items():
             # The whole image is convolved although the frame is all we use: a method may look at any pixel
             # (circular at the other side, random at the statistics), so anything less would need to know it.
@@ -78,15 +74,15 @@ def edge_errors(image: Tensor, kernels: Tensor, methods: Mapping[str, Method]) -
     return errors
 
 
-def _frame_width(image: Tensor, kernels: Tensor) -> int:
+def _frame_width(images: Tensor, kernels: Tensor) -> int:
     """Return k // 2, or refuse what has no frame or no interior."""
     size = kernels.shape[-1]
     if kernels.ndim != 3 or kernels.shape[-2] != size or size % 2 == 0 or size < 3:
         raise ValueError(f"kernels must have shape (K, k, k) with k odd and at least 3, got {tuple(kernels.shape)}")
     # Crop (k - 1), then a frame (k - 1) around at least one interior pixel.
-    if image.ndim != 2 or min(image.shape) < 2 * size - 1:
+    if images.ndim not in (2, 3) or min(images.shape[-2:]) < 2 * size - 1:
         raise ValueError(
-            f"image must have two axes of at least {2 * size - 1} samples for kernels of size {size}, "
-            f"got shape {tuple(image.shape)}"
+            f"images must be (H, W) or (N, H, W) of at least {2 * size - 1} samples for kernels of size {size}, "
+            f"got shape {tuple(images.shape)}"
         )
     return size // 2

@@ -64,9 +64,10 @@ def is_sweep() -> bool:
 
 
 def _composed(name: str, function: Callable[..., Any], job: Callable[..., Any]) -> Callable[[], Any]:
-    """Let Hydra compose the configuration of a job, which it calls by the file of the function."""
+    """Let Hydra compose the configuration of a job, which it calls by the file or the package of the function."""
+    # The program of a study is a module of the package that names the study.
+    job.__module__ = function.__module__.removesuffix(".program")
     if job is not function:
-        job.__module__ = function.__module__
         job.__code__ = job.__code__.replace(co_filename=function.__code__.co_filename)
     return hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(job)
 

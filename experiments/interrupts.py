@@ -22,7 +22,9 @@ def quiet_while_loading() -> None:
         if not issubclass(kind, KeyboardInterrupt):
             sys.__excepthook__(kind, error, trace)
             return
-        print(f"{Path(sys.argv[0]).stem}: stopped", file=sys.stderr, flush=True)
+        program = Path(sys.argv[0])
+        name = program.parent.name if program.stem == "__main__" else program.stem
+        print(f"{name}: stopped", file=sys.stderr, flush=True)
         # Nothing has begun that would have to be ended.
         os._exit(INTERRUPTED)
 

@@ -1,6 +1,6 @@
 """The compared methods, each a function of an image and a kernel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import MappingProxyType
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diff_conv2d import conv2d
 
-__all__ = ["METHODS", "Method", "seeded"]
+__all__ = ["METHODS", "Method", "compared", "degree_name", "seeded"]
 
 # (N, C, H, W) or (C, H, W), convolved with (O, C, k, k) to an output of the image's height and width.
 Method = Callable[[Tensor, Tensor], Tensor]
@@ -49,3 +49,28 @@ def seeded(generator: torch.Generator) -> dict[str, Method]:
 
     """
     return {**METHODS, "random": partial(METHODS["random"], generator=generator)}
+
+
+def degree_name(degree: int) -> str:
+    """Name the polynomial of some degree in the tables."""
+    return f"degree_{degree}"
+
+
+def compared(modes: Iterable[str], degrees: Iterable[int], generator: torch.Generator) -> dict[str, Method]:
+    """Return what a study compares: modes as they are by default, then the polynomials of some degrees.
+
+    Args:
+        modes: Names of ``METHODS``.
+        degrees: Of the polynomials, which are named by `degree_name`.
+        generator: Source of the noise of random padding.
+
+    Example:
+        >>> list(compared(["zeros", "diff"], [0, 1], torch.Generator()))
+        ['zeros', 'diff', 'degree_0', 'degree_1']
+
+    """
+    methods = seeded(generator)
+    polynomials = {
+        degree_name(degree): partial(conv2d, padding="same", padding_mode="diff", degree=degree) for degree in degrees
+    }
+    return {name: methods[name] for name in modes} | polynomials

@@ -6,9 +6,14 @@ from math import comb, factorial
 import torch
 from torch import Tensor
 
-from experiments.laplacian import laplacian_kernel
-
-__all__ = ["OPERATORS", "derivative_kernels", "gradient_kernel", "operator_kernels", "smoothing_kernel"]
+__all__ = [
+    "OPERATORS",
+    "derivative_kernels",
+    "gradient_kernel",
+    "laplacian_kernel",
+    "operator_kernels",
+    "smoothing_kernel",
+]
 
 # How often each operator differentiates: its kernel is divided by this power of the spacing.
 OPERATORS = {"smoothing": 0, "gradient": 1, "laplacian": 2}
@@ -55,6 +60,46 @@ def gradient_kernel(size: int) -> Tensor:
     """Return the sum of the first differences along both axes: at every edge one of them crosses it."""
     along_h, along_w = derivative_kernels(size)
     return along_h + along_w
+
+
+def laplacian_kernel(size: int) -> Tensor:
+    r"""Return the finite-difference Laplacian of a size, cross-shaped, exact to order ``size - 1``.
+
+    .. math:: c_j = \frac{2 (-1)^{j+1} (p!)^2}{j^2 \, (p-j)! \, (p+j)!}, \qquad c_0 = -2 \sum_{j=1}^p c_j
+
+    is the second derivative along one axis with p = size // 2 and unit spacing; the kernel is the sum of two.
+
+    References:
+        | B. Fornberg, Mathematics of Computation 51 (1988), 699-706
+
+    Args:
+        size: Samples along each axis, odd and at least 3; 3, 5, 7 give orders 2, 4, 6.
+
+    Returns:
+        The kernel, float64, :math:`(size, size)`.
+
+    Raises:
+        ValueError: ``size`` is even or below 3.
+
+    Example:
+        >>> laplacian_kernel(3)
+        tensor([[ 0.,  1.,  0.],
+                [ 1., -4.,  1.],
+                [ 0.,  1.,  0.]], dtype=torch.float64)
+
+    """
+    if size % 2 == 0 or size < 3:
+        raise ValueError(f"size must be odd and at least 3, got {size}")
+    p = size // 2
+    half = [
+        Fraction(2 * (-1) ** (j + 1) * factorial(p) ** 2, j**2 * factorial(p - j) * factorial(p + j))
+        for j in range(1, p + 1)
+    ]
+    line = torch.tensor([float(c) for c in [*half[::-1], -2 * sum(half), *half]], dtype=torch.float64)
+    kernel = torch.zeros(size, size, dtype=torch.float64)
+    kernel[p] += line
+    kernel[:, p] += line
+    return kernel
 
 
 def operator_kernels(size: int) -> Tensor:

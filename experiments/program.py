@@ -12,6 +12,7 @@ from rich.console import Console
 from experiments.checks import writable
 from experiments.manifest import settings_of, write_manifest
 from experiments.records import replacing
+from experiments.settings import read_settings
 
 __all__ = ["run_program"]
 
@@ -30,7 +31,7 @@ Settings = TypeVar("Settings", bound=_Settings)
 def run_program(
     name: str,
     config: DictConfig,
-    read_settings: Callable[[DictConfig], Settings],
+    kind: type[Settings],
     run: Callable[..., Iterable[Path]],
     load: Callable[[Settings], Any] | None = None,
 ) -> None:
@@ -43,20 +44,20 @@ def run_program(
     Args:
         name: Of the program.
         config: As composed.
-        read_settings: Checks it; raises ValueError.
+        kind: The dataclass of its settings.
         run: Does the work with the settings, what was loaded, and a console; returns the files it wrote.
         load: Loads the data, if there is any; raises ValueError or FileNotFoundError.
 
     """
     console, start = Console(), monotonic()
-    settings = read_settings(config)
+    settings = read_settings(kind, config)
     writable("output_dir", settings.output_dir / "tables")
     loaded = [] if load is None else [load(settings)]
     paths = list(run(settings, *loaded, console))
     # A program may have more than one configuration, which then has a name of its own.
     study = str(config.get("name", name))
     composed_from = HydraConfig.get().job.config_name if HydraConfig.initialized() else name
-    modules = [f"experiments.{name}"]
+    modules = [f"experiments.{name}.program"]
     write_manifest(study, paths, modules, settings_of(config), program=name, config=composed_from)
     with replacing(settings.output_dir / "runs" / study / "config.yaml") as partial:
         partial.write_text(OmegaConf.to_yaml(config), encoding="utf-8")

@@ -16,7 +16,7 @@ import torch
 
 from experiments.paths import REPOSITORY
 
-__all__ = ["code_digest", "machine", "made_from", "sources_of"]
+__all__ = ["code_digest", "machine", "made_from", "processor", "sources_of"]
 
 # Packages of this repository that decide results.
 PACKAGES = ("diff_conv2d", "experiments", "scripts")
@@ -42,21 +42,24 @@ def made_from(*modules: str) -> dict[str, Any]:
 
 def machine() -> str:
     """The processor by its name, how many of them this process may use, and the GPU if there is one."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        name = lines[0].partition(":")[2].strip() if lines else name
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    return f"{name}, {cores} cores{gpu}"
+    return f"{processor()}, {cores} cores{gpu}"
+
+
+def processor() -> str:
+    """The name of the processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 def sources_of(*modules: str) -> dict[str, str]:
     """A digest of the code of modules and of everything in this repository that they import, by path.
 
     Args:
-        modules: names, such as `experiments.shells`.
+        modules: names, such as `experiments.shells.program`.
 
     Raises:
         ModuleNotFoundError: this repository has no such module.

@@ -7,7 +7,7 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 
-from experiments.adaptive_summary import ROUNDING, best_degree, field_means, ratios
+from experiments.adaptive.summary import ROUNDING, best_degree, field_means, ratios
 from experiments.data.held_out_fields import HELD_OUT_KINDS
 from experiments.data.study_fields import KINDS
 from experiments.data.synthetic_fields import Kinds

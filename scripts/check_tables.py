@@ -57,6 +57,7 @@ NO_INFLUENCE = (
     "experiments/progress.py",
     "experiments/provenance.py",
     "experiments/sentences.py",
+    "experiments/settings.py",
     "experiments/training/arguments.py",
     "experiments/training/loggers.py",
     "experiments/training/quiet.py",

@@ -28,7 +28,7 @@ __all__ = ["compared", "main", "steps_of", "summary"]
 
 PACKAGE = "diff_conv2d"
 # They hold on to the library that they were imported with.
-USERS = ("experiments.benchmark_cases", "experiments.models")
+USERS = ("experiments.benchmark.cases", "experiments.models")
 
 
 def steps_of(folder: Path, case: str) -> dict[str, Callable[[], object]]:
@@ -36,7 +36,7 @@ def steps_of(folder: Path, case: str) -> dict[str, Callable[[], object]]:
 
     Args:
         folder: that holds the package.
-        case: of `experiments.benchmark_cases`, which are always those of this repository.
+        case: of `experiments.benchmark.cases`, which are always those of this repository.
     """
     for name in [name for name in sys.modules if name.startswith((PACKAGE, *USERS))]:
         del sys.modules[name]
@@ -53,7 +53,7 @@ def steps_of(folder: Path, case: str) -> dict[str, Callable[[], object]]:
 
 def compared(old: Path, case: str, methods: list[str], rounds: int, threads: int) -> pd.DataFrame:
     """Measure a case: a row for each method, with the seconds of both versions and the ratio new to old."""
-    from experiments.timing import interleaved, ratios_to
+    from experiments.benchmark.timing import interleaved, ratios_to
 
     torch.set_num_threads(threads)
     # As in experiments.benchmark: what glibc does with large buffers is not to be chance.
@@ -87,7 +87,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("old", help="revision of this repository that holds the old library")
-    parser.add_argument("--groups", default="", help="of experiments/benchmark_cases.py, with commas (default: all)")
+    parser.add_argument("--groups", default="", help="of experiments/benchmark/cases.py, with commas (default: all)")
     parser.add_argument("--methods", default="", help="with commas (default: all)")
     parser.add_argument("--rounds", type=int, default=11, help="times of each (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from diff_conv2d import convert
-from experiments.finetuning_summary import sentence
+from experiments.finetuning.summary import sentence
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
 from scripts.figures.tables import TABLES

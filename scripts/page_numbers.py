@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.adaptive_summary import ratios
+from experiments.adaptive.summary import ratios
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
 from scripts import benchmark_page, filtering_page, studies_page

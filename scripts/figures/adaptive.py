@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from experiments.adaptive_summary import best_degree, ratios, summary
+from experiments.adaptive.summary import best_degree, ratios, summary
 from experiments.sentences import in_one_sentence
 from scripts.figures.beyond import mark_beyond, power_of_ten, write_beyond
 from scripts.figures.program import parser_of, write_figure

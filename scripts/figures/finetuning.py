@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from experiments.finetuning_summary import MOST_FREQUENT
+from experiments.finetuning.summary import MOST_FREQUENT
 from experiments.sentences import in_one_sentence
 from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place

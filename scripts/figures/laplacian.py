@@ -13,7 +13,7 @@ __all__ = ["HEIGHT", "draw_laplacian"]
 COLOURS = {"cmap": "RdBu_r", "vmin": -0.2, "vmax": 0.2}
 SHOWN = ("diff", "extrapolate", "replicate", "zeros")
 
-# The field covers this range along both axes (`experiments.laplacian`).
+# The field covers this range along both axes (`experiments.filtering.laplacian`).
 EXTENT = (0.3, 0.8)
 SAMPLES = 501
 

@@ -7,16 +7,17 @@ import pandas as pd
 import pytest
 import torch
 
-from experiments import adaptive
-from experiments.adaptive_settings import read_settings
-from experiments.adaptive_summary import best_degree, field_means, ratios, summary, summary_table
-from experiments.adaptive_variants import VARIANTS, compared
+from experiments.adaptive import program as adaptive
+from experiments.adaptive.settings import Settings
+from experiments.adaptive.summary import best_degree, field_means, ratios, summary, summary_table
+from experiments.adaptive.variants import VARIANTS
 from experiments.data.held_out_fields import HELD_OUT_KINDS, held_out_field
 from experiments.data.study_fields import FIELDS, KINDS, study_field
 from experiments.data.synthetic_fields import SIZE
 from experiments.edge_error import edge_errors
-from experiments.methods import METHODS
+from experiments.methods import METHODS, compared
 from experiments.paths import CONFIGS, REPOSITORY
+from experiments.settings import read_settings
 
 SMALL = [
     "fields=[discs,scan]",
@@ -33,7 +34,7 @@ HELD_OUT = {name: kind for kind, members in HELD_OUT_KINDS.items() for name in m
 
 def settings(*overrides, name="adaptive"):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose(name, list(overrides)))
+        return read_settings(Settings, hydra.compose(name, list(overrides)))
 
 
 def table(errors):
@@ -120,14 +121,14 @@ def test_a_batch_of_one_is_measured_as_in_the_filtering_experiment():
     kernels = torch.randn(20, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     methods = {name: METHODS[name] for name in ("adaptive", "replicate", "partial")}
     expected = edge_errors(field, kernels, methods)
-    assert adaptive.batch_errors(field[None], kernels, methods) == pytest.approx(expected, rel=1e-12)
+    assert edge_errors(field[None], kernels, methods) == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_batch_is_the_mean_of_its_images():
     images = torch.stack([study_field("blurred_1")[:20, :20], study_field("scan")[100:120, 100:120]])
     kernels = torch.randn(4, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    both = adaptive.batch_errors(images, kernels, {"adaptive": METHODS["adaptive"]})["adaptive"]
-    each = [adaptive.batch_errors(i[None], kernels, {"adaptive": METHODS["adaptive"]})["adaptive"] for i in images]
+    both = edge_errors(images, kernels, {"adaptive": METHODS["adaptive"]})["adaptive"]
+    each = [edge_errors(i[None], kernels, {"adaptive": METHODS["adaptive"]})["adaptive"] for i in images]
     assert both == pytest.approx(np.mean(each), rel=1e-12)
 
 
@@ -142,7 +143,7 @@ def test_crops_have_a_frame_and_one_is_the_middle():
 
 
 def test_what_is_compared():
-    methods = compared(5, torch.Generator())
+    methods = compared(METHODS, range(5), torch.Generator())
     assert methods.keys() == {*METHODS, *(f"degree_{d}" for d in range(5))}
     image, kernel = torch.randn(1, 1, 12, 12), torch.randn(1, 1, 5, 5)
     torch.testing.assert_close(methods["degree_4"](image, kernel), methods["diff"](image, kernel))

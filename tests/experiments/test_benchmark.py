@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diff_conv2d.modes import MODES
-from experiments.benchmark_cases import CASES, METHODS, steps
+from experiments.benchmark.cases import CASES, METHODS, steps
 from scripts.figures import walltime
 from scripts.figures.style import STYLES
 

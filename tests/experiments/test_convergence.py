@@ -7,18 +7,19 @@ import pytest
 import torch
 from torch.autograd.functional import hessian, jacobian
 
-from experiments import convergence
-from experiments.convergence_settings import read_settings
-from experiments.convergence_slopes import fit_slopes, slopes_table
+from experiments.convergence import program as convergence
+from experiments.convergence.settings import Settings
+from experiments.convergence.slopes import fit_slopes, slopes_table
 from experiments.data.runge import runge
 from experiments.methods import METHODS
 from experiments.operators import OPERATORS, gradient_kernel, operator_kernels, smoothing_kernel
 from experiments.paths import CONFIGS
+from experiments.settings import read_settings
 
 
 def settings(*overrides):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose("convergence", list(overrides)))
+        return read_settings(Settings, hydra.compose("convergence", list(overrides)))
 
 
 # The field and the operators

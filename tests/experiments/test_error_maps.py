@@ -10,11 +10,13 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from run_records import flat_results, write_run
 
-from experiments import error_maps
 from experiments.data.deblurring import BlurredPatches, InMemoryFields
-from experiments.error_maps import chosen_block, restored
+from experiments.error_maps import program as error_maps
+from experiments.error_maps.blocks import chosen_block
+from experiments.error_maps.restoration import chosen_runs, restored
+from experiments.error_maps.second_derivative import second_derivative
+from experiments.error_maps.settings import Settings
 from experiments.paths import CONFIGS
-from experiments.second_derivative import second_derivative
 from experiments.training.finished_runs import read_runs
 from experiments.training.train import build_task
 
@@ -45,7 +47,10 @@ def write_network(runs, method, seed=0):
 
 def configuration(runs, **changes):
     base = {
+        "at_scale": {},
+        "scale": "embedded",
         "experiment_name": "globe",
+        "name": "error_maps",
         "seed": 0,
         "where": None,
         "methods": None,
@@ -53,7 +58,7 @@ def configuration(runs, **changes):
         "corner": None,
         "patches": 256,
     }
-    return OmegaConf.create({**base, "runs_dir": str(runs), **changes})
+    return Settings(**{**base, "runs_dir": str(runs), "output_dir": runs, **changes})
 
 
 def test_arrays_of_a_network_whose_answer_is_known(tmp_path):
@@ -132,9 +137,9 @@ def test_two_runs_of_one_method_are_told_apart(tmp_path):
         settings = {"model.options.batch_norm": batch_norm}
         write_run(tmp_path, "globe", "zeros", 0, flat_results("globe", 1.0), settings)
     with pytest.raises(ValueError, match="several runs of zeros with seed 0"):
-        error_maps.chosen_runs(configuration(tmp_path))
+        chosen_runs(configuration(tmp_path))
     where = {"model": {"options": {"batch_norm": False}}}
-    chosen = error_maps.chosen_runs(configuration(tmp_path, where=where))
+    chosen = chosen_runs(configuration(tmp_path, where=where))
     assert chosen["zeros"].settings["model.options.batch_norm"] is False
 
 

@@ -9,15 +9,19 @@ import pytest
 import torch
 from rich.console import Console
 
-from experiments import filtering
-from experiments.edge_error import crop, edge_errors, frame, frame_l1
-from experiments.filtering_settings import read_settings
-from experiments.laplacian import laplacian_kernel, laplacian_study
+from experiments.edge_error import edge_errors, frame, frame_l1
+from experiments.filtering import program as filtering
+from experiments.filtering.laplacian import laplacian_study
+from experiments.filtering.ranking import rank, ranking_table
+from experiments.filtering.settings import Settings
 from experiments.methods import METHODS
+from experiments.models.halo import crop
+from experiments.operators import laplacian_kernel
 from experiments.paths import CONFIGS, REPOSITORY
 from experiments.progress import progress_bar
-from experiments.ranking import rank, ranking_table
+from experiments.random_numbers import random_source
 from experiments.records import write_arrays, write_table, write_together
+from experiments.settings import read_settings
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 PAPER_NAMES = {
@@ -34,7 +38,7 @@ SMALL = ["size=40", "num_kernels=2", "kernel_sizes=[3]", "fields=[chebyshev,terr
 
 def settings(*overrides):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose("filtering", list(overrides)))
+        return read_settings(Settings, hydra.compose("filtering", list(overrides)))
 
 
 def run_program(monkeypatch, *overrides):
@@ -259,9 +263,9 @@ def test_a_part_of_a_run_gives_the_numbers_of_the_whole():
 
 
 def test_another_seed_draws_other_kernels():
-    first = filtering.random_source("kernels", 0, "terrain", 1, 3).initial_seed()
-    assert first == filtering.random_source("kernels", 0, "terrain", 1, 3).initial_seed()
-    assert first != filtering.random_source("kernels", 1, "terrain", 1, 3).initial_seed()
+    first = random_source("kernels", 0, "terrain", 1, 3).initial_seed()
+    assert first == random_source("kernels", 0, "terrain", 1, 3).initial_seed()
+    assert first != random_source("kernels", 1, "terrain", 1, 3).initial_seed()
 
 
 # Tables, ranking, progress

@@ -12,11 +12,14 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from experiments.converted_networks import chance, converted, fine_tuned, trained_weights, training_batches
 from experiments.data.splits import Splits
-from experiments.finetuning import run
-from experiments.finetuning_summary import MOST_FREQUENT, means, sentence
+from experiments.finetuning.converted_networks import chance, converted, fine_tuned, training_batches
+from experiments.finetuning.program import run
+from experiments.finetuning.settings import Settings
+from experiments.finetuning.summary import MOST_FREQUENT, means, sentence
 from experiments.paths import CONFIGS
+from experiments.settings import read_settings
+from experiments.trained_networks import trained_weights
 from experiments.training.cell import cell_folder, run_cell
 from experiments.training.cells import composed, sweep_cells
 
@@ -48,7 +51,7 @@ def studied(request, tmp_path_factory):
     config = settings(request.param, runs, f"only=[{ONLY[request.param]}]", "steps=[0,2]")
     (cell,) = sweep_cells(OmegaConf.merge(config, {"only": ["zeros"]}))
     assert run_cell(composed(cell), Console(quiet=True, force_terminal=False)) is None
-    return config, cell, run(config, Console(quiet=True))
+    return config, cell, run(read_settings(Settings, config), Console(quiet=True))
 
 
 @pytest.mark.slow
@@ -97,7 +100,7 @@ def test_training_is_in_training_mode_tests_are_not_and_edge_kernels_are_trained
     before = {name: parameter.detach().clone() for name, parameter in task.named_parameters()}
     batches = [value for name, value in task.state_dict().items() if name.endswith("num_batches_tracked")]
     tracked = [value.item() for value in batches]
-    for steps, results in fine_tuned(task, data, of_run, config, torch.device("cpu")):
+    for steps, results in fine_tuned(task, data, of_run, read_settings(Settings, config)):
         assert not task.training
         assert set(results) == {"accuracy" if cell.sweep == "classification" else "mse"}
         # Every step counts one batch, and no test does.
@@ -113,7 +116,7 @@ def test_what_does_not_fit_is_told(studied):
     config, cell, _ = studied
     target = cell.sweep.replace("_", "-")
     with pytest.raises(FileNotFoundError, match=f"reproduce-{target} METHODS=zeros SEEDS=1` trains it"):
-        run(OmegaConf.merge(config, {"seeds": [0, 1]}), Console(quiet=True))
+        run(read_settings(Settings, OmegaConf.merge(config, {"seeds": [0, 1]})), Console(quiet=True))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,7 @@ def test_what_does_not_fit_is_told(studied):
 )
 def test_settings_that_do_not_fit_are_told(override, words, tmp_path):
     with pytest.raises(ValueError, match=words):
-        run(settings("super_resolution", tmp_path, override), Console(quiet=True))
+        run(read_settings(Settings, settings("super_resolution", tmp_path, override)), Console(quiet=True))
 
 
 class Flipped(torch.utils.data.TensorDataset):

@@ -15,8 +15,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 from rich.console import Console
 
-from experiments import error_maps, sizes
+from experiments.error_maps import program as error_maps
+from experiments.error_maps.settings import Settings as ErrorMapsSettings
 from experiments.paths import CONFIGS
+from experiments.settings import read_settings
+from experiments.sizes import program as sizes
+from experiments.sizes.settings import Settings as SizesSettings
 from experiments.training.cell import cell_folder, run_cell
 from experiments.training.cells import composed, sweep_cells
 from scripts.collect import collect
@@ -96,7 +100,9 @@ def test_an_experiment_runs_two_batches_to_its_tables_and_its_figure(small, name
 def test_what_needs_the_networks_of_super_resolution_is_drawn_too(small):
     methods = [*METHODS, "halo"]
     train(settings(small, sweep="super_resolution", methods=methods))
-    table = sizes.run(settings(small, "sizes", "super_resolution", methods), Console(quiet=True))
+    table = sizes.run(
+        read_settings(SizesSettings, settings(small, "sizes", "super_resolution", methods)), Console(quiet=True)
+    )
     assert sorted(table["size"].unique()) == [64, 128, 192, 256]
     assert len(table) == len(methods) * 4 * 4
     (small / "tables").mkdir(exist_ok=True)
@@ -106,7 +112,7 @@ def test_what_needs_the_networks_of_super_resolution_is_drawn_too(small):
     config = configuration(
         "error_maps", "scale=paper", "patches=16", "methods=[zeros,diff]", f"runs_dir={small}/runs/train"
     )
-    arrays = error_maps.error_maps(config)
+    arrays = error_maps.error_maps(read_settings(ErrorMapsSettings, config))
     # The paper's block: 4 x 4 patches, here of 64 pixels, in its tile and at its place.
     assert arrays["target"].shape == (256, 256)
     np.testing.assert_allclose(arrays["box"][:2], ((1700 - 264) / 3072, (800 - 264) / 3072))

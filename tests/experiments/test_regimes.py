@@ -6,14 +6,16 @@ import pandas as pd
 import pytest
 import torch
 
-from experiments import regimes
 from experiments.data.blurred_noise import blurred_noise
 from experiments.edge_error import edge_errors
 from experiments.methods import METHODS
 from experiments.paths import CONFIGS
-from experiments.regimes_best import best_of, families
-from experiments.regimes_fields import FIELDS, regime_fields
-from experiments.regimes_settings import read_settings
+from experiments.random_numbers import random_source
+from experiments.regimes import program as regimes
+from experiments.regimes.best import best_of, families
+from experiments.regimes.fields import FIELDS, regime_fields
+from experiments.regimes.settings import Settings
+from experiments.settings import read_settings
 
 SMALL = [
     "blurs=[0,4]",
@@ -30,7 +32,7 @@ SMALL = [
 
 def settings(*overrides):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose("regimes", list(overrides)))
+        return read_settings(Settings, hydra.compose("regimes", list(overrides)))
 
 
 # The fields
@@ -73,7 +75,7 @@ def test_errors_are_those_of_the_filtering_experiment():
     _, _, images = list(regime_fields(chosen))[2]
     with torch.inference_mode():
         errors, rounding = regimes.measure(chosen, images, 3, "key")
-    kernels = torch.randn(2, 3, 3, generator=regimes.random_source("kernels", chosen.seed, 3), dtype=torch.float64)
+    kernels = torch.randn(2, 3, 3, generator=random_source("kernels", chosen.seed, 3), dtype=torch.float64)
     # Kernels of 5 need a frame of 2, which is the frame of the crop; those of 3 leave one pixel of it.
     expected = edge_errors(images[1, 1:-1, 1:-1], kernels, {"adaptive": METHODS["adaptive"]})["adaptive"]
     assert errors.loc[1, "adaptive"] == pytest.approx(expected, rel=1e-10)

@@ -7,20 +7,21 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from experiments import rollouts
 from experiments.methods import METHODS
 from experiments.paths import CONFIGS
-from experiments.rollout import roll_out, spectral_radius
-from experiments.rollouts_settings import read_settings
-from experiments.rollouts_summary import final_errors
-from experiments.transport import solution, step_kernel, world
+from experiments.rollouts import program as rollouts
+from experiments.rollouts.settings import Settings
+from experiments.rollouts.summary import final_errors
+from experiments.rollouts.time_stepping import roll_out, spectral_radius
+from experiments.rollouts.transport import solution, step_kernel, world
+from experiments.settings import read_settings
 
 SMALL = ["steps=30", "records=4", "size=24", "windows=2", "world=64", "degrees=[1]", "spectrum=8"]
 
 
 def settings(*overrides):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose("rollouts", list(overrides)))
+        return read_settings(Settings, hydra.compose("rollouts", list(overrides)))
 
 
 def source():

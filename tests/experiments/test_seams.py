@@ -6,8 +6,10 @@ from hydra import compose, initialize_config_dir
 from rich.console import Console
 
 from experiments.paths import CONFIGS
-from experiments.seams import run
-from experiments.tiling import MEASURES
+from experiments.seams.measures import MEASURES
+from experiments.seams.program import run
+from experiments.seams.settings import Settings
+from experiments.settings import read_settings
 from experiments.training.cell import run_cell
 from experiments.training.cells import composed, sweep_cells
 from scripts.figures.seams import draw
@@ -28,7 +30,7 @@ def measured(tmp_path_factory):
     config = settings(runs, "seeds=[0,1]", "only=[zeros,halo]", "distances=[0,1,31]", "picture=1")
     for cell in sweep_cells(config):
         assert run_cell(composed(cell), Console(quiet=True, force_terminal=False)) is None
-    return runs, run(config, Console(quiet=True))
+    return runs, run(read_settings(Settings, config), Console(quiet=True))
 
 
 @pytest.mark.slow
@@ -71,6 +73,6 @@ def test_a_network_that_is_not_there_names_the_command_that_trains_it(measured):
     runs, _ = measured
     config = settings(runs, "seeds=[0]", "only=[zeros,diff]")
     with pytest.raises(FileNotFoundError, match="reproduce-super-resolution METHODS=diff SEEDS=0` trains it"):
-        run(config, Console(quiet=True))
+        run(read_settings(Settings, config), Console(quiet=True))
     with pytest.raises(ValueError, match="picture must be within 0 and 15, got 18"):
-        run(settings(runs, "seeds=[0]", "only=[zeros]", "picture=18"), Console(quiet=True))
+        run(read_settings(Settings, settings(runs, "seeds=[0]", "only=[zeros]", "picture=18")), Console(quiet=True))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.signal import convolve2d
 
-from experiments.second_derivative import SECOND, SMOOTH, second_derivative
+from experiments.error_maps.second_derivative import SECOND, SMOOTH, second_derivative
 
 
 def test_it_is_a_two_dimensional_convolution_of_the_valid_part():

@@ -1,29 +1,33 @@
 """Every setting of every program, given values of wrong kinds: a sentence names it, before anything is done."""
 
 import copy
+from functools import partial
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from experiments import (
-    adaptive_settings,
-    benchmark,
-    convergence_settings,
-    error_maps,
-    filtering_settings,
-    finetuning,
-    regimes_settings,
-    rollouts_settings,
-    seams,
-    shells_settings,
-    sizes,
-)
+from experiments.adaptive import settings as adaptive
+from experiments.benchmark import settings as benchmark
 from experiments.checks import Reader
+from experiments.convergence import settings as convergence
+from experiments.error_maps import settings as error_maps
+from experiments.filtering import settings as filtering
+from experiments.finetuning import settings as finetuning
 from experiments.paths import CONFIGS
+from experiments.regimes import settings as regimes
+from experiments.rollouts import settings as rollouts
+from experiments.seams import settings as seams
+from experiments.settings import read_settings
+from experiments.shells import settings as shells
+from experiments.sizes import settings as sizes
 from experiments.training.arguments import fits
 from experiments.training.cells import read_sweep
 from experiments.training.settings import check_settings
+
+
+def reads(kind):
+    return partial(read_settings, kind)
 
 
 def read_reproduce(config):
@@ -34,18 +38,18 @@ def read_reproduce(config):
 
 # A program's check, and its configurations.
 PROGRAMS = {
-    "adaptive": (adaptive_settings.read_settings, ["adaptive"], ["adaptive_held_out"]),
-    "benchmark": (benchmark.read_settings, ["benchmark"]),
-    "convergence": (convergence_settings.read_settings, ["convergence"]),
-    "error_maps": (error_maps.read_settings, ["error_maps"], ["error_maps", "scale=paper"]),
-    "filtering": (filtering_settings.read_settings, ["filtering"]),
-    "finetuning": (finetuning.read_settings, ["finetuning"]),
-    "regimes": (regimes_settings.read_settings, ["regimes"]),
+    "adaptive": (reads(adaptive.Settings), ["adaptive"], ["adaptive_held_out"]),
+    "benchmark": (reads(benchmark.Settings), ["benchmark"]),
+    "convergence": (reads(convergence.Settings), ["convergence"]),
+    "error_maps": (reads(error_maps.Settings), ["error_maps"], ["error_maps", "scale=paper"]),
+    "filtering": (reads(filtering.Settings), ["filtering"]),
+    "finetuning": (reads(finetuning.Settings), ["finetuning"]),
+    "regimes": (reads(regimes.Settings), ["regimes"]),
     "reproduce": (read_reproduce, ["reproduce", "sweep=all"], ["reproduce", "sweep=all", "+trial=small_trees"]),
-    "rollouts": (rollouts_settings.read_settings, ["rollouts"]),
-    "seams": (seams.read_settings, ["seams"]),
-    "shells": (shells_settings.read_settings, ["shells"]),
-    "sizes": (sizes.read_settings, ["sizes"], ["sizes", "scale=paper"]),
+    "rollouts": (reads(rollouts.Settings), ["rollouts"]),
+    "seams": (reads(seams.Settings), ["seams"]),
+    "shells": (reads(shells.Settings), ["shells"]),
+    "sizes": (reads(sizes.Settings), ["sizes"], ["sizes", "scale=paper"]),
     "train": (
         check_settings,
         ["train", "model=unet", "data=globe", "optimizer=sgd", "scheduler=step"],
@@ -131,6 +135,16 @@ def test_a_value_of_a_wrong_kind_is_refused_by_the_name_of_its_setting(check, ch
                     failed.append(f"{key}={wrong!r:.100}: {message}")
     assert not failed, "\n".join(failed)
     assert told > 50
+
+
+def test_what_refers_to_a_setting_that_cannot_be_used_is_not_told_of():
+    config = composed("error_maps")
+    config.scale, config.seed = "large", -1
+    with pytest.raises(ValueError, match="scale") as refused:
+        read_settings(error_maps.Settings, config)
+    assert str(refused.value) == (
+        "scale must be one of embedded, paper; got 'large'; seed must be an integer of at least 0, got -1"
+    )
 
 
 def at(config, place, plain=True):

@@ -5,21 +5,22 @@ import pandas as pd
 import pytest
 import torch
 
-from experiments import shells
 from experiments.edge_error import edge_errors
 from experiments.edge_parts import part_errors, shell_errors
 from experiments.fields import Image
-from experiments.filtering import random_source
 from experiments.methods import METHODS
 from experiments.paths import CONFIGS
-from experiments.shells_settings import read_settings
+from experiments.random_numbers import random_source
+from experiments.settings import read_settings
+from experiments.shells import program as shells
+from experiments.shells.settings import Settings
 
 SMALL = ["fields=[terrain]", "orders.terrain=[2]", "size=24", "kernel_sizes=[3,7]", "num_kernels=2", "degrees=[1]"]
 
 
 def settings(*overrides):
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return read_settings(hydra.compose("shells", list(overrides)))
+        return read_settings(Settings, hydra.compose("shells", list(overrides)))
 
 
 def test_shells_by_hand():

@@ -8,7 +8,10 @@ from rich.console import Console
 
 from experiments.data.deblurring import BlurredPatches, InMemoryFields
 from experiments.paths import CONFIGS
-from experiments.sizes import RATIO, REGIONS, batches, run, within
+from experiments.settings import read_settings
+from experiments.sizes.patches import batches, within
+from experiments.sizes.program import RATIO, REGIONS, run
+from experiments.sizes.settings import Settings
 from experiments.training.cell import cell_folder, run_cell
 from experiments.training.cells import composed, sweep_cells
 from experiments.training.train import train
@@ -29,7 +32,7 @@ def measured(tmp_path_factory):
     config = settings(runs, "seeds=[0,1]", "only=[zeros,halo]", "sizes=[32,96]", "squares=3")
     for cell in sweep_cells(config):
         assert run_cell(composed(cell), Console(quiet=True, force_terminal=False)) is None
-    return runs, run(config, Console(quiet=True))
+    return runs, run(read_settings(Settings, config), Console(quiet=True))
 
 
 def test_patches_of_every_size_make_up_the_same_pixels():
@@ -85,7 +88,7 @@ def test_the_size_of_the_training_gives_what_the_run_measured(measured):
     folder = cell_folder(every)
     record = train(every, folder, Console(quiet=True, force_terminal=False))
     config.settings = [s for s in config.settings if "test_batches" not in s]
-    table = run(config, Console(quiet=True)).set_index("region")["value"]
+    table = run(read_settings(Settings, config), Console(quiet=True)).set_index("region")["value"]
     for region in REGIONS:
         assert table[region] == pytest.approx(record["results"]["mse"][region], rel=1e-5)
 
@@ -95,13 +98,16 @@ def test_the_size_of_the_training_gives_what_the_run_measured(measured):
 def test_what_does_not_fit_is_told(measured):
     runs, _ = measured
     with pytest.raises(FileNotFoundError, match="reproduce-super-resolution METHODS=diff SEEDS=0` trains it"):
-        run(settings(runs, "seeds=[0]", "only=[zeros,diff]"), Console(quiet=True))
+        run(read_settings(Settings, settings(runs, "seeds=[0]", "only=[zeros,diff]")), Console(quiet=True))
     zeros = ["seeds=[0]", "only=[zeros]"]
     with pytest.raises(ValueError, match="each of sizes must be an integer of at least 17, got 16"):
-        run(settings(runs, *zeros, "sizes=[16,32]"), Console(quiet=True))
+        run(read_settings(Settings, settings(runs, *zeros, "sizes=[16,32]")), Console(quiet=True))
     with pytest.raises(ValueError, match=r"no squares of 960 pixels.*: data\.size=960.*: size must be even"):
-        run(settings(runs, *zeros, "sizes=[64,60]"), Console(quiet=True))
+        run(read_settings(Settings, settings(runs, *zeros, "sizes=[64,60]")), Console(quiet=True))
     with pytest.raises(ValueError, match="squares must be an integer of at least 1, got 0"):
-        run(settings(runs, *zeros, "squares=0"), Console(quiet=True))
+        run(read_settings(Settings, settings(runs, *zeros, "squares=0")), Console(quiet=True))
     with pytest.raises(ValueError, match="no test square has a deviation of 100000"):
-        run(settings(runs, *zeros, "sizes=[96]", "least_deviation=100_000"), Console(quiet=True))
+        run(
+            read_settings(Settings, settings(runs, *zeros, "sizes=[96]", "least_deviation=100_000")),
+            Console(quiet=True),
+        )

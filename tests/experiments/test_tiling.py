@@ -3,7 +3,8 @@ import torch
 
 from experiments.models.halo import crop
 from experiments.models.unet import UNet
-from experiments.tiling import edge_distance, measure_tiling, overlapping_tiles, stitched
+from experiments.seams.measures import measure_tiling, overlapping_tiles
+from experiments.tiling import edge_distance, stitched
 
 
 def smooth(image, padding_mode="zeros"):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
-from experiments.timing import interleaved, peak_memory, ratios_to
+from experiments.benchmark.timing import interleaved, peak_memory, ratios_to
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from experiments.adaptive_variants import VARIANTS
+from experiments.adaptive.variants import VARIANTS
 from experiments.methods import METHODS
 from experiments.records import write_table
 from scripts.figures import adaptive, style

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from diff_conv2d import adaptive, prediction_weights
-from experiments.adaptive_summary import ROUNDING
+from experiments.adaptive.summary import ROUNDING
 from experiments.paths import REPOSITORY
 from scripts.adaptive_page import PARTS, Tables, kinds_table, markdown, marks, read_tables, with_parts
 from scripts.pages import filled

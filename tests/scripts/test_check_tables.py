@@ -11,7 +11,7 @@ from scripts import check_tables
 from scripts.check_tables import QUICK, compared, stale, unnamed
 from scripts.figures.tables import TABLES
 
-MODULES = ["experiments.shells"]
+MODULES = ["experiments.shells.program"]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 from run_records import flat_results
 
-from experiments.error_maps import near_seams
+from experiments.error_maps.program import near_seams
 from experiments.records import write_arrays, write_table
 from scripts.figures import classification, error_maps, normalization, segmentation, style, super_resolution
 from scripts.summary import INTERVALS, RUN_COLUMNS, summarise

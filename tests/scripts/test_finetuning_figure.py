@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from experiments.finetuning_summary import MOST_FREQUENT
+from experiments.finetuning.summary import MOST_FREQUENT
 from experiments.records import write_table
 from scripts.figures import finetuning, style
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from experiments.finetuning_summary import sentence
+from experiments.finetuning.summary import sentence
 from experiments.paths import REPOSITORY
 from scripts.figures.tables import TABLES
 from scripts.finetuning_page import END, START, lacking, markdown, texts

@@ -1,0 +1,1 @@
+"""The benchmark: what a boundary costs in time and memory."""

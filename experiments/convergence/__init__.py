@@ -1,0 +1,1 @@
+"""The study of convergence: how fast the error at the edge falls as the grid is refined."""

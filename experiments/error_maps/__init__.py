@@ -1,0 +1,1 @@
+"""Error maps: where networks of super-resolution err."""

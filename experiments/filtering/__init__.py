@@ -1,0 +1,1 @@
+"""The filtering experiment of the paper: errors at the edge by field, kernel size and method."""

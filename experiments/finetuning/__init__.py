@@ -1,0 +1,1 @@
+"""The study of fine-tuning: trained networks, converted to another mode and trained further."""

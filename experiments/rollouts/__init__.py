@@ -1,0 +1,1 @@
+"""The study of long rollouts: heat and advection-diffusion, step after step."""

@@ -1,0 +1,1 @@
+"""The study of seams: trained networks that run tile by tile."""

@@ -1,0 +1,1 @@
+"""The study of shells: the error by distance to the edge."""

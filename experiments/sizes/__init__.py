@@ -1,0 +1,1 @@
+"""The study of sizes: trained networks on test patches of several sizes."""
