@@ -61,6 +61,7 @@ NO_INFLUENCE = (
     "experiments/training/arguments.py",
     "experiments/training/loggers.py",
     "experiments/training/quiet.py",
+    "scripts/figures/tables.py",
 )
 
 

@@ -17,12 +17,25 @@ from experiments.checks import (
     processes,
     torch_device,
 )
+from experiments.manifest import FOLDER, read_manifest
 from experiments.settings import setting
 
 __all__ = ["Settings"]
 
 GROUPS = list(dict.fromkeys(case.group for case in CASES.values()))
 MOST_ROUNDS = 100_000
+PROGRAM = "benchmark"
+
+
+def own_table(key: str, value: object, results: Path) -> str:
+    """Check the name of a table: it must not be that of another study, which would be lost."""
+    name = file_name(key, value)
+    tables = results / "tables"
+    for path in sorted((tables / FOLDER).glob("*.json")):
+        manifest = read_manifest(path)
+        if manifest.get("program") != PROGRAM and (path.stem == name or f"{name}.csv" in manifest["tables"]):
+            raise ValueError(f"{key} must not be that of the tables of another study in {tables}; got {name!r}")
+    return name
 
 
 @dataclass(frozen=True)
@@ -36,5 +49,5 @@ class Settings:
     rounds: int = setting(integer, 1, MOST_ROUNDS)
     warmup: int = setting(integer, 1, MOST_ROUNDS)
     least_seconds: float = setting(number, 0, 3600)
-    name: str = setting(file_name)
     output_dir: Path = setting(folder)
+    name: str = setting(own_table, given=lambda found: [found.output_dir] if found.output_dir else None)

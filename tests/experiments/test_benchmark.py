@@ -72,6 +72,7 @@ def test_the_figure_of_wall_time_is_drawn_from_layers_and_the_network(tmp_path):
         ("methods=[dif]", "methods must be of zeros, "),
         ("threads=0", "threads must be"),
         ("device=gpu", "device must be"),
+        ("name=filtering", "name must not be that of the tables of another study"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(option, sentence):

@@ -149,7 +149,8 @@ def test_a_sweep_goes_on_after_a_failure_and_runs_only_what_is_missing(tmp_path)
 @pytest.mark.slow
 def test_a_sweep_tells_every_failure_wherever_its_runs_are(tmp_path):
     """Also of settings that have no folder, and beside a failure of before."""
-    sweep = ["-m", "data=tiny_super_resolution", "trainer.max_epochs=1", f"runs_dir={tmp_path / 'a'},{tmp_path / 'b'}"]
+    runs = f"runs_dir={tmp_path / 'a'},{tmp_path / 'b'}"
+    sweep = ["-m", "data=tiny_super_resolution", "trainer.max_epochs=1", runs]
     for wrong in ("batch_size=9999", "workers=-1"):
         done = train(tmp_path, *sweep, wrong, check=False)
         assert done.returncode == 1
