@@ -47,6 +47,10 @@ endif
 test: env ## Run the tests
 	$(RUN) -m pytest -n 2 $(ARGS)
 
+.PHONY: test-fast
+test-fast: env ## Run the tests of the library and of the programs' parts that are quick
+	$(RUN) -m pytest -n 2 -m "not slow" $(ARGS)
+
 # Interruptions of the trial below.
 KILLS ?= 20
 TERMS ?= 10
