@@ -5,15 +5,15 @@ Every rejection is a ValueError or a TypeError that names the argument, what was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import _lru_cache_wrapper, lru_cache
+from collections.abc import Sequence
+from functools import lru_cache
 from numbers import Integral
-from typing import Any, Literal, NamedTuple, TypeGuard, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, TypeGuard, get_args
 
 import torch
 from torch import Tensor
 
-from diff_conv2d.transforms import is_autocast
+from diff_conv2d.tracing import is_autocast, remembered
 
 __all__ = [
     "Algorithm",
@@ -24,11 +24,8 @@ __all__ = [
     "check_tensors",
     "is_sequence",
     "per_axis",
-    "remembered",
     "widths_of_padding",
 ]
-
-_R = TypeVar("_R")
 
 Algorithm = Literal["auto", "direct", "fast"]
 
@@ -156,17 +153,6 @@ def widths_of_padding(
         return tuple(t // 2 for t in totals), tuple(t - t // 2 for t in totals)
     widths = per_axis("padding", padding, len(kernel), minimum=0)
     return widths, widths
-
-
-def remembered(function: _lru_cache_wrapper[_R], input: Tensor) -> Callable[..., _R]:
-    """Return a cached function, without its cache where the sizes of the image may be symbols.
-
-    A compiler would trace through the cache and warn about it; the images of tracers have classes of their own; under
-    torch.jit.trace each size is a tensor, and so another key.
-    """
-    symbols = type(input) is not Tensor or torch.compiler.is_compiling()
-    symbols = symbols or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return function.__wrapped__ if symbols else function
 
 
 def check_tensor(name: str, value: object) -> None:

@@ -21,10 +21,9 @@ import sys
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from diff_conv2d.adaptive import Adaptive
 from diff_conv2d.arguments import is_sequence
-from diff_conv2d.boundary import Boundary
-from diff_conv2d.modes import PaddingMode, boundary
+from diff_conv2d.modes import MODES, PaddingMode, boundary
+from diff_conv2d.modes.base import Boundary
 
 try:
     import dask.array as da
@@ -36,15 +35,6 @@ except ImportError as error:
 
 __all__ = ["correlate"]
 
-_MODES = (
-    "zeros", "reflect", "replicate", "circular", "symmetric", "extrapolate", "diff", "partial", "adaptive",
-)  # fmt: skip
-_WHY_NOT = {
-    "random": "draws its noise in the order in which the whole image is padded, and chunks have no order",
-    "linear_prediction": "is fitted to all pixels of the image at once",
-    "explicit": "needs trained edge kernels, and correlate takes a single kernel",
-    "diff_explicit": "needs a trained edge kernel, and correlate takes a single kernel",
-}
 _DTYPES = ("float16", "float32", "float64", "complex64", "complex128")
 
 
@@ -160,17 +150,13 @@ def _checked_mode(
 ) -> Boundary:
     """The mode of this name, if it can work chunk by chunk."""
     mode = boundary(padding_mode, degree=degree, **options)
-    if padding_mode not in _MODES:
+    if mode.why_not_chunked:
+        others = ", ".join(name for name, other in MODES.items() if not other.why_not_chunked)
         raise ValueError(
-            f"padding_mode={padding_mode!r} does not work chunk by chunk: it {_WHY_NOT[padding_mode]}; "
-            f"those that do are {', '.join(_MODES)}"
+            f"padding_mode={padding_mode!r} does not work chunk by chunk: it {mode.why_not_chunked}; "
+            f"those that do are {others}"
         )
-    if isinstance(mode, Adaptive) and mode.pool != "none":
-        raise ValueError(f"pool must be 'none' where images are filtered chunk by chunk, got {mode.pool!r}")
-    if isinstance(mode, Adaptive) and dtype.kind == "c":
-        raise TypeError(
-            "image must be real for padding_mode='adaptive': filter image.real and image.imag by themselves"
-        )
+    mode.check_chunked(is_complex=dtype.kind == "c")
     return mode
 
 

@@ -16,8 +16,8 @@ from diff_conv2d.arguments import (
     per_axis,
     widths_of_padding,
 )
-from diff_conv2d.boundary import Boundary
 from diff_conv2d.modes import PaddingMode, algorithm_for, boundary, check_image
+from diff_conv2d.modes.base import Boundary
 from diff_conv2d.tracing import only_as_traced
 
 __all__ = ["conv1d", "conv2d", "conv3d", "convolve"]

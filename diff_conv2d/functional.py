@@ -6,10 +6,10 @@ from typing import Literal
 
 from torch import Tensor
 
+from diff_conv2d.algorithms.frame import better_by_frame, convolve_by_frame
 from diff_conv2d.arguments import Geometry, check_tensor, check_tensors, per_axis
-from diff_conv2d.frame import better_by_frame, convolve_by_frame
 from diff_conv2d.modes import check_image
-from diff_conv2d.padding_modes import Diff
+from diff_conv2d.modes.polynomial import Diff
 from diff_conv2d.tracing import only_as_traced
 
 __all__ = ["DiffConv2d"]

@@ -9,12 +9,11 @@ import dask.array as da
 import numpy as np
 import torch
 
-from diff_conv2d.adaptive import Adaptive, Sizes
+from diff_conv2d.algorithms.regions import valid_convolution
 from diff_conv2d.arguments import Geometry, widths_of_padding
-from diff_conv2d.boundary import Boundary
-from diff_conv2d.padding_modes import Circular, Diff, Extrapolate
-from diff_conv2d.prediction import continued
-from diff_conv2d.regions import valid_convolution
+from diff_conv2d.extension.predicted import continued
+from diff_conv2d.modes.adaptive import Adaptive, Sizes
+from diff_conv2d.modes.base import Boundary
 
 __all__ = ["filtered"]
 
@@ -45,7 +44,7 @@ def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
         for axis, size in enumerate(sizes)
         if size is not None and isinstance(mode, Adaptive)
     ]
-    blocks = _wrapped(image, geometry) if isinstance(mode, Circular) else image
+    blocks = _wrapped(image, geometry) if mode.wraps else image
     # A chunk without neighbours has no halo, and may be smaller than it.
     depth = {
         leading + axis: (geometry.before[axis], geometry.after[axis]) if len(chunks[axis]) > 1 else 0
@@ -68,10 +67,7 @@ def _reach(mode: Boundary, geometry: Geometry, axis: int, sizes: Sizes | None) -
     """Return how many samples a chunk needs: as a halo of its neighbours, and, at the edge, for the mode."""
     if sizes is not None:
         return max(sizes.m, geometry.after[axis])
-    if isinstance(mode, (Diff, Extrapolate)):
-        return max(mode.degrees(geometry)[axis] + 1, geometry.after[axis])
-    # 'reflect' reads one sample more than it extends by; the others read no more than that.
-    return geometry.after[axis] + 1
+    return max(mode.reach(geometry, axis), geometry.after[axis])
 
 
 def _wrapped(image: Any, geometry: Geometry) -> Any:
@@ -132,7 +128,7 @@ def _filter(
     axes = kernel.ndim
     place, counts = (block_info[0][name][-axes:] for name in ("chunk-location", "num-chunks"))
     # 'circular' has its samples already.
-    outer = not isinstance(mode, Circular)
+    outer = not mode.wraps
     low = tuple(b if outer and i == 0 else 0 for b, i in zip(geometry.before, place, strict=True))
     high = tuple(
         a if outer and i == count - 1 else 0 for a, i, count in zip(geometry.after, place, counts, strict=True)

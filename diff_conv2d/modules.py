@@ -12,14 +12,14 @@ import torch.fx
 from torch import Tensor, nn
 
 from diff_conv2d.arguments import Algorithm, Geometry, check_algorithm, per_axis, widths_of_padding
-from diff_conv2d.boundary import Boundary
 from diff_conv2d.convolution import convolve
-from diff_conv2d.modes import PaddingMode, algorithm_for, boundary
+from diff_conv2d.modes import MODES, PaddingMode, algorithm_for, boundary
+from diff_conv2d.modes.base import Boundary
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "check_change"]
 
 _Size = int | Sequence[int]
-_TORCHS_MODES = ("zeros", "reflect", "replicate", "circular")
+_TORCHS_MODES = [name for name, mode in MODES.items() if mode.auto == "direct"]
 
 
 # The tracer of torch.fx sees one function, not what it is made of.

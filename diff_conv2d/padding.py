@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry, check_tensor, is_sequence, per_axis
-from diff_conv2d.boundary import Extension
-from diff_conv2d.modes import PaddingMode, boundary, check_image
+from diff_conv2d.modes import MODES, PaddingMode, boundary, check_image
+from diff_conv2d.modes.base import Extension
 from diff_conv2d.tracing import only_as_traced
 
 __all__ = ["pad"]
@@ -34,7 +34,7 @@ def pad(
             every other mode computes samples that integers cannot hold, and refuses them.
         pad: samples to add, counted from the last axis as in `torch.nn.functional.pad`: (left, right, top, bottom,
             front, back).
-        mode: how the image goes on; see `padding_modes` for the drawings.
+        mode: how the image goes on; see `modes` for the drawings.
         degree: degree of the polynomial, for all axes or one for each (outermost first). By default 2 for
             'extrapolate', and for 'diff' the pad of both ends together: k - 1 for the kernel of size k that this
             pad leaves its output the size of the input.
@@ -70,8 +70,8 @@ def pad(
     if 0 in input.shape[-axes:]:
         raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
     before, after = tuple(pad[-2::-2]), tuple(pad[-1::-2])
-    if mode == "extrapolate" and degree is None:
-        degree = 2
+    if degree is None and mode in MODES:
+        degree = MODES[mode].degree_in_pad
     rule = boundary(mode, degree=degree, **options)
     if not isinstance(rule, Extension):
         raise ValueError(f"mode={mode!r} needs the kernel and has no padded image: use diff_conv2d.conv{axes}d")

@@ -1,21 +1,87 @@
-"""What torch.jit.trace needs: it records the operations for one size of image, which may be wrong for others."""
+"""What compilers, traces, transforms and autocast need to know, and what must be known of them."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from functools import _lru_cache_wrapper
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from diff_conv2d import padding_modes as modes
-from diff_conv2d.arguments import Geometry
-from diff_conv2d.boundary import Boundary
+if TYPE_CHECKING:
+    from diff_conv2d.arguments import Geometry
+    from diff_conv2d.modes.base import Boundary
 
-__all__ = ["only_as_traced"]
+__all__ = [
+    "is_autocast",
+    "is_traced",
+    "is_transformed",
+    "only_as_traced",
+    "remembered",
+    "size_is_at_least",
+]
 
-_SAME_FOR_ALL = (modes.Zeros, modes.Reflect, modes.Replicate, modes.Circular, modes.Symmetric, modes.Partial)
+_R = TypeVar("_R")
+
+
+def is_traced() -> bool:
+    """Whether a compiler or torch.jit.trace records the operations, for which sizes may be symbols."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+
+
+def is_autocast(tensor: Tensor) -> bool:
+    """Whether autocast is active on the device of a tensor; some devices, such as 'meta', have none.
+
+    Example:
+        >>> with torch.autocast("cpu"):
+        ...     is_autocast(torch.ones(1)), is_autocast(torch.ones(1, device="meta"))
+        (True, False)
+    """
+    device = tensor.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def is_transformed(*tensors: Tensor) -> bool:
+    """Whether a transform of torch.func or a dispatch mode is active, or a tensor is a batch of gradients.
+
+    Then a tensor may stand for many tensors, for a derivative, or for none (a fake one). Its values cannot be read,
+    and nothing that is computed then may be cached.
+
+    Example:
+        >>> seen = []
+        >>> _ = torch.vmap(lambda x: seen.append(is_transformed()) or x)(torch.ones(2))
+        >>> seen, is_transformed()
+        ([True], False)
+    """
+    # These names exist since torch 2.0 but are private: if one vanishes, the answer is the safe one.
+    active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
+    modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)()
+    # torch.autograd.grad(..., is_grads_batched=True) uses an older vmap.
+    is_batch = getattr(torch._C._functorch, "is_legacy_batchedtensor", lambda tensor: True)
+    # Tangents of torch.autograd.forward_ad are no values of their tensors.
+    level = getattr(forward_ad, "_current_level", 0)
+    return active or modes > 0 or level >= 0 or any(is_batch(tensor) for tensor in tensors)
+
+
+def remembered(function: _lru_cache_wrapper[_R], input: Tensor) -> Callable[..., _R]:
+    """Return a cached function, without its cache where the sizes of the image may be symbols.
+
+    A compiler would trace through the cache and warn about it; the images of tracers have classes of their own; under
+    torch.jit.trace each size is a tensor, and so another key.
+    """
+    return function.__wrapped__ if type(input) is not Tensor or is_traced() else function
+
+
+def size_is_at_least(size: int, least: int) -> bool:
+    """Whether a size is at least so large; for a symbolic size of torch.export, whether it always is."""
+    if torch.compiler.is_exporting():
+        from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+        return statically_known_true(size >= least)
+    return size >= least
 
 
 def only_as_traced(input: Tensor, mode: Boundary | None, geometry: Geometry) -> Tensor:
@@ -24,21 +90,21 @@ def only_as_traced(input: Tensor, mode: Boundary | None, geometry: Geometry) -> 
     Some modes do the same operations for all sizes, polynomials for all that are not tiny. The other modes, and
     `mode` None, are recorded for one size, and the check refuses others.
     """
-    if not torch.jit.is_tracing() or torch.onnx.is_in_onnx_export() or isinstance(mode, _SAME_FOR_ALL):  # type: ignore
+    if not torch.jit.is_tracing() or torch.onnx.is_in_onnx_export():  # type: ignore[attr-defined, no-untyped-call]
         return input
     with warnings.catch_warnings():
         # The tracer warns that sizes become constants, for which the check is there, and that script is deprecated.
         warnings.simplefilter("ignore")
         sizes = [int(size) for size in input.shape[-len(geometry.kernel) :]]
-        least: Sequence[int] = sizes
-        most = sizes
-        if isinstance(mode, (modes.Extrapolate, modes.Diff)) and not mode.has_edge_kernels:
-            # Enough samples for the polynomial on every lattice.
-            enough = [(d + 2) * step for d, step in zip(mode.degrees(geometry), geometry.dilation, strict=True)]
-            if all(size >= few for size, few in zip(sizes, enough, strict=True)):
-                least, most = enough, [2**62] * len(sizes)
+        enough = None if mode is None else mode.traced_sizes(geometry)
+        if enough is not None and all(size >= few for size, few in zip(sizes, enough, strict=True)):
+            if not any(enough):
+                return input
+            bounds = list(enough), [2**62] * len(sizes)
+        else:
+            bounds = sizes, sizes
         check: Any = torch.jit.script(_check_sizes)
-    checked: Tensor = check(input, least, most)
+    checked: Tensor = check(input, *bounds)
     return checked
 
 

@@ -4,8 +4,8 @@ import torch
 from torch.autograd import gradcheck
 
 import diff_conv2d
-from diff_conv2d.adaptive import Adaptive
-from diff_conv2d.prediction_weights import (
+from diff_conv2d.modes.adaptive import Adaptive
+from diff_conv2d.modes.prediction_weights import (
     blend,
     covariance,
     edge_differences,

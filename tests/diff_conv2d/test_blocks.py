@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
 import diff_conv2d
-from diff_conv2d import regions
-from diff_conv2d.blocks import BLOCK, convolve_in_blocks
+from diff_conv2d.algorithms import regions
+from diff_conv2d.algorithms.blocks import BLOCK, convolve_in_blocks
 from diff_conv2d.modes import MODES
 
 TORCH = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}

@@ -245,7 +245,7 @@ def test_without_dask(monkeypatch):
 
 
 def test_only_two_modules_know_dask():
-    modules = Path(diff_conv2d.__file__).parent.glob("*.py")
+    modules = Path(diff_conv2d.__file__).parent.rglob("*.py")
     users = {path.name for path in modules if "import dask" in (text := path.read_text()) or ".chunked" in text}
     assert users == {"chunked.py", "halos.py"}
 

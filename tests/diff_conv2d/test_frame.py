@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
+from diff_conv2d.algorithms.blocks import faster_in_blocks
+from diff_conv2d.algorithms.frame import better_by_frame, convolve_by_frame
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.blocks import faster_in_blocks
-from diff_conv2d.frame import better_by_frame, convolve_by_frame
 from diff_conv2d.functional import DiffConv2d
 from diff_conv2d.layers import DiffConv2dLayer
-from diff_conv2d.padding_modes import Diff
+from diff_conv2d.modes.copying import Diff
 
 # Shape of the image, kernel, stride, dilation, padding, groups.
 PROBLEMS = {

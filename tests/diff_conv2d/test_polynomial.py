@@ -5,10 +5,10 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import gradcheck, gradgradcheck
 
-from diff_conv2d import frame_table, polynomial
-from diff_conv2d.extension import extend_polynomial
-from diff_conv2d.polynomial import continue_polynomial
-from diff_conv2d.polynomial_axis import Axis
+from diff_conv2d.extension import by_table, in_place
+from diff_conv2d.extension.by_axis import extend_polynomial
+from diff_conv2d.extension.in_place import continue_polynomial
+from diff_conv2d.extension.lattice import Axis
 
 # Shape, and for each axis (dim, before, after, degree, dilation).
 PROBLEMS = {
@@ -30,10 +30,10 @@ WAYS = ("rows", "planes", "table")
 
 def choose(monkeypatch, way):
     """Make it the way for images of any size, where it is possible at all."""
-    monkeypatch.setattr(polynomial, "_LONG", 0 if way == "planes" else 10**9)
-    monkeypatch.setattr(polynomial, "_WIDE", 0)
+    monkeypatch.setattr(in_place, "_LONG", 0 if way == "planes" else 10**9)
+    monkeypatch.setattr(in_place, "_WIDE", 0)
     if way != "table":
-        monkeypatch.setattr(frame_table, "_table", lambda *_: None)
+        monkeypatch.setattr(by_table, "_table", lambda *_: None)
 
 
 @pytest.fixture(params=[(name, way) for name in PROBLEMS for way in WAYS], ids=str)
@@ -70,7 +70,7 @@ def test_the_gradient_is_that_of_autograd(problem):
 @pytest.mark.parametrize("transposed", [False, True])
 def test_a_table_is_used_for_small_images_only(transposed):
     def table(shape, axes, dtype=torch.float32):
-        return frame_table._table(shape, tuple(Axis(*a) for a in axes), dtype, torch.device("cpu"), transposed)
+        return by_table._table(shape, tuple(Axis(*a) for a in axes), dtype, torch.device("cpu"), transposed)
 
     without = {"degree 0", "dilation", "dilation, degree 0", "few samples"}
     assert {name for name, (shape, axes) in PROBLEMS.items() if table(shape, axes) is None} == without
@@ -82,7 +82,7 @@ def test_a_table_is_used_for_small_images_only(transposed):
 
 
 def test_a_table_made_in_inference_mode_serves_training():
-    frame_table._table.cache_clear()
+    by_table._table.cache_clear()
     axes = (Axis(-2, 1, 1, 2, 1), Axis(-1, 1, 1, 2, 1))
     with torch.inference_mode():
         continue_polynomial(torch.ones(1, 1, 4, 4), axes)
@@ -95,7 +95,7 @@ def test_a_table_made_in_inference_mode_serves_training():
 
 
 def test_no_table_is_made_of_fake_tensors():
-    frame_table._table.cache_clear()
+    by_table._table.cache_clear()
     axes = (Axis(-2, 1, 1, 2, 1), Axis(-1, 1, 1, 2, 1))
     with FakeTensorMode():
         assert continue_polynomial(torch.ones(1, 1, 5, 4), axes).shape == (1, 1, 7, 6)

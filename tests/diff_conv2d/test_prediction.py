@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from diff_conv2d.adaptive import Adaptive
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.prediction import _joined, continued
+from diff_conv2d.extension.predicted import _joined, continued
+from diff_conv2d.modes.adaptive import Adaptive
 
 PROBLEMS = {
     "3x3": ((2, 2, 9, 10), 3, 1),

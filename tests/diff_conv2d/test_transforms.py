@@ -10,7 +10,7 @@ from torch.autograd import forward_ad
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
 
 import diff_conv2d
-from diff_conv2d import frame_table
+from diff_conv2d.extension import by_table
 from diff_conv2d.functional import DiffConv2d
 
 TRANSFORMS = {
@@ -25,9 +25,9 @@ TRANSFORMS = {
 
 @pytest.fixture(autouse=True)
 def empty_cache():
-    frame_table._table.cache_clear()
+    by_table._table.cache_clear()
     yield
-    frame_table._table.cache_clear()
+    by_table._table.cache_clear()
 
 
 def cubes(image):
@@ -53,7 +53,7 @@ def test_fake_tensors_leave_nothing_behind(mode):
         layer(fake.from_tensor(image))
         layer(image)
     expected = layer(image)
-    frame_table._table.cache_clear()
+    by_table._table.cache_clear()
     assert torch.equal(layer(image), expected)
 
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from diff_conv2d import blocks, frame, frame_table
+from diff_conv2d.algorithms import blocks, frame
+from diff_conv2d.extension import by_table
 from experiments.paths import REPOSITORY
 from scripts.benchmark_page import COSTS_END, COSTS_START, END, START
 from scripts.pages import filled
@@ -44,7 +45,7 @@ def says(text):
 
 
 def test_choices_are_those_of_the_code():
-    forwards, backwards = frame_table._FEW_TERMS
+    forwards, backwards = by_table._FEW_TERMS
     says(f"up to 2^{forwards.bit_length() - 1} forwards")
     says(f"up to 2^{backwards.bit_length() - 1} backwards")
     assert frame._LEAST_INSIDE == 0.75

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from diff_conv2d import adaptive, convolution, extension, padding_modes
+from diff_conv2d import convolution
+from diff_conv2d.extension import by_axis
+from diff_conv2d.modes import adaptive, polynomial
 from tests.fuzz import cases, check, fitted, kinds, oracle
 from tests.fuzz.__main__ import main, try_in_time
 
@@ -56,10 +58,10 @@ def off_by_a_bit(function):
 @pytest.mark.parametrize(
     ("place", "name", "kind"),
     [
-        (extension, "extend_symmetric", "against_oracle"),
-        (extension, "extend_symmetric", "pad"),
-        (padding_modes, "continue_polynomial", "pad"),
-        (padding_modes, "continue_polynomial", "against_oracle"),
+        (by_axis, "extend_symmetric", "against_oracle"),
+        (by_axis, "extend_symmetric", "pad"),
+        (polynomial, "continue_polynomial", "pad"),
+        (polynomial, "continue_polynomial", "against_oracle"),
         (adaptive, "blend", "fitted"),
         (convolution, "convolve", "against_torch"),
     ],

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from diff_conv2d import adaptive, prediction_weights
+from diff_conv2d.modes import adaptive, prediction_weights
 from experiments.adaptive.summary import ROUNDING
 from experiments.paths import REPOSITORY
 from scripts.adaptive_page import PARTS, Tables, kinds_table, markdown, marks, read_tables, with_parts

@@ -31,7 +31,7 @@ def test_what_has_just_been_written_is_current(kept):
     assert stale(kept) == []
     assert unnamed(kept.parent.parent) == []
     manifest = read_manifest(kept)
-    assert "diff_conv2d/adaptive.py" in manifest["sources"]
+    assert "diff_conv2d/modes/adaptive.py" in manifest["sources"]
     assert {"torch", "machine", "date"} <= set(manifest)
 
 
@@ -43,11 +43,11 @@ def test_a_constant_of_adaptive_that_changes_makes_its_tables_stale(kept, monkey
         (copy / path).write_text((provenance.REPOSITORY / path).read_text(encoding="utf-8"))
     monkeypatch.setattr(provenance, "REPOSITORY", copy)
     assert stale(kept) == []
-    source = copy / "diff_conv2d" / "prediction_weights.py"
+    source = copy / "diff_conv2d" / "modes" / "prediction_weights.py"
     text = source.read_text()
     number = next(word for word in text.split() if word.replace(".", "").isdigit() and float(word) > 2)
     source.write_text(text.replace(f" {number}", f" {number}1", 1))
-    assert stale(kept) == ["the code has changed since: diff_conv2d/prediction_weights.py"]
+    assert stale(kept) == ["the code has changed since: diff_conv2d/modes/prediction_weights.py"]
 
 
 def test_words_change_no_digest_and_code_does():
@@ -61,7 +61,7 @@ def test_words_change_no_digest_and_code_does():
 def test_what_a_module_imports_is_found_wherever_it_is_imported():
     sources = sources_of("experiments.training.cell")
     assert "experiments/training/train.py" in sources  # inside a function
-    assert "diff_conv2d/polynomial.py" in sources  # from what it imports
+    assert "diff_conv2d/extension/in_place.py" in sources  # from what it imports
     assert not [path for path in sources if path.startswith("tests")]
     with pytest.raises(ModuleNotFoundError, match=r"the repository has no module experiments\.nowhere"):
         sources_of("experiments.nowhere")

@@ -7,13 +7,14 @@ convolution to torch. Any other `Boundary` needs the kernel, too.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
-from diff_conv2d.arguments import Geometry
-from diff_conv2d.regions import Run, assemble, cut_by_validity, sizes_to_cut, valid_convolution
+from diff_conv2d.algorithms.regions import Run, assemble, cut_by_validity, sizes_to_cut, valid_convolution
+from diff_conv2d.arguments import Algorithm, Geometry
 
 __all__ = ["AxisExtension", "Boundary", "Extension"]
 
@@ -25,6 +26,14 @@ class Boundary(ABC):
     has_edge_kernels: ClassVar[bool] = False
     #: Whether samples outside are copies of those inside, or zeros, and not computed from them.
     copies: ClassVar[bool] = False
+    #: Whether the other end of an axis comes next.
+    wraps: ClassVar[bool] = False
+    #: The algorithm that 'auto' stands for: torch's own modes keep torch's results to the bit by 'direct'.
+    auto: ClassVar[Algorithm] = "auto"
+    #: Its degree in `pad`, which has no kernel to derive one from.
+    degree_in_pad: ClassVar[int | None] = None
+    #: Why images cannot be filtered chunk by chunk, as the end of a sentence; empty if they can.
+    why_not_chunked: ClassVar[str] = ""
 
     @abstractmethod
     def convolve(
@@ -41,6 +50,18 @@ class Boundary(ABC):
 
     def check(self, axes: int) -> None:  # noqa: B027  # most modes have nothing to check
         """Reject options that do not fit this number of spatial axes; a layer calls it at its construction."""
+
+    def check_chunked(self, is_complex: bool) -> None:  # noqa: B027  # most modes have nothing to check
+        """Reject options, or complex images, with which images cannot be filtered chunk by chunk."""
+
+    def reach(self, geometry: Geometry, axis: int) -> int:
+        """How many samples nearest an end the mode reads to extend an axis, at most."""
+        # 'reflect' reads one sample more than it extends by; the others read no more than that.
+        return geometry.after[axis] + 1
+
+    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
+        """Return for each axis from which size on a trace is right; None if it is for the traced size alone."""
+        return None
 
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
         """Return the shape of the kernels for invalid outputs if the mode `has_edge_kernels`, otherwise None."""

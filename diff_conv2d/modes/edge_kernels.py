@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 from torch import Tensor
 
+from diff_conv2d.algorithms.regions import Run, assemble, cut_by_displacement, sizes_to_cut, valid_convolution
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.boundary import Boundary
-from diff_conv2d.padding_modes import Diff, Zeros
-from diff_conv2d.regions import Run, assemble, cut_by_displacement, sizes_to_cut, valid_convolution
+from diff_conv2d.extension.by_axis import extend_zeros
+from diff_conv2d.modes.base import Boundary
+from diff_conv2d.modes.polynomial import Diff
 
 __all__ = ["DiffExplicit", "Explicit"]
 
@@ -36,6 +38,7 @@ class Explicit(Boundary):
     """
 
     has_edge_kernels = True
+    why_not_chunked = "needs trained edge kernels, and correlate takes a single kernel"
 
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
         """See `Boundary`."""
@@ -67,7 +70,7 @@ class Explicit(Boundary):
         def convolve(region: tuple[Run, ...]) -> Tensor:
             piece = input
             for axis, run in enumerate(region):
-                piece = Zeros().extend_axis(piece, axis, *geometry.window(axis, run.start, run.stop), geometry)
+                piece = extend_zeros(piece, geometry.dims[axis], *geometry.window(axis, run.start, run.stop))
             index = _flat([run.displacement + first for run, first in zip(region, low, strict=True)], counts)
             if index == interior or edge_weight is None:
                 return valid_convolution(piece, weight, bias, geometry, groups)
@@ -95,6 +98,11 @@ class DiffExplicit(Diff):
     """
 
     has_edge_kernels = True
+    why_not_chunked = "needs a trained edge kernel, and correlate takes a single kernel"
+
+    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
+        """See `Boundary`: its regions are cut for one size."""
+        return None
 
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
         """See `Boundary`."""

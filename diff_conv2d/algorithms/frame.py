@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from diff_conv2d.algorithms.blocks import faster_in_blocks
+from diff_conv2d.algorithms.gradients import gradients_by_autograd, gradients_of_convolution
+from diff_conv2d.algorithms.regions import Run, cut_by_validity, valid_convolution, zero_padded_convolution
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.blocks import faster_in_blocks
-from diff_conv2d.boundary import AxisExtension
-from diff_conv2d.gradients import gradients_by_autograd, gradients_of_convolution
-from diff_conv2d.padding_modes import Zeros
-from diff_conv2d.regions import Run, cut_by_validity, valid_convolution
-from diff_conv2d.transforms import is_autocast, is_transformed
+from diff_conv2d.extension.by_axis import extend_zeros
+from diff_conv2d.tracing import is_autocast, is_transformed
+
+if TYPE_CHECKING:
+    from diff_conv2d.modes.base import AxisExtension
 
 __all__ = ["better_by_frame", "convolve_by_frame"]
 
@@ -88,7 +90,7 @@ class _Frame(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(input, weight, bias)
         ctx.arguments = mode, geometry, groups, reach
-        output = Zeros().convolve(input, weight, bias, geometry, groups)
+        output = zero_padded_convolution(input, weight, bias, geometry, groups)
         for strip in _strips(geometry, input.shape[2:], reach):
             piece = _continued(mode, _cut(input, strip.part), strip, geometry)
             _cut(output, strip.outputs).copy_(valid_convolution(piece, weight, bias, geometry, groups))
@@ -116,7 +118,7 @@ class _Frame(torch.autograd.Function):
             with torch.enable_grad():
                 near = _cut(input, strip.part).detach().requires_grad_()
                 # Only the samples outside: zero padding has the rest already.
-                piece = _continued(mode, near, strip, geometry) - _continued(Zeros(), near, strip, geometry)
+                piece = _continued(mode, near, strip, geometry) - _with_zeros(near, strip, geometry)
             part = _cut(grad, strip.outputs).contiguous()
             of_piece, more, _ = gradients_of_convolution(
                 part, piece.detach(), weight, none, *settings, (*needed[:2], False)
@@ -177,4 +179,11 @@ def _continued(mode: AxisExtension, near: Tensor, strip: _Strip, geometry: Geome
     """What the windows of a strip see: its part of the image, continued by a mode."""
     for axis, (start, stop) in enumerate(strip.windows):
         near = mode.extend_axis(near, axis, start, stop, geometry)
+    return near
+
+
+def _with_zeros(near: Tensor, strip: _Strip, geometry: Geometry) -> Tensor:
+    """What the windows of a strip see with zero padding."""
+    for dim, (start, stop) in zip(geometry.dims, strip.windows, strict=True):
+        near = extend_zeros(near, dim, start, stop)
     return near

@@ -26,9 +26,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from diff_conv2d.algorithms.gradients import gradients_by_autograd, gradients_of_convolution
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.gradients import gradients_by_autograd, gradients_of_convolution
-from diff_conv2d.transforms import is_transformed
+from diff_conv2d.tracing import is_transformed
 
 __all__ = ["BLOCK", "CONVOLUTIONS", "convolve_in_blocks", "faster_in_blocks"]
 

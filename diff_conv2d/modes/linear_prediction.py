@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.boundary import Extension
-from diff_conv2d.extension import channels_last_format
-from diff_conv2d.least_squares import fitting_dtype, solve_normal_equations
+from diff_conv2d.extension.by_axis import channels_last_format
+from diff_conv2d.modes.base import Extension
+from diff_conv2d.modes.least_squares import solve_normal_equations
+from diff_conv2d.precision import fitting_dtype
 
 __all__ = ["LinearPrediction"]
 
@@ -65,6 +66,8 @@ class LinearPrediction(Extension):
         neighbourhood: (R, 2 m + 1): rows outward-in, 1 or 2, and columns along the edge, an odd number. More than
             one column needs an image of two axes. It shrinks when the image has too few samples.
     """
+
+    why_not_chunked = "is fitted to all pixels of the image at once"
 
     neighbourhood: tuple[int, int] = (2, 1)
 

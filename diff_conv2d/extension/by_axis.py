@@ -15,22 +15,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diff_conv2d.arguments import remembered
 from diff_conv2d.lagrange import extrapolation_weights
+from diff_conv2d.precision import computing_dtype
+from diff_conv2d.tracing import remembered
 
 __all__ = [
     "channels_last_format",
-    "computing_dtype",
     "extend_polynomial",
     "extend_random",
     "extend_symmetric",
     "extend_zeros",
 ]
-
-
-def computing_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Return the dtype in which samples outside an image of this dtype are computed: at least float32."""
-    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
 def channels_last_format(input: Tensor) -> torch.memory_format | None:

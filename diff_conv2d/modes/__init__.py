@@ -1,4 +1,20 @@
-"""The vocabulary of boundary modes: one name for one thing."""
+"""The vocabulary of boundary modes: one name for one thing.
+
+The samples a b c d e f, extended by two at either end:
+
+===============  =================================  ==========================================
+mode             samples                            rule
+===============  =================================  ==========================================
+``zeros``        ``0 0 | a b c d e f | 0 0``        nothing is there
+``reflect``      ``c b | a b c d e f | e d``        mirrored at the edge sample
+``symmetric``    ``b a | a b c d e f | f e``        mirrored beyond the edge sample
+``replicate``    ``a a | a b c d e f | f f``        the edge sample repeated
+``circular``     ``e f | a b c d e f | a b``        the other end comes next
+``random``       ``? ? | a b c d e f | ? ?``        noise with the moments of the edge band
+``extrapolate``  ``P P | a b c d e f | P P``        polynomial of degree k // 2 (or `degree`)
+``diff``         ``P P | a b c d e f | P P``        polynomial of degree k - 1 (or `degree`)
+===============  =================================  ==========================================
+"""
 
 from __future__ import annotations
 
@@ -7,12 +23,15 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
-from diff_conv2d import edge_kernels
-from diff_conv2d import padding_modes as modes
-from diff_conv2d.adaptive import Adaptive
 from diff_conv2d.arguments import Algorithm, Geometry, check_dtype
-from diff_conv2d.boundary import Boundary
-from diff_conv2d.linear_prediction import LinearPrediction
+from diff_conv2d.modes.adaptive import Adaptive
+from diff_conv2d.modes.base import Boundary
+from diff_conv2d.modes.copying import Circular, Reflect, Replicate, Symmetric, Zeros
+from diff_conv2d.modes.edge_kernels import DiffExplicit, Explicit
+from diff_conv2d.modes.linear_prediction import LinearPrediction
+from diff_conv2d.modes.noise import Random
+from diff_conv2d.modes.partial import Partial
+from diff_conv2d.modes.polynomial import Diff, Extrapolate
 
 __all__ = ["MODES", "PaddingMode", "algorithm_for", "boundary", "check_image"]
 
@@ -33,17 +52,17 @@ PaddingMode = Literal[
 ]
 
 MODES: dict[str, type[Boundary]] = {
-    "zeros": modes.Zeros,
-    "reflect": modes.Reflect,
-    "replicate": modes.Replicate,
-    "circular": modes.Circular,
-    "symmetric": modes.Symmetric,
-    "extrapolate": modes.Extrapolate,
-    "random": modes.Random,
-    "partial": modes.Partial,
-    "explicit": edge_kernels.Explicit,
-    "diff": modes.Diff,
-    "diff_explicit": edge_kernels.DiffExplicit,
+    "zeros": Zeros,
+    "reflect": Reflect,
+    "replicate": Replicate,
+    "circular": Circular,
+    "symmetric": Symmetric,
+    "extrapolate": Extrapolate,
+    "random": Random,
+    "partial": Partial,
+    "explicit": Explicit,
+    "diff": Diff,
+    "diff_explicit": DiffExplicit,
     "linear_prediction": LinearPrediction,
     "adaptive": Adaptive,
 }
@@ -56,12 +75,11 @@ _COPYING = ", ".join(name for name, mode in MODES.items() if mode.copies)
 # Compilers do not look into dataclasses.
 _OPTIONS = {name: tuple(field.name for field in dataclasses.fields(mode)) for name, mode in MODES.items()}
 _NAMES = {mode: name for name, mode in MODES.items()}
-_TORCHS = {modes.Zeros, modes.Reflect, modes.Replicate, modes.Circular}
 
 
 def algorithm_for(mode: Boundary, algorithm: Algorithm) -> Algorithm:
     """Resolve 'auto' for a mode: torch's own four modes keep torch's results to the bit."""
-    return "direct" if algorithm == "auto" and type(mode) in _TORCHS else algorithm
+    return mode.auto if algorithm == "auto" else algorithm
 
 
 def boundary(padding_mode: str, **options: Any) -> Boundary:

@@ -5,12 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["fitting_dtype", "solve_normal_equations"]
-
-
-def fitting_dtype(input: Tensor) -> torch.dtype:
-    """Return the dtype of a fit: float64, or float32 on devices without it (Apple's)."""
-    return torch.float32 if input.device.type == "mps" else torch.float64
+__all__ = ["solve_normal_equations"]
 
 
 def solve_normal_equations(gram: Tensor, moments: Tensor, ridge: float) -> Tensor:

@@ -10,20 +10,12 @@ import torch
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.boundary import Extension
-from diff_conv2d.extension import channels_last_format
-from diff_conv2d.least_squares import fitting_dtype
-from diff_conv2d.prediction import continued, working_dtype
-from diff_conv2d.prediction_weights import (
-    blend,
-    covariance,
-    edge_differences,
-    fitted,
-    polynomial,
-    scores,
-    size_is_at_least,
-)
-from diff_conv2d.transforms import is_autocast
+from diff_conv2d.extension.by_axis import channels_last_format
+from diff_conv2d.extension.predicted import continued
+from diff_conv2d.modes.base import Extension
+from diff_conv2d.modes.prediction_weights import blend, covariance, edge_differences, fitted, polynomial, scores
+from diff_conv2d.precision import fitting_dtype, working_dtype
+from diff_conv2d.tracing import is_autocast, size_is_at_least
 
 __all__ = ["Adaptive"]
 
@@ -135,6 +127,15 @@ class Adaptive(Extension):
             raise ValueError(f"pool must be one of {', '.join(_POOLED)}; got {self.pool!r}")
         if not any(self.fit_dtype is allowed for allowed in (None, *_RIDGES)):
             raise ValueError(f"fit_dtype must be torch.float32 or torch.float64, got {self.fit_dtype!r}")
+
+    def check_chunked(self, is_complex: bool) -> None:
+        """See `Boundary`."""
+        if self.pool != "none":
+            raise ValueError(f"pool must be 'none' where images are filtered chunk by chunk, got {self.pool!r}")
+        if is_complex:
+            raise TypeError(
+                "image must be real for padding_mode='adaptive': filter image.real and image.imag by themselves"
+            )
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Extension`."""

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diff_conv2d.extension import computing_dtype
-from diff_conv2d.frame_table import continue_by_table, fold_by_table, table_for
-from diff_conv2d.linear_map import linear
-from diff_conv2d.polynomial_axis import Axis
+from diff_conv2d.extension.adjoint import linear
+from diff_conv2d.extension.by_table import continue_by_table, fold_by_table, table_for
+from diff_conv2d.extension.lattice import Axis
+from diff_conv2d.precision import computing_dtype
 
 __all__ = ["continue_polynomial"]
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from diff_conv2d.algorithms.blocks import CONVOLUTIONS, convolve_in_blocks, faster_in_blocks
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.blocks import CONVOLUTIONS, convolve_in_blocks, faster_in_blocks
 
 __all__ = [
     "Run",
@@ -23,6 +24,7 @@ __all__ = [
     "cut_by_validity",
     "sizes_to_cut",
     "valid_convolution",
+    "zero_padded_convolution",
 ]
 
 
@@ -42,6 +44,19 @@ def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geomet
     if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
         return convolve_in_blocks(input, weight, bias, groups)
     return CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
+
+
+def zero_padded_convolution(
+    input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int
+) -> Tensor:
+    """Convolve with zeros outside, which torch adds without a copy of the image."""
+    # Where one end has more padding, the excess is added first, as torch does for padding='same' of even kernels.
+    even = tuple(map(min, geometry.before, geometry.after))
+    if geometry.before != geometry.after:
+        ends = zip(reversed(geometry.before), reversed(geometry.after), reversed(even), strict=True)
+        input = F.pad(input, [width for before, after, e in ends for width in (before - e, after - e)])
+    convolve = CONVOLUTIONS[len(geometry.kernel)]
+    return convolve(input, weight, bias, geometry.stride, even, geometry.dilation, groups)
 
 
 def sizes_to_cut(input: Tensor) -> Sequence[int]:

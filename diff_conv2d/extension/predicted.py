@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.extension import computing_dtype, extend_polynomial
-from diff_conv2d.least_squares import fitting_dtype
-from diff_conv2d.linear_map import linear
-from diff_conv2d.prediction_weights import size_is_at_least
+from diff_conv2d.extension.adjoint import linear
+from diff_conv2d.extension.by_axis import extend_polynomial
+from diff_conv2d.precision import computing_dtype, working_dtype
+from diff_conv2d.tracing import size_is_at_least
 
-__all__ = ["continued", "working_dtype"]
+__all__ = ["continued"]
 
 
 def continued(x: Tensor, weights: Sequence[Tensor | None], geometry: Geometry, constant: bool) -> Tensor:
@@ -87,13 +87,6 @@ def _add_transposed(image: Tensor, outside: Tensor, w: Tensor, dim: int, step: i
 def _lattices(lines: Tensor, count: int, step: int) -> Tensor:
     """Arrange samples (N, C, count * step, ...) as (N, C, count, M): each lattice is one column."""
     return lines.reshape(*lines.shape[:2], count, step * prod(lines.shape[3:]))
-
-
-def working_dtype(image: Tensor) -> torch.dtype:
-    """Return the dtype of products of samples: float32 for float32, unless the device would round it further."""
-    # Autocast rounds factors to half precision, and a GPU may round them to TF32; neither touches float64.
-    exact = image.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-    return torch.float32 if exact and image.dtype != torch.float64 else fitting_dtype(image)
 
 
 def _joined(x: Tensor, weights: Sequence[Tensor | None], geometry: Geometry) -> Tensor:

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diff_conv2d.polynomial_axis import Axis
-from diff_conv2d.transforms import is_transformed
+from diff_conv2d.extension.lattice import Axis
+from diff_conv2d.tracing import is_transformed
 
 __all__ = ["FrameTable", "continue_by_table", "fold_by_table", "table_for"]
 

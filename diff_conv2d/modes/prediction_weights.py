@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.lagrange import extrapolation_weights
-from diff_conv2d.least_squares import solve_normal_equations
+from diff_conv2d.modes.least_squares import solve_normal_equations
+from diff_conv2d.tracing import size_is_at_least
 
 __all__ = [
     "blend",
@@ -32,7 +33,6 @@ __all__ = [
     "independent_lines",
     "polynomial",
     "scores",
-    "size_is_at_least",
 ]
 
 # A candidate twice as bad as the best one gets 1 / 2^16 of its share: nearly a choice, but continuous.
@@ -80,15 +80,6 @@ def _evenly_spread(x: Tensor, dim: int, count: int) -> list[Tensor]:
     half = size // (2 * step) * step
     before = (slice(None),) * dim
     return [x[(*before, slice(0, half, step))], x[(*before, slice(size - 1 - half + step, size, step))]]
-
-
-def size_is_at_least(size: int, least: int) -> bool:
-    """Whether a size is at least so large; for a symbolic size of torch.export, whether it always is."""
-    if torch.compiler.is_exporting():
-        from torch.fx.experimental.symbolic_shapes import statically_known_true
-
-        return statically_known_true(size >= least)
-    return size >= least
 
 
 def covariance(differences: Tensor, width: int, step: int) -> Tensor:

@@ -1,0 +1,1 @@
+"""How the sums of a convolution are done: directly, in blocks, or without a padded copy of the image."""

@@ -1,0 +1,56 @@
+"""The mode that scales outputs instead of extending the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diff_conv2d.algorithms.regions import zero_padded_convolution
+from diff_conv2d.arguments import Geometry
+from diff_conv2d.modes.base import Boundary
+
+__all__ = ["Partial"]
+
+
+@dataclass(frozen=True)
+class Partial(Boundary):
+    """Zero padding, each output scaled by the window's size over its samples in the image.
+
+    ``y = (w * x) * K / K_inside + b``; an output that sees no sample is b alone.
+    Source: Liu et al. (2018, 2022), partial convolution.
+    """
+
+    def convolve(
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: Geometry,
+        groups: int,
+        edge_weight: Tensor | None = None,
+        edge_bias: Tensor | None = None,
+    ) -> Tensor:
+        """See `Boundary`."""
+        output = zero_padded_convolution(input, weight, None, geometry, groups)
+        for axis, dim in enumerate(geometry.dims):
+            ratio = self._ratio(geometry, axis, input.shape[dim], input.device).to(output.dtype)
+            output = output * ratio.view((-1,) + (1,) * (-dim - 1))
+        return output if bias is None else output + bias.to(output.dtype).view((-1,) + (1,) * len(geometry.kernel))
+
+    @staticmethod
+    def _ratio(geometry: Geometry, axis: int, length: int, device: torch.device) -> Tensor:
+        """Return taps over taps inside for each output of an axis; a window's ratio is the product over axes."""
+        taps = geometry.kernel[axis]
+        outputs = torch.arange(geometry.output_size(axis, length), device=device)
+        positions = (outputs * geometry.stride[axis] - geometry.before[axis])[:, None]
+        positions = positions + torch.arange(taps, device=device) * geometry.dilation[axis]
+        inside = ((positions >= 0) & (positions < length)).sum(1)
+        # Where no tap is inside, zero padding gives 0, whatever the ratio.
+        return taps / inside.clamp(min=1).to(torch.float64)
+
+    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
+        """See `Boundary`: the same operations for all sizes."""
+        return (0,) * len(geometry.kernel)

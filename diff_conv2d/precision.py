@@ -1,0 +1,25 @@
+"""Which dtype computes: samples outside, products of samples, and fits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["computing_dtype", "fitting_dtype", "working_dtype"]
+
+
+def computing_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype in which samples outside an image of this dtype are computed: at least float32."""
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+
+
+def fitting_dtype(input: Tensor) -> torch.dtype:
+    """Return the dtype of a fit: float64, or float32 on devices without it (Apple's)."""
+    return torch.float32 if input.device.type == "mps" else torch.float64
+
+
+def working_dtype(image: Tensor) -> torch.dtype:
+    """Return the dtype of products of samples: float32 for float32, unless the device would round it further."""
+    # Autocast rounds factors to half precision, and a GPU may round them to TF32; neither touches float64.
+    exact = image.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    return torch.float32 if exact and image.dtype != torch.float64 else fitting_dtype(image)
