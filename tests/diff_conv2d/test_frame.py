@@ -9,7 +9,7 @@ from diff_conv2d.algorithms.frame import better_by_frame, convolve_by_frame
 from diff_conv2d.arguments import Geometry
 from diff_conv2d.functional import DiffConv2d
 from diff_conv2d.layers import DiffConv2dLayer
-from diff_conv2d.modes.copying import Diff
+from diff_conv2d.modes.polynomial import Diff
 
 # Shape of the image, kernel, stride, dilation, padding, groups.
 PROBLEMS = {
