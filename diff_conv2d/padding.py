@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from diff_conv2d.arguments import Geometry, check_tensor, is_sequence, per_axis
-from diff_conv2d.modes import MODES, PaddingMode, boundary, check_image
+from diff_conv2d.modes import PaddingMode, boundary, check_image
 from diff_conv2d.modes.base import Extension
 from diff_conv2d.tracing import only_as_traced
 
@@ -70,9 +70,9 @@ def pad(
     if 0 in input.shape[-axes:]:
         raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
     before, after = tuple(pad[-2::-2]), tuple(pad[-1::-2])
-    if degree is None and mode in MODES:
-        degree = MODES[mode].degree_in_pad
     rule = boundary(mode, degree=degree, **options)
+    if degree is None and rule.degree_in_pad is not None:
+        rule = boundary(mode, degree=rule.degree_in_pad, **options)
     if not isinstance(rule, Extension):
         raise ValueError(f"mode={mode!r} needs the kernel and has no padded image: use diff_conv2d.conv{axes}d")
     kernel = tuple(b + a + 1 for b, a in zip(before, after, strict=True))

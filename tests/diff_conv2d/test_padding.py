@@ -118,6 +118,7 @@ def test_half_precision_is_rounded_once(dtype):
         ({"pad": (1, -1)}, ValueError, r"pad must be at least 0 along every axis, got \(1, -1\)"),
         ({"pad": (1, 1)}, ValueError, r"input must have 3 dimensions for a pad of 2 integers"),
         ({"mode": "mirror"}, ValueError, r"padding_mode must be one of zeros, .* got 'mirror'"),
+        ({"mode": ["zeros"]}, TypeError, r"padding_mode must be a string, got \['zeros'\]"),
         ({"mode": "zeros", "degree": 1}, TypeError, r"padding_mode='zeros' has no option 'degree'; it has none"),
         ({"mode": "random", "taps": 1}, TypeError, r"has no option 'taps'; it has generator"),
         ({"degree": -1}, ValueError, r"degree must be at least 0 along every axis, got -1"),
