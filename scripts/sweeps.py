@@ -1,10 +1,12 @@
-"""The experiments that are sweeps of training runs: which runs belong to them, and what is measured of them."""
+"""The experiments that are sweeps of training runs, as configs/reproduce.yaml has them, and how metrics are read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from diff_conv2d.modes import MODES
+import yaml
+
+from experiments.paths import CONFIGS
 from experiments.training.finished_runs import HALO
 
 __all__ = ["METRICS", "PAPER", "REFERENCE", "SCALES", "SWEEPS", "Comparison", "Metric", "Sweep", "full_name"]
@@ -53,67 +55,55 @@ class Sweep:
     Attributes:
         config: a file of `configs/experiment`, which is also the `experiment_name` of the runs.
         metrics: those that figures and findings show, the first one first.
-        halo: pixels of the true context in the control, 0 when the data set has none.
+        methods: that are compared: modes, and the control where there is one.
+        halo: pixels of the true context in the control, 0 when there is none.
         models: name of each model in the tables, with the settings that tell it from the others.
-        only: methods, where not every mode is compared.
-        without: modes that are not compared.
         primary: the one comparison whose p-value stands as it is: the paper's claim for this task, named before the
             runs. All others of the task are corrected for their number.
     """
 
     config: str
     metrics: tuple[str, ...]
+    methods: tuple[str, ...]
     halo: int = 0
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    only: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
     primary: Comparison | None = None
 
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """What is compared: every mode, and the control where there is one."""
-        modes = tuple(mode for mode in MODES if mode not in self.without)
-        return self.only or ((*modes, HALO) if self.halo else modes)
+
+def _read() -> dict[str, Sweep]:
+    """Read the sweeps of configs/reproduce.yaml, by their full names."""
+    config = yaml.safe_load((CONFIGS / "reproduce.yaml").read_text(encoding="utf-8"))
+    return {
+        (f"paper_{name}" if scale == PAPER else name): _sweep(config["methods"], **sweep)
+        for scale in SCALES
+        for name, scales in config["sweeps"].items()
+        for sweep in [scales.get(scale)]
+        if sweep
+    }
 
 
-_NORM = "model.options.batch_norm"
-# In a UNet all of whose padded kernels are 3x3, `symmetric` is `replicate`.
-_NO_UNET = ("symmetric", "linear_prediction")
+def _sweep(
+    known: Mapping[str, list[str]],
+    config: str,
+    metrics: list[str],
+    without: Iterable[str] = (),
+    methods: Iterable[str] | None = None,
+    variants: Mapping[str, list[str]] | None = None,
+    primary: Mapping[str, str] | None = None,
+) -> Sweep:
+    """A sweep as the configuration has it; `known` are the settings of each method."""
+    chosen = tuple(methods or (method for method in known if method not in without))
+    models = {name: _settings(overrides) for name, overrides in (variants or {}).items()}
+    halo = _settings(known[HALO])["data.halo"] if HALO in chosen else 0
+    return Sweep(config, tuple(metrics), chosen, halo, models, Comparison(**primary) if primary else None)
 
-SWEEPS = {
-    "classification": Sweep(
-        "landcover_scenes",
-        ("accuracy", "shift_consistency"),
-        halo=32,
-        without=("linear_prediction",),
-        primary=Comparison("diff", "accuracy", "whole"),
-    ),
-    "segmentation": Sweep(
-        "landcover",
-        ("mean_iou", "accuracy"),
-        halo=32,
-        without=_NO_UNET,
-        primary=Comparison("diff", "mean_iou", "whole"),
-    ),
-    "super_resolution": Sweep(
-        "globe",
-        ("mse",),
-        halo=32,
-        models={"unet": {_NORM: True}},
-        without=_NO_UNET,
-        primary=Comparison("diff", "mse", "frame"),
-    ),
-    "normalization": Sweep(
-        "globe",
-        ("mse",),
-        models={"unet": {_NORM: True}, "unet_no_norm": {_NORM: False}},
-        only=("zeros", "replicate", "diff", "adaptive", "halo"),
-        halo=32,
-    ),
-    "paper_classification": Sweep("paper_classification", ("accuracy",)),
-    "paper_segmentation": Sweep("paper_segmentation", ("mean_iou", "accuracy")),
-    "paper_super_resolution": Sweep("paper_super_resolution", ("mse",), halo=32),
-}
+
+def _settings(overrides: Iterable[str]) -> dict[str, Any]:
+    """Settings as `train.py` takes them, by their names."""
+    return {name: yaml.safe_load(value) for name, _, value in (override.partition("=") for override in overrides)}
+
+
+SWEEPS = _read()
 
 
 def full_name(experiment: str, scale: str) -> str:

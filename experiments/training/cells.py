@@ -91,19 +91,35 @@ def _lists(key: str, value: object) -> dict[str, list[str]]:
     return {name: texts(f"{key}.{name}", settings) for name, settings in mapping(key, value).items()}
 
 
+def _primary(key: str, value: object) -> dict[str, str]:
+    """Return a comparison with zero padding: a method, a metric and a region."""
+    parts = mapping(key, value)
+    if set(parts) != {"method", "metric", "region"}:
+        raise ValueError(f"{key} must have method, metric and region; got {', '.join(map(str, parts)) or 'nothing'}")
+    return {name: text(f"{key}.{name}", part) for name, part in parts.items()}
+
+
 def _sweeps(key: str, value: object) -> dict[str, Any]:
     """Return what each sweep is at each scale."""
     sweeps = mapping(key, value)
     for name, scales in sweeps.items():
         for scale, sweep in mapping(f"{key}.{name}", scales).items():
             place = f"{key}.{name}.{scale}"
-            checks = {"config": text, "without": texts, "methods": texts, "variants": _lists}
+            checks = {
+                "config": text,
+                "without": texts,
+                "methods": texts,
+                "variants": _lists,
+                "metrics": texts,
+                "primary": _primary,
+            }
             for part, setting in mapping(place, sweep).items():
                 if part not in checks:
                     raise ValueError(f"{place} may have {', '.join(checks)}; got {part!r}")
                 checks[part](f"{place}.{part}", setting)
-            if "config" not in sweep:
-                raise ValueError(f"{place}.config is missing")
+            for part in ("config", "metrics"):
+                if part not in sweep:
+                    raise ValueError(f"{place}.{part} is missing")
     return sweeps
 
 

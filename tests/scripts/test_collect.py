@@ -8,11 +8,12 @@ from omegaconf import OmegaConf
 from run_records import flat_results, write_run
 from scipy import stats
 
-from experiments.paths import CONFIGS
+from experiments.training.cells import composed, sweep_cells
 from scripts import collect
 from scripts.intervals import estimate
+from scripts.manifests import sweep_config
 from scripts.summary import summarise
-from scripts.sweeps import SWEEPS, full_name
+from scripts.sweeps import METRICS, SWEEPS
 
 METHODS, SEEDS = ("zeros", "diff", "halo"), (0, 1, 2)
 # Level of each method, and what a seed adds to all of them: pairing takes it out.
@@ -252,20 +253,22 @@ def test_an_unknown_experiment(places, monkeypatch):
         run(monkeypatch, *places, "--scale", "paper", experiment="normalization", cells=())
 
 
-def test_sweeps_are_those_that_are_run():
-    """What is collected by default is what configs/reproduce.yaml runs, where there is one."""
-    path = CONFIGS / "reproduce.yaml"
-    if not path.exists():
-        pytest.skip("no sweeps to compare with")
-    config = OmegaConf.to_container(OmegaConf.load(path))
-    for experiment, scales in config["sweeps"].items():
-        for scale, sweep in scales.items():
-            ours = SWEEPS[full_name(experiment, scale)]
-            methods = sweep.get("methods", [m for m in config["methods"] if m not in sweep.get("without", [])])
-            assert ours.config == sweep["config"]
-            assert set(ours.methods) == set(methods)
-            assert set(sweep.get("variants", ours.models)) == set(ours.models)
-    assert f"data.halo={SWEEPS['super_resolution'].halo}" in config["methods"]["halo"]
+@pytest.mark.parametrize("name", SWEEPS)
+def test_what_is_collected_is_what_is_run(name):
+    """Of each run the table has the method, the model and the experiment's name."""
+    sweep = SWEEPS[name]
+    cells = sweep_cells(sweep_config(name, [0]))
+    assert {(cell.method, cell.variant) for cell in cells} == {
+        (method, model) for method in sweep.methods for model in sweep.models or [""]
+    }
+    for cell in (cells[0], cells[-1]):
+        config = composed(cell)
+        assert config.experiment_name == sweep.config
+        assert config.data.get("halo", 0) == (sweep.halo if cell.method == "halo" else 0)
+        for setting, value in sweep.models.get(cell.variant, {}).items():
+            assert OmegaConf.select(config, setting) == value
+    assert set(sweep.metrics) <= set(METRICS)
+    assert sweep.primary is None or sweep.primary.metric in sweep.metrics
 
 
 def rows(values):
