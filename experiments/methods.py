@@ -7,28 +7,20 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from diff_conv2d import conv2d
+from diff_conv2d import MODES, conv2d
 
 __all__ = ["METHODS", "Method", "compared", "degree_name", "seeded"]
 
 # (N, C, H, W) or (C, H, W), convolved with (O, C, k, k) to an output of the image's height and width.
 Method = Callable[[Tensor, Tensor], Tensor]
 
-# Named as in the library, in the order of the paper, then the fitted ones. Modes that train their kernels, as
-# explicit boundary handling does, have no answer for a kernel that is given.
+# Every mode of the library, in its order, but those that train kernels of their own: they have no answer for a kernel
+# that is given.
 METHODS: MappingProxyType[str, Method] = MappingProxyType(
     {
-        "zeros": partial(conv2d, padding="same", padding_mode="zeros"),
-        "reflect": partial(conv2d, padding="same", padding_mode="reflect"),
-        "replicate": partial(conv2d, padding="same", padding_mode="replicate"),
-        "circular": partial(conv2d, padding="same", padding_mode="circular"),
-        "symmetric": partial(conv2d, padding="same", padding_mode="symmetric"),
-        "extrapolate": partial(conv2d, padding="same", padding_mode="extrapolate"),
-        "random": partial(conv2d, padding="same", padding_mode="random"),
-        "partial": partial(conv2d, padding="same", padding_mode="partial"),
-        "diff": partial(conv2d, padding="same", padding_mode="diff"),
-        "linear_prediction": partial(conv2d, padding="same", padding_mode="linear_prediction"),
-        "adaptive": partial(conv2d, padding="same", padding_mode="adaptive"),
+        name: partial(conv2d, padding="same", padding_mode=name)
+        for name, mode in MODES.items()
+        if not mode.has_edge_kernels
     }
 )
 
