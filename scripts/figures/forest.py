@@ -82,7 +82,8 @@ def draw_forest(figure: Figure, panels: Sequence[Panel], top: float, left: float
     """Draw panels side by side, with the methods as rows.
 
     A dot is the mean over seeds and a bar its interval; one seed has no bar. Where zero is the reference, a filled
-    dot has an interval without it. What lies far out is at the rim, as an arrow with its number.
+    dot has an interval without it. What lies far out is at the rim, as an arrow with its number; an interval that
+    goes on beyond the rim ends in an arrow.
 
     Args:
         figure: to draw in.
@@ -139,6 +140,9 @@ def _draw_row(
         return
     if np.isfinite(row["low"]):
         ax.plot([max(row["low"], low), min(row["high"], high)], [y, y], color=color, linewidth=1.0)
+        for end, rim, marker in ((row["low"], low, "<"), (row["high"], high, ">")):
+            if end < low if marker == "<" else end > high:
+                ax.plot(rim, y, marker=marker, color=color, markersize=3, clip_on=False)
     # One seed resolves nothing: its dot is open.
     filled = not zero or row["low"] > 0 or row["high"] < 0
     face = color if filled else "white"
