@@ -13,6 +13,7 @@ from experiments.data.study_fields import KINDS
 from experiments.data.synthetic_fields import Kinds
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
+from scripts.figures.tables import read_table
 from scripts.pages import filled, update
 
 __all__ = ["PARTS", "Tables", "kinds_table", "main", "markdown", "read_tables", "with_parts"]
@@ -39,7 +40,7 @@ def read_tables() -> Tables:
     """Read the tables as they are kept."""
     folder = REPOSITORY / "results" / "tables"
     names = ("adaptive", "adaptive_ablation", "adaptive_held_out")
-    return Tables(*(pd.read_csv(folder / f"{name}.csv") for name in names))
+    return Tables(*(read_table(folder / f"{name}.csv", (), "make reproduce-adaptive") for name in names))
 
 
 def markdown(errors: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ from experiments.manifest import FOLDER, read_manifest
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
 from scripts.figures.style import in_order
-from scripts.figures.tables import TABLES
+from scripts.figures.tables import TABLES, read_table
 from scripts.pages import update
 from scripts.prose import listed, span
 
@@ -158,7 +158,7 @@ def _cases(table: pd.DataFrame, group: str) -> pd.DataFrame:
 
 def parts() -> list[tuple[str, str, str]]:
     """The parts of the page, from the table that is kept: first mark, last mark, what stands between."""
-    table = pd.read_csv(TABLES / "benchmark.csv")
+    table = read_table(TABLES / "benchmark.csv", (), "make benchmark")
     stale = read_manifest(TABLES / FOLDER / "benchmark.json").get("stale")
     return [(START, END, markdown(table, stale)), (COSTS_START, COSTS_END, costs(table))]
 

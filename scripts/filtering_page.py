@@ -6,6 +6,7 @@ import pandas as pd
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
 from scripts.figures.style import in_order
+from scripts.figures.tables import TABLES, read_table
 from scripts.pages import update
 from scripts.prose import listed, significant, span
 
@@ -99,7 +100,7 @@ def numbers(errors: pd.DataFrame) -> dict[str, str]:
 @in_one_sentence("scripts.filtering_page")
 def main() -> None:
     """Write the table into the README."""
-    table = markdown(pd.read_csv(REPOSITORY / "results" / "tables" / "filtering.csv"))
+    table = markdown(read_table(TABLES / "filtering.csv", (), "make reproduce-filtering"))
     update(REPOSITORY / "README.md", START, END, table)
 
 

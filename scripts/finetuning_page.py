@@ -15,7 +15,7 @@ from diff_conv2d import convert
 from experiments.finetuning.summary import sentence
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
-from scripts.figures.tables import TABLES
+from scripts.figures.tables import TABLES, read_table
 from scripts.pages import update
 
 __all__ = ["END", "NOTEBOOK", "START", "lacking", "main", "markdown", "texts"]
@@ -46,7 +46,7 @@ def lacking(table: pd.DataFrame, of: Mapping[str, str]) -> list[str]:
 @in_one_sentence("scripts.finetuning_page")
 def main() -> None:
     """Write the README anew, and tell what is to be written by hand."""
-    table = pd.read_csv(TABLES / "finetuning.csv")
+    table = read_table(TABLES / "finetuning.csv", (), "make reproduce-finetuning")
     try:
         update(REPOSITORY / "README.md", START, END, markdown(table))
     except ValueError as error:

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from diff_conv2d.algorithms.gradients import gradients_by_autograd, gradients_of_convolution
 from diff_conv2d.arguments import Geometry
-from diff_conv2d.tracing import is_transformed
+from diff_conv2d.tracing import is_traced, is_transformed
 
 __all__ = ["BLOCK", "CONVOLUTIONS", "convolve_in_blocks", "faster_in_blocks"]
 
@@ -48,7 +48,7 @@ def faster_in_blocks(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     The conditions that most calls fail come first, since small convolutions are checked, too. Compiled, exported,
     traced, transformed and autocast code keeps the plain convolution.
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+    if is_traced():
         return False
     planes = weight.shape[0] * weight.shape[1]
     if planes > 4 or input.dtype is not weight.dtype:

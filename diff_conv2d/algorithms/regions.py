@@ -8,6 +8,7 @@ the nearest complete window, in steps of the dilation.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import sub
 from typing import NamedTuple
 
 import torch
@@ -53,8 +54,8 @@ def zero_padded_convolution(
     # Where one end has more padding, the excess is added first, as torch does for padding='same' of even kernels.
     even = tuple(map(min, geometry.before, geometry.after))
     if geometry.before != geometry.after:
-        ends = zip(reversed(geometry.before), reversed(geometry.after), reversed(even), strict=True)
-        input = F.pad(input, [width for before, after, e in ends for width in (before - e, after - e)])
+        before, after = (tuple(map(sub, widths, even)) for widths in (geometry.before, geometry.after))
+        input = F.pad(input, geometry._replace(before=before, after=after).widths)
     convolve = CONVOLUTIONS[len(geometry.kernel)]
     return convolve(input, weight, bias, geometry.stride, even, geometry.dilation, groups)
 

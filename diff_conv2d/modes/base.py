@@ -32,6 +32,8 @@ class Boundary(ABC):
     auto: ClassVar[Algorithm] = "auto"
     #: Its degree in `pad`, which has no kernel to derive one from.
     degree_in_pad: ClassVar[int | None] = None
+    #: Whether the operations are the same for images of all sizes.
+    same_for_all_sizes: ClassVar[bool] = False
     #: Why images cannot be filtered chunk by chunk, as the end of a sentence; empty if they can.
     why_not_chunked: ClassVar[str] = ""
 
@@ -61,7 +63,7 @@ class Boundary(ABC):
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """Return for each axis from which size on a trace is right; None if it is for the traced size alone."""
-        return None
+        return (0,) * len(geometry.kernel) if self.same_for_all_sizes else None
 
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
         """Return the shape of the kernels for invalid outputs if the mode `has_edge_kernels`, otherwise None."""

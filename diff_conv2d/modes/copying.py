@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,6 +32,7 @@ class Zeros(AxisExtension):
     """Zeros outside: ``0 0 | a b c d | 0 0``. Torch's default, and to the bit the same."""
 
     copies = True
+    same_for_all_sizes = True
     auto = "direct"
 
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
@@ -58,16 +58,13 @@ class Zeros(AxisExtension):
             return super().convolve(input, weight, bias, geometry, groups)
         return zero_padded_convolution(input, weight, bias, geometry, groups)
 
-    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
-        """See `Boundary`: the same operations for all sizes."""
-        return (0,) * len(geometry.kernel)
-
 
 @dataclass(frozen=True)
 class Replicate(AxisExtension):
     """The edge sample repeated: ``a a | a b c d | d d``. To the bit as torch."""
 
     copies = True
+    same_for_all_sizes = True
     auto = "direct"
 
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
@@ -81,16 +78,13 @@ class Replicate(AxisExtension):
             return super().extend(input, geometry)
         return _torch_pad(input, geometry, "replicate")
 
-    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
-        """See `Boundary`: the same operations for all sizes."""
-        return (0,) * len(geometry.kernel)
-
 
 @dataclass(frozen=True)
 class _FromInside(Extension):
     """A mode that copies distinct samples of the image, and needs enough of them."""
 
     copies = True
+    same_for_all_sizes = True
     auto = "direct"
     name: ClassVar[str]
     #: By how many samples an axis must be longer than its padding.
@@ -107,10 +101,6 @@ class _FromInside(Extension):
                     "'symmetric', 'replicate' and 'diff' have no such limit"
                 )
         return _torch_pad(input, geometry, self.name)
-
-    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
-        """See `Boundary`: the same operations for all sizes."""
-        return (0,) * len(geometry.kernel)
 
 
 @dataclass(frozen=True)
@@ -135,11 +125,8 @@ class Symmetric(AxisExtension):
     """Mirrored beyond the edge sample: ``b a | a b c d | d c``, as ``numpy.pad(..., 'symmetric')``."""
 
     copies = True
+    same_for_all_sizes = True
 
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """See `AxisExtension`."""
         return by_axis.extend_symmetric(input, geometry.dims[axis], start, stop)
-
-    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
-        """See `Boundary`: the same operations for all sizes."""
-        return (0,) * len(geometry.kernel)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +21,8 @@ class Partial(Boundary):
     ``y = (w * x) * K / K_inside + b``; an output that sees no sample is b alone.
     Source: Liu et al. (2018, 2022), partial convolution.
     """
+
+    same_for_all_sizes = True
 
     def convolve(
         self,
@@ -50,7 +51,3 @@ class Partial(Boundary):
         inside = ((positions >= 0) & (positions < length)).sum(1)
         # Where no tap is inside, zero padding gives 0, whatever the ratio.
         return taps / inside.clamp(min=1).to(torch.float64)
-
-    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
-        """See `Boundary`: the same operations for all sizes."""
-        return (0,) * len(geometry.kernel)
