@@ -36,20 +36,20 @@ def test_a_sweep_runs_what_is_missing_and_tells_what_failed(tmp_path):
     first = reproduce(tmp_path, "sweep=super_resolution", "seeds=[0]", "only=[zeros]")
     assert first.returncode == 0, first.stdout + first.stderr
     assert "super_resolution: 1 runs, 0 done" in first.stdout
-    assert "[1/1] super_resolution zeros seed 0: " in first.stdout
+    assert "[1/1] super_resolution unet zeros seed 0: " in first.stdout
 
     record = next(tmp_path.rglob("record.json"))
     stamp = record.stat().st_mtime_ns
     again = reproduce(tmp_path, "sweep=super_resolution", "seeds=[0]", "only=[zeros,diff]", "jobs=2")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "super_resolution: 2 runs, 1 done, 1 at a time" in again.stdout
-    assert "[2/2] super_resolution diff seed 0: " in again.stdout
+    assert "[2/2] super_resolution unet diff seed 0: " in again.stdout
     assert record.stat().st_mtime_ns == stamp
     assert len(list(tmp_path.rglob("record.json"))) == 2
 
     failing = reproduce(tmp_path, "sweep=super_resolution", "seeds=[0]", "only=[zeros]", lr="1e30")
     assert failing.returncode == 1
-    assert "super_resolution zeros seed 0: FAILED" in failing.stdout
+    assert "super_resolution unet zeros seed 0: FAILED" in failing.stdout
     assert "failed: tiny unet zeros seed 0: the loss is" in failing.stderr
     assert "1 of the runs failed; the same command goes on with them" in failing.stderr
     assert "Traceback" not in failing.stderr
