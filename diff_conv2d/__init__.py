@@ -11,12 +11,10 @@ Characteristics of Kernels, arXiv 2309.06370.
 """
 
 from diff_conv2d.conversion import convert
-from diff_conv2d.convolution import conv1d, conv2d, conv3d
-from diff_conv2d.functional import DiffConv2d
+from diff_conv2d.functional import DiffConv2d, conv1d, conv2d, conv3d, pad
 from diff_conv2d.layers import DiffConv2dLayer
 from diff_conv2d.modes import MODES, PaddingMode
-from diff_conv2d.modules import Conv1d, Conv2d, Conv3d
-from diff_conv2d.padding import pad
+from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d
 
 __all__ = [
     "MODES",

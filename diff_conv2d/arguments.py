@@ -8,26 +8,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from numbers import Integral
-from typing import Any, Literal, NamedTuple, TypeGuard, get_args
+from typing import Any, TypeGuard, get_args
 
 import torch
 from torch import Tensor
 
+from diff_conv2d.geometry import Algorithm, Geometry
 from diff_conv2d.tracing import is_autocast, remembered
 
 __all__ = [
-    "Algorithm",
-    "Geometry",
     "check_algorithm",
     "check_dtype",
+    "check_edge_kernels",
     "check_tensor",
     "check_tensors",
     "is_sequence",
     "per_axis",
     "widths_of_padding",
 ]
-
-Algorithm = Literal["auto", "direct", "fast"]
 
 # What autocast casts.
 _CAST = {torch.float16, torch.bfloat16, torch.float32}
@@ -38,51 +36,10 @@ _DTYPES |= {torch.int8, torch.int16, torch.int32, torch.int64}
 _MOST = 2**31 - 1
 
 
-class Geometry(NamedTuple):
-    """How a kernel is moved over an image, axis by axis (1 to 3 axes, outermost first).
-
-    Output o of an axis reads the samples ``o * stride - before + j * dilation``, j = 0, ..., kernel - 1, of an
-    image that is extended by `before` samples at its low end and `after` at its high end.
-    `algorithm` says how the sums are computed: 'direct' by torch's convolution, otherwise as `blocks` decides.
-    """
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    algorithm: Algorithm = "auto"
-
-    @property
-    def dims(self) -> tuple[int, ...]:
-        """The image's spatial dimensions, counted from the last: (-2, -1) for two axes."""
-        return tuple(range(-len(self.kernel), 0))
-
-    @property
-    def widths(self) -> list[int]:
-        """Samples added, as `torch.nn.functional.pad` counts them: from the last axis, before and after it."""
-        ends = zip(reversed(self.before), reversed(self.after), strict=True)
-        return [width for pair in ends for width in pair]
-
-    def span(self, axis: int) -> int:
-        """Samples from the first to the last that a window covers along an axis."""
-        return (self.kernel[axis] - 1) * self.dilation[axis] + 1
-
-    def window(self, axis: int, first: int, stop: int) -> tuple[int, int]:
-        """The samples that outputs `first` to `stop - 1` of an axis see, as start and stop."""
-        stride, before = self.stride[axis], self.before[axis]
-        return first * stride - before, (stop - 1) * stride - before + self.span(axis)
-
-    def output_size(self, axis: int, length: int) -> int:
-        """Number of outputs along an axis for an image of this length."""
-        extended = length + self.before[axis] + self.after[axis]
-        return (extended - self.span(axis)) // self.stride[axis] + 1
-
-
 def check_algorithm(value: Algorithm) -> None:
     """Reject what is no algorithm."""
     if not isinstance(value, str) or value not in get_args(Algorithm):
-        raise ValueError(f"algorithm must be 'auto', 'direct' or 'fast', got {value!r}")
+        raise ValueError(f"algorithm must be 'auto', 'direct', 'fast' or 'memory', got {value!r}")
 
 
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
@@ -279,3 +236,27 @@ def _check_shapes(
                 f"weight spans {geometry.span(axis)} samples along spatial axis {axis}, more than the {length} "
                 f"of input with {geometry.before[axis]} + {geometry.after[axis]} of padding"
             )
+
+
+def check_edge_kernels(
+    shape: tuple[int, ...] | None, weight: Tensor, edge_weight: Tensor | None, edge_bias: Tensor | None
+) -> None:
+    """Reject edge kernels that the mode does not take, or that do not go with the kernel."""
+    for name, tensor in (("edge_weight", edge_weight), ("edge_bias", edge_bias)):
+        if tensor is None:
+            continue
+        check_tensor(name, tensor)
+        if tensor.dtype != weight.dtype:
+            raise TypeError(f"{name} must have the dtype of weight, {weight.dtype}, got {tensor.dtype}")
+        if shape is None:
+            raise ValueError(
+                f"{name} must be None: this padding_mode has no edge kernels; got shape {tuple(tensor.shape)}"
+            )
+    if shape is None:
+        return
+    given = None if edge_weight is None else tuple(edge_weight.shape)
+    if given != shape:
+        raise ValueError(f"edge_weight must be of shape {shape}; got {'None' if given is None else f'shape {given}'}")
+    biases = (*shape[: -weight.ndim], weight.shape[0])
+    if edge_bias is not None and edge_bias.shape != biases:
+        raise ValueError(f"edge_bias must have shape {biases}, got {tuple(edge_bias.shape)}")

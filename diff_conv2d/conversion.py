@@ -11,9 +11,10 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import parametrize
 
-from diff_conv2d.arguments import Algorithm, check_algorithm, per_axis, widths_of_padding
+from diff_conv2d.arguments import check_algorithm, per_axis, widths_of_padding
+from diff_conv2d.geometry import Algorithm
 from diff_conv2d.modes import PaddingMode, boundary
-from diff_conv2d.modules import Conv1d, Conv2d, Conv3d, check_change
+from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d, check_change
 
 __all__ = ["convert"]
 

@@ -1,18 +1,249 @@
-"""The paper's functional API: `DiffConv2d(kernel_size).conv2d(input, weight)`."""
+"""Functions with torch's arguments and any boundary mode: `conv1d` to `conv3d`, `pad`; and the paper's own API."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from torch import Tensor
 
-from diff_conv2d.algorithms.frame import better_by_frame, convolve_by_frame
-from diff_conv2d.arguments import Geometry, check_tensor, check_tensors, per_axis
-from diff_conv2d.modes import check_image
+from diff_conv2d.algorithms.blocks import valid_convolution
+from diff_conv2d.algorithms.choice import convolve
+from diff_conv2d.algorithms.frame import convolve_without_copy
+from diff_conv2d.algorithms.regions import convolve_by_region
+from diff_conv2d.arguments import (
+    check_algorithm,
+    check_tensor,
+    check_tensors,
+    is_sequence,
+    per_axis,
+    widths_of_padding,
+)
+from diff_conv2d.geometry import Algorithm, Geometry
+from diff_conv2d.modes import PaddingMode, boundary
+from diff_conv2d.modes.base import Boundary
 from diff_conv2d.modes.polynomial import Diff
 from diff_conv2d.tracing import only_as_traced
 
-__all__ = ["DiffConv2d"]
+__all__ = ["DiffConv2d", "conv1d", "conv2d", "conv3d", "pad"]
+
+
+def _conv(
+    axes: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: int | Sequence[int],
+    padding: int | Sequence[int] | str,
+    dilation: int | Sequence[int],
+    groups: int,
+    mode: Boundary,
+    edge_weight: Tensor | None,
+    edge_bias: Tensor | None,
+    algorithm: Algorithm,
+) -> Tensor:
+    check_algorithm(algorithm)
+    check_tensors(axes, input, weight, bias, groups)
+    strides = per_axis("stride", stride, axes, minimum=1)
+    dilations = per_axis("dilation", dilation, axes, minimum=1)
+    kernel = tuple(weight.shape[2:])
+    before, after = widths_of_padding(padding, kernel, strides, dilations)
+    geometry = Geometry(kernel, strides, dilations, before, after, mode.algorithm_for(algorithm))
+    return convolve(input, weight, bias, geometry, groups, mode, edge_weight, edge_bias)
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    padding_mode: PaddingMode = "diff",
+    degree: int | Sequence[int] | None = None,
+    edge_weight: Tensor | None = None,
+    edge_bias: Tensor | None = None,
+    algorithm: Algorithm = "auto",
+    **options: Any,
+) -> Tensor:
+    """Convolve lines, (N, C, L) or (C, L); otherwise as `conv2d`.
+
+    Example:
+        >>> squares = torch.tensor([[0.0, 1.0, 4.0, 9.0]])
+        >>> conv1d(squares, torch.tensor([[[1.0, -2.0, 1.0]]]), padding=1)  # the second derivative
+        tensor([[2., 2., 2., 2.]])
+    """
+    mode = boundary(padding_mode, degree=degree, **options)
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm)
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    padding_mode: PaddingMode = "diff",
+    degree: int | Sequence[int] | None = None,
+    edge_weight: Tensor | None = None,
+    edge_bias: Tensor | None = None,
+    algorithm: Algorithm = "auto",
+    **options: Any,
+) -> Tensor:
+    r"""Convolve images, with a boundary mode of choice.
+
+    .. math:: y_{n,o}(x) = b_o + \sum_{c,j} w_{o,c,j} \, P_{n,c}(s x - p + d j)
+
+    with stride s, padding p, dilation d, and P the image as `padding_mode` continues it. For 'diff' P is the
+    polynomial through the k samples nearest each edge, so that at the edge the kernel acts as the same
+    differential operator as inside. ('partial' scales y instead of continuing the image.)
+
+    Source: Leng and Thiyagalingam, arXiv 2309.06370, in the equivalent form derived in the class `Diff`.
+
+    Args:
+        input: images (N, C, H, W), or one image (C, H, W), of floating point or complex dtype. Integers are left to
+            torch's convolution in the modes that copy samples or put zeros, where it has one (with a dilation: of
+            int64 alone); all else is refused.
+        weight: kernels (out channels, C / groups, kernel height, kernel width).
+        bias: one value for each output channel, or None.
+        stride: steps of the window, in samples.
+        padding: samples added at both ends of each axis, 'same' (output of the size of the input; stride 1) or
+            'valid' (none). The default is torch's, which adds none: then no mode has anything to do.
+        dilation: samples between the taps of the kernel. The image is continued on each lattice of that spacing
+            by itself.
+        groups: groups of channels that do not see each other, as in torch.
+        padding_mode: a name of the vocabulary, see `modes`.
+        degree: for 'diff' (default k - 1) and 'extrapolate' (default k // 2): degree of the polynomial, for both
+            axes or one for each. Noise grows with the degree; lower it for rough or noisy images.
+        edge_weight: for 'explicit' (k * k - 1 kernels, see `Explicit`) and 'diff_explicit' (one, of the shape of
+            weight): the kernels of outputs whose window leaves the image.
+        edge_bias: their biases; none if None.
+        algorithm: 'direct' leaves the sums to torch's convolution. With 'auto' a large image that is filtered with
+            one or a few kernels on a CPU is read in blocks, which is several times faster (see `blocks`) and the
+            same to rounding. In 'zeros', 'reflect', 'replicate' and 'circular', which equal torch's to the bit,
+            'auto' is 'direct', and 'fast' allows the blocks. 'memory' holds no padded copy of the image: the outputs
+            at the edge are made again from strips (see `frame`). 'circular', 'random' and 'linear_prediction' need
+            the copy, and refuse it.
+        options: further options of the mode, such as `generator` of 'random'.
+
+    Returns:
+        (N, out channels, H', W') with torch's sizes, or without N.
+
+    Raises:
+        ValueError: if a value or a shape does not fit.
+        TypeError: if an argument is of the wrong kind, dtypes differ or the mode has no such option.
+
+    Example:
+        >>> h, w = torch.meshgrid(torch.arange(4.0), torch.arange(4.0), indexing="ij")
+        >>> laplacian = torch.tensor([[[[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]]])
+        >>> conv2d((h**2 + 2 * w**2)[None], laplacian, padding="same")[0]  # 2 + 4 up to the corners
+        tensor([[6., 6., 6., 6.],
+                [6., 6., 6., 6.],
+                [6., 6., 6., 6.],
+                [6., 6., 6., 6.]])
+    """
+    mode = boundary(padding_mode, degree=degree, **options)
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm)
+
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    padding_mode: PaddingMode = "diff",
+    degree: int | Sequence[int] | None = None,
+    edge_weight: Tensor | None = None,
+    edge_bias: Tensor | None = None,
+    algorithm: Algorithm = "auto",
+    **options: Any,
+) -> Tensor:
+    """Convolve volumes, (N, C, D, H, W) or (C, D, H, W); otherwise as `conv2d`.
+
+    Example:
+        >>> conv3d(torch.ones(1, 2, 2, 2), torch.ones(1, 1, 3, 3, 3), padding=1).unique()
+        tensor([27.])
+    """
+    mode = boundary(padding_mode, degree=degree, **options)
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm)
+
+
+def pad(
+    input: Tensor,
+    pad: Sequence[int],
+    mode: PaddingMode = "extrapolate",
+    degree: int | Sequence[int] | None = None,
+    **options: Any,
+) -> Tensor:
+    r"""Continue an image beyond its edges.
+
+    For `mode` 'extrapolate' and 'diff', with weights w of `lagrange.extrapolation_weights`, the sample s beyond the
+    edge of a line x is ``sum_j w_j x_j``, j = 0, ..., degree; one axis after the other, so that a corner is
+    the tensor product. This is the polynomial through the degree + 1 samples nearest the edge.
+
+    Args:
+        input: image of shape (N, C, *) or (C, *), with one spatial axis for each pair in `pad`. Images of integers or
+            bool keep their dtype in 'zeros', 'reflect', 'replicate', 'circular' and 'symmetric', which copy samples;
+            every other mode computes samples that integers cannot hold, and refuses them.
+        pad: samples to add, counted from the last axis as in `torch.nn.functional.pad`: (left, right, top, bottom,
+            front, back).
+        mode: how the image goes on; see `modes` for the drawings.
+        degree: degree of the polynomial, for all axes or one for each (outermost first). By default 2 for
+            'extrapolate', and for 'diff' the pad of both ends together: k - 1 for the kernel of size k that this
+            pad leaves its output the size of the input.
+        options: further options of the mode.
+
+    Returns:
+        The continued image; a mode that takes no samples from outside gives `input` in its middle, to the bit.
+
+    Raises:
+        ValueError: if `mode` does not continue images ('partial'), or `pad` does not fit the image.
+        TypeError: if an argument is of the wrong kind, `input` holds integers and the mode computes samples, or the
+            mode has no such option.
+
+    Example:
+        >>> line = torch.tensor([[[0.0, 1.0, 4.0, 9.0]]])
+        >>> pad(line, (2, 1))
+        tensor([[[ 4.,  1.,  0.,  1.,  4.,  9., 16.]]])
+        >>> pad(line, (2, 1), mode="replicate")
+        tensor([[[0., 0., 0., 1., 4., 9., 9.]]])
+    """
+    check_tensor("input", input)
+    if not is_sequence(pad) or len(pad) not in (2, 4, 6):
+        raise ValueError(f"pad must hold two integers for each of 1 to 3 axes, got {pad!r}")
+    pad = per_axis("pad", pad, len(pad), minimum=0)
+    axes = len(pad) // 2
+    if input.ndim not in (axes + 1, axes + 2):
+        raise ValueError(
+            f"input must have {axes + 2} dimensions for a pad of {len(pad)} integers (batch, channels and "
+            f"{axes} spatial), or {axes + 1} without the batch, got shape {tuple(input.shape)}"
+        )
+    if input.shape[-axes - 1] < 1:
+        raise ValueError(f"input must have at least one channel, got shape {tuple(input.shape)}")
+    if 0 in input.shape[-axes:]:
+        raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
+    before, after = tuple(pad[-2::-2]), tuple(pad[-1::-2])
+    rule = boundary(mode, degree=degree, **options)
+    if degree is None and rule.degree_in_pad is not None:
+        rule = boundary(mode, degree=rule.degree_in_pad, **options)
+    if not rule.extends:
+        raise ValueError(f"mode={mode!r} needs the kernel and has no padded image: use diff_conv2d.conv{axes}d")
+    kernel = tuple(b + a + 1 for b, a in zip(before, after, strict=True))
+    geometry = Geometry(kernel, (1,) * axes, (1,) * axes, before, after)
+    rule.check_image(input, geometry)
+    input = only_as_traced(input, rule, geometry)
+    if not any(pad):
+        # A copy, as with any other pad.
+        return input.clone()
+    if input.ndim == axes + 1:
+        return rule.extend(input.unsqueeze(0), geometry).squeeze(0)
+    return rule.extend(input, geometry)
 
 
 class DiffConv2d:
@@ -107,38 +338,20 @@ def diff_conv2d(
             )
         if edge_weight.dtype != weight.dtype:
             raise TypeError(f"edge_kernel must have the dtype of weight, {weight.dtype}, got {edge_weight.dtype}")
-    check_image(Diff(), input, geometry)
-    if input.ndim == 3:
-        batch = input.unsqueeze(0)
-        return diff_conv2d(
-            batch,
-            weight,
-            bias,
-            geometry,
-            groups,
-            keep_img_grad_at_invalid,
-            edge_weight,
-            edge_bias,
-            optimized_for,
-        ).squeeze(0)
+    mode = Diff()
+    mode.check_image(input, geometry)
     input = only_as_traced(input, None, geometry)
-    if edge_weight is None and (keep_img_grad_at_invalid or not input.requires_grad):
-        if optimized_for == "speed":
-            return Diff().convolve(input, weight, bias, geometry, groups)
-        if better_by_frame(input, weight, geometry):
-            # As many samples as the kernel has make those beyond an end.
-            return convolve_by_frame(Diff(), input, weight, bias, geometry, groups, geometry.kernel)
-    return Diff().convolve_by_region(
-        input,
-        weight,
-        bias,
-        geometry,
-        groups,
-        edge_weight,
-        edge_bias,
-        keep_img_grad_at_invalid,
-        hold_padded_copy=optimized_for == "speed",
-    )
+    images = input if input.ndim == 4 else input.unsqueeze(0)
+    arguments = images, weight, bias, geometry, groups
+    padded = optimized_for == "speed"
+    if edge_weight is not None or (input.requires_grad and not keep_img_grad_at_invalid):
+        edges = edge_weight, edge_bias, keep_img_grad_at_invalid, padded
+        output = convolve_by_region(mode, *arguments, *edges)
+    elif padded:
+        output = valid_convolution(mode.extend(images, geometry), *arguments[1:])
+    else:
+        output = convolve_without_copy(mode, *arguments)
+    return output if input.ndim == 4 else output.squeeze(0)
 
 
 def check_optimized_for(value: str) -> None:

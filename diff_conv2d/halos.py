@@ -9,10 +9,10 @@ import dask.array as da
 import numpy as np
 import torch
 
-from diff_conv2d.algorithms.regions import valid_convolution
-from diff_conv2d.arguments import Geometry, widths_of_padding
-from diff_conv2d.extension.predicted import continued
-from diff_conv2d.modes.adaptive import Adaptive, Sizes
+from diff_conv2d.algorithms.choice import convolve_batch
+from diff_conv2d.arguments import widths_of_padding
+from diff_conv2d.geometry import Geometry, Kernels
+from diff_conv2d.modes.adaptive import Sizes
 from diff_conv2d.modes.base import Boundary
 
 __all__ = ["filtered"]
@@ -24,26 +24,20 @@ def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
     leading, lengths = image.ndim - axes, image.shape[-axes:]
     ones = (1,) * axes
     geometry = Geometry(kernel.shape, ones, ones, *widths_of_padding("same", kernel.shape, ones, ones))
-    sizes: list[Sizes | None] = [None] * axes
-    if isinstance(mode, Adaptive):
-        sizes = [mode.sizes(length, geometry, axis) for axis, length in enumerate(lengths)]
-    else:
+    sizes = [mode.sizes(length, geometry, axis) for axis, length in enumerate(lengths)]
+    if not any(sizes):
         # With shapes alone, so that an image too small for its mode is rejected here and not in a task.
         weight = torch.from_numpy(kernel)[None, None].to("meta")
         shape = torch.empty(1, 1, *lengths, dtype=weight.dtype, device="meta")
-        mode.convolve(shape, weight, None, geometry, 1)
+        convolve_batch(shape, Kernels(weight, None, 1), geometry, mode)
+    # What a chunk needs: as a halo of its neighbours, and, at the edge, for the mode.
+    needed = [max(mode.reach(geometry, axis, n), geometry.after[axis]) for axis, n in enumerate(lengths)]
     chunks = [
-        da.overlap.ensure_minimum_chunksize(
-            min(_reach(mode, geometry, axis, sizes[axis]), length), image.chunks[leading + axis]
-        )
-        for axis, length in enumerate(lengths)
+        da.overlap.ensure_minimum_chunksize(min(need, length), image.chunks[leading + axis])
+        for axis, (need, length) in enumerate(zip(needed, lengths, strict=True))
     ]
     image = image.rechunk((*image.chunks[:leading], *chunks))
-    weights = [
-        _weights(image, mode, size, geometry, axis)
-        for axis, size in enumerate(sizes)
-        if size is not None and isinstance(mode, Adaptive)
-    ]
+    weights = [_weights(image, mode, size, geometry, axis) for axis, size in enumerate(sizes) if size is not None]
     blocks = _wrapped(image, geometry) if mode.wraps else image
     # A chunk without neighbours has no halo, and may be smaller than it.
     depth = {
@@ -63,13 +57,6 @@ def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
     )
 
 
-def _reach(mode: Boundary, geometry: Geometry, axis: int, sizes: Sizes | None) -> int:
-    """Return how many samples a chunk needs: as a halo of its neighbours, and, at the edge, for the mode."""
-    if sizes is not None:
-        return max(sizes.m, geometry.after[axis])
-    return max(mode.reach(geometry, axis), geometry.after[axis])
-
-
 def _wrapped(image: Any, geometry: Geometry) -> Any:
     """Put the samples of each opposite edge around the image, as parts of the outermost chunks."""
     chunks = list(image.chunks)
@@ -85,7 +72,7 @@ def _wrapped(image: Any, geometry: Geometry) -> Any:
     return image.rechunk(tuple(chunks))
 
 
-def _weights(image: Any, mode: Adaptive, sizes: Sizes, geometry: Geometry, axis: int) -> Any:
+def _weights(image: Any, mode: Boundary, sizes: Sizes, geometry: Geometry, axis: int) -> Any:
     """Fit the weights v along an axis to the bands at its ends: (leading axes, 1, ..., 1, p (m - 1))."""
     dim, axes = geometry.dims[axis], len(geometry.dims)
     leading = image.chunks[:-axes]
@@ -107,7 +94,7 @@ def _weights(image: Any, mode: Adaptive, sizes: Sizes, geometry: Geometry, axis:
     )
 
 
-def _fit(bands: Any, mode: Adaptive, sizes: Sizes, geometry: Geometry, axis: int) -> Any:
+def _fit(bands: Any, mode: Boundary, sizes: Sizes, geometry: Geometry, axis: int) -> Any:
     """Do one task of `_weights`."""
     axes = len(geometry.dims)
     v = mode.weights(_images(bands, axes), sizes, geometry, axis)
@@ -135,15 +122,12 @@ def _filter(
     )
     here = geometry._replace(before=low, after=high)
     images, weight = _images(block, axes), torch.from_numpy(kernel)[None, None]
-    if isinstance(mode, Adaptive):
-        remaining = iter(fitted)
-        weights: list[torch.Tensor | None] = []
-        for axis, size in enumerate(sizes):
-            v = None if size is None else torch.from_numpy(next(remaining)).view(len(images), 1, size.p, size.m - 1)
-            weights.append(v if low[axis] or high[axis] else None)
-        output = valid_convolution(continued(images, weights, here, constant=True), weight, None, here, 1)
-    else:
-        output = mode.convolve(images, weight, None, here, 1)
+    remaining = iter(fitted)
+    weights: list[torch.Tensor | None] = []
+    for axis, size in enumerate(sizes):
+        v = None if size is None else torch.from_numpy(next(remaining)).view(len(images), 1, size.p, size.m - 1)
+        weights.append(v if low[axis] or high[axis] else None)
+    output = convolve_batch(images, Kernels(weight, None, 1), here, mode.with_weights(weights))
     return output.numpy().reshape(*block.shape[:-axes], *output.shape[2:])
 
 

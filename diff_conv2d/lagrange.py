@@ -1,12 +1,11 @@
-"""Exact weights that continue a polynomial beyond its samples."""
+"""Exact weights that extend a line by the polynomial through its nearest samples."""
 
-from functools import cache
 from math import comb
+from typing import NamedTuple
 
-__all__ = ["extrapolation_weights", "weights_are_at_most"]
+__all__ = ["Polynomial", "extrapolation_weights", "weights_are_at_most"]
 
 
-@cache
 def extrapolation_weights(num_samples: int, distance: int) -> tuple[int, ...]:
     r"""Weights of the value at ``-distance`` from the samples at 0, 1, ..., ``num_samples - 1``.
 
@@ -51,5 +50,39 @@ def weights_are_at_most(largest: int, num_samples: int, distance: int) -> bool:
     # at least 2^n / (n + 1). So it takes no huge integers to know that many samples are too many.
     if num_samples > 2 * largest.bit_length() + 8:
         return False
-    # Not cached: callers cache the answer, and a compiler would warn that it traces through a cache.
-    return max(map(abs, extrapolation_weights.__wrapped__(num_samples, distance))) <= largest
+    return max(map(abs, extrapolation_weights(num_samples, distance))) <= largest
+
+
+class Polynomial(NamedTuple):
+    """The rows of the polynomial through the samples nearest an end (see `extension.axis.Rows`).
+
+    With dilation d the axis consists of d interleaved lattices. Each is extended from its own samples, as a kernel of
+    that dilation reads them. A line with too few samples lowers the degree.
+
+    Attributes:
+        degree: of the polynomial, at least 0; 0 repeats the edge sample.
+        dilation: distance between the samples that belong together.
+
+    Example:
+        >>> Polynomial(degree=1, dilation=2).sources(8, distance=1)  # 2 x(1) - x(3)
+        (range(1, 5, 2), (2, -1))
+    """
+
+    degree: int
+    dilation: int = 1
+
+    def sources(self, length: int, distance: int) -> tuple[range, tuple[int, ...]]:
+        """See `extension.axis.Rows`."""
+        # Sample -s and sample i are of one lattice if i + s is a multiple of d; the lattice's first sample inside is
+        # therefore i0 = (-s) mod d, and in steps of the lattice it is (s + i0) / d away.
+        first = -distance % self.dilation
+        steps = (distance + first) // self.dilation
+        if first >= length:
+            # No sample of this lattice lies in the image: the farthest sample of the image stands in for it.
+            first = length - 1
+        available = (length - first - 1) // self.dilation + 1
+        # A comparison makes a number of a symbol, which min() would leave in a compiler's graph.
+        count = self.degree + 1
+        while count > available:
+            count -= 1
+        return range(first, first + count * self.dilation, self.dilation), extrapolation_weights(count, steps)

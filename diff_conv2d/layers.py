@@ -10,10 +10,10 @@ import torch
 import torch.fx
 from torch import Tensor
 
-from diff_conv2d.arguments import Algorithm
 from diff_conv2d.functional import check_optimized_for, diff_conv2d
+from diff_conv2d.geometry import Algorithm
 from diff_conv2d.modes import PaddingMode
-from diff_conv2d.modules import Conv2d
+from diff_conv2d.torch_layers import Conv2d
 
 __all__ = [
     "DiffConv2dLayer",
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-# See `modules`.
+# See `torch_layers`.
 torch.fx.wrap("diff_conv2d")
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 if TYPE_CHECKING:
-    from diff_conv2d.arguments import Geometry
+    from diff_conv2d.geometry import Geometry
     from diff_conv2d.modes.base import Boundary
 
 __all__ = [

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from functools import partial
 from math import prod
+from operator import sub
 from typing import Any, cast
 
 import torch
@@ -27,10 +28,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.algorithms.gradients import gradients_by_autograd, gradients_of_convolution
-from diff_conv2d.arguments import Geometry
+from diff_conv2d.geometry import Geometry
 from diff_conv2d.tracing import is_traced, is_transformed
 
-__all__ = ["BLOCK", "CONVOLUTIONS", "convolve_in_blocks", "faster_in_blocks"]
+__all__ = [
+    "BLOCK",
+    "CONVOLUTIONS",
+    "convolve_in_blocks",
+    "faster_in_blocks",
+    "valid_convolution",
+    "zero_padded_convolution",
+]
 
 #: torch's, by the number of spatial axes.
 CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -40,6 +48,26 @@ BLOCK = 8
 
 #: Whether torch has oneDNN, whose convolution the blocks speed up.
 _HAS_LIBRARY: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+
+
+def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int) -> Tensor:
+    """Convolve an image that is extended already: without padding."""
+    if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
+        return convolve_in_blocks(input, weight, bias, groups)
+    return CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
+
+
+def zero_padded_convolution(
+    input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int
+) -> Tensor:
+    """Convolve with zeros outside, which torch adds without a copy of the image."""
+    # Where one end has more padding, the excess is added first, as torch does for padding='same' of even kernels.
+    even = tuple(map(min, geometry.before, geometry.after))
+    if geometry.before != geometry.after:
+        before, after = (tuple(map(sub, widths, even)) for widths in (geometry.before, geometry.after))
+        input = F.pad(input, geometry._replace(before=before, after=after).widths)
+    convolve = CONVOLUTIONS[len(geometry.kernel)]
+    return convolve(input, weight, bias, geometry.stride, even, geometry.dilation, groups)
 
 
 def faster_in_blocks(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:

@@ -14,20 +14,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from diff_conv2d.algorithms.blocks import faster_in_blocks
+from diff_conv2d.algorithms.blocks import faster_in_blocks, valid_convolution, zero_padded_convolution
 from diff_conv2d.algorithms.gradients import gradients_by_autograd, gradients_of_convolution
-from diff_conv2d.algorithms.regions import Run, cut_by_validity, valid_convolution, zero_padded_convolution
-from diff_conv2d.arguments import Geometry
-from diff_conv2d.extension.by_axis import extend_zeros
-from diff_conv2d.tracing import is_autocast, is_transformed
+from diff_conv2d.algorithms.regions import Run, convolve_by_region, cut_by_validity
+from diff_conv2d.extension.by_axis import with_zeros
+from diff_conv2d.geometry import Geometry
+from diff_conv2d.tracing import is_autocast, is_traced, is_transformed
 
 if TYPE_CHECKING:
     from diff_conv2d.modes.base import AxisExtension
 
-__all__ = ["better_by_frame", "convolve_by_frame"]
+__all__ = ["better_by_frame", "convolve_by_frame", "convolve_without_copy"]
 
 # Least share of the outputs whose window lies in the image.
 _LEAST_INSIDE = 0.75
+
+
+def convolve_without_copy(
+    extension: AxisExtension, input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int
+) -> Tensor:
+    """Convolve without a padded copy of the image: by its frame if that pays, otherwise region by region."""
+    if extension.constant and better_by_frame(input, weight, geometry):
+        return convolve_by_frame(extension, input, weight, bias, geometry, groups)
+    return convolve_by_region(extension, input, weight, bias, geometry, groups)
 
 
 def better_by_frame(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
@@ -38,7 +47,7 @@ def better_by_frame(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     """
     if (
         geometry.before != geometry.after
-        or torch.compiler.is_compiling()
+        or is_traced()
         or is_autocast(input)
         or not input.is_floating_point()
         or is_transformed()
@@ -53,26 +62,19 @@ def better_by_frame(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
 
 
 def convolve_by_frame(
-    mode: AxisExtension,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    geometry: Geometry,
-    groups: int,
-    reach: tuple[int, ...],
+    extension: AxisExtension, input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int
 ) -> Tensor:
-    """What `mode.convolve` returns, to rounding.
+    """Convolve the extended image, to rounding, where `better_by_frame` allows it.
 
     Args:
-        mode: continues each axis, from the samples nearest its ends.
+        extension: extends each axis, from the samples nearest its ends.
         input: images (N, C, ...).
         weight: the kernel.
         bias: the bias.
-        geometry: see `Geometry`; see also `better_by_frame`.
+        geometry: see `Geometry`.
         groups: as torch.
-        reach: for each axis, how many samples nearest an end the mode reads at most.
     """
-    result: Tensor = _Frame.apply(input, weight, bias, mode, geometry, groups, reach)
+    result: Tensor = _Frame.apply(input, weight, bias, extension, geometry, groups)
     return result
 
 
@@ -83,16 +85,15 @@ class _Frame(torch.autograd.Function):
         input: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        mode: AxisExtension,
+        extension: AxisExtension,
         geometry: Geometry,
         groups: int,
-        reach: tuple[int, ...],
     ) -> Tensor:
         ctx.save_for_backward(input, weight, bias)
-        ctx.arguments = mode, geometry, groups, reach
+        ctx.arguments = extension, geometry, groups
         output = zero_padded_convolution(input, weight, bias, geometry, groups)
-        for strip in _strips(geometry, input.shape[2:], reach):
-            piece = _continued(mode, _cut(input, strip.part), strip, geometry)
+        for strip in _strips(extension, geometry, input.shape[2:]):
+            piece = _extended(extension, _cut(input, strip.part), strip, geometry)
             _cut(output, strip.outputs).copy_(valid_convolution(piece, weight, bias, geometry, groups))
         return output
 
@@ -100,25 +101,25 @@ class _Frame(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> Any:
         (grad,) = grads
         input, weight, bias = ctx.saved_tensors
-        mode, geometry, groups, reach = ctx.arguments
+        extension, geometry, groups = ctx.arguments
         needed = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled() or is_transformed(grad):
             # A derivative of this gradient is wanted, or a batch of gradients: autograd finds them from the plain
             # operations.
-            plain = partial(mode.convolve_by_region, geometry=geometry, groups=groups)
+            plain = partial(convolve_by_region, extension, geometry=geometry, groups=groups)
             create_graph = torch.is_grad_enabled()
             found = gradients_by_autograd(plain, grad, (input, weight, bias), needed, create_graph)
-            return *found, None, None, None, None
+            return *found, None, None, None
         settings = geometry.stride, geometry.dilation, groups
         of_input, of_weight, of_bias = gradients_of_convolution(
             grad, input, weight, geometry.before, *settings, needed
         )
         none = (0,) * len(geometry.kernel)
-        for strip in _strips(geometry, input.shape[2:], reach):
+        for strip in _strips(extension, geometry, input.shape[2:]):
             with torch.enable_grad():
                 near = _cut(input, strip.part).detach().requires_grad_()
                 # Only the samples outside: zero padding has the rest already.
-                piece = _continued(mode, near, strip, geometry) - _with_zeros(near, strip, geometry)
+                piece = _extended(extension, near, strip, geometry) - with_zeros(near, strip.windows)
             part = _cut(grad, strip.outputs).contiguous()
             of_piece, more, _ = gradients_of_convolution(
                 part, piece.detach(), weight, none, *settings, (*needed[:2], False)
@@ -127,7 +128,7 @@ class _Frame(torch.autograd.Function):
                 _cut(of_input, strip.part).add_(torch.autograd.grad(piece, near, of_piece)[0])
             if of_weight is not None and more is not None:
                 of_weight.add_(more)
-        return of_input, of_weight, of_bias, None, None, None, None
+        return of_input, of_weight, of_bias, None, None, None
 
 
 # For each axis the first sample and one past the last.
@@ -160,8 +161,9 @@ def _cut(tensor: Tensor, bounds: _Bounds) -> Tensor:
     return tensor
 
 
-def _strips(geometry: Geometry, sizes: tuple[int, ...], reach: tuple[int, ...]) -> Iterator[_Strip]:
+def _strips(extension: AxisExtension, geometry: Geometry, sizes: tuple[int, ...]) -> Iterator[_Strip]:
     """Yield two strips for each axis: the top and the bottom of a picture, then left and right between them."""
+    reach = tuple(extension.reach(geometry, axis, size) for axis, size in enumerate(sizes))
     between: list[Run] = []
     for axis, size in enumerate(sizes):
         cuts = cut_by_validity(geometry, axis, size)
@@ -175,15 +177,8 @@ def _strips(geometry: Geometry, sizes: tuple[int, ...], reach: tuple[int, ...]) 
         between += inside
 
 
-def _continued(mode: AxisExtension, near: Tensor, strip: _Strip, geometry: Geometry) -> Tensor:
-    """What the windows of a strip see: its part of the image, continued by a mode."""
+def _extended(extension: AxisExtension, near: Tensor, strip: _Strip, geometry: Geometry) -> Tensor:
+    """What the windows of a strip see: its part of the image, extended."""
     for axis, (start, stop) in enumerate(strip.windows):
-        near = mode.extend_axis(near, axis, start, stop, geometry)
-    return near
-
-
-def _with_zeros(near: Tensor, strip: _Strip, geometry: Geometry) -> Tensor:
-    """What the windows of a strip see with zero padding."""
-    for dim, (start, stop) in zip(geometry.dims, strip.windows, strict=True):
-        near = extend_zeros(near, dim, start, stop)
+        near = extension.extend_axis(near, axis, start, stop, geometry)
     return near

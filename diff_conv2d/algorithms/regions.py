@@ -8,25 +8,18 @@ the nearest complete window, in steps of the dilation.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import sub
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from diff_conv2d.algorithms.blocks import CONVOLUTIONS, convolve_in_blocks, faster_in_blocks
-from diff_conv2d.arguments import Geometry
+from diff_conv2d.algorithms.blocks import valid_convolution
+from diff_conv2d.geometry import Geometry
 
-__all__ = [
-    "Run",
-    "assemble",
-    "cut_by_displacement",
-    "cut_by_validity",
-    "sizes_to_cut",
-    "valid_convolution",
-    "zero_padded_convolution",
-]
+if TYPE_CHECKING:
+    from diff_conv2d.modes.base import AxisExtension
+
+__all__ = ["Run", "assemble", "convolve_by_region", "cut_by_displacement", "cut_by_validity", "sizes_to_cut"]
 
 
 class Run(NamedTuple):
@@ -38,26 +31,6 @@ class Run(NamedTuple):
     displacement: int
     start: int
     stop: int
-
-
-def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int) -> Tensor:
-    """Convolve an image that is extended already: without padding."""
-    if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
-        return convolve_in_blocks(input, weight, bias, groups)
-    return CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
-
-
-def zero_padded_convolution(
-    input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int
-) -> Tensor:
-    """Convolve with zeros outside, which torch adds without a copy of the image."""
-    # Where one end has more padding, the excess is added first, as torch does for padding='same' of even kernels.
-    even = tuple(map(min, geometry.before, geometry.after))
-    if geometry.before != geometry.after:
-        before, after = (tuple(map(sub, widths, even)) for widths in (geometry.before, geometry.after))
-        input = F.pad(input, geometry._replace(before=before, after=after).widths)
-    convolve = CONVOLUTIONS[len(geometry.kernel)]
-    return convolve(input, weight, bias, geometry.stride, even, geometry.dilation, groups)
 
 
 def sizes_to_cut(input: Tensor) -> Sequence[int]:
@@ -140,3 +113,51 @@ def assemble(
         return parts[0] if len(parts) == 1 else torch.cat(parts, axis - len(cuts))
 
     return region(())
+
+
+def convolve_by_region(
+    extension: AxisExtension,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    groups: int,
+    edge_weight: Tensor | None = None,
+    edge_bias: Tensor | None = None,
+    keep_img_grad_at_invalid: bool = True,
+    hold_padded_copy: bool = False,
+) -> Tensor:
+    """Convolve region by region: the interior from the image, the frame strip by strip.
+
+    Args:
+        extension: how the image is extended.
+        input: images (N, C, ...).
+        weight: kernel of interior outputs.
+        bias: bias of interior outputs.
+        geometry: see `Geometry`.
+        groups: as torch.
+        edge_weight: kernel of invalid outputs; `weight` if None.
+        edge_bias: bias of invalid outputs where `edge_weight` is given.
+        keep_img_grad_at_invalid: let the gradient of invalid outputs reach the image.
+        hold_padded_copy: extend the whole image once and cut the strips from it, which is faster. Otherwise each
+            strip is extended by itself, and no padded copy of the image is ever held.
+    """
+    cuts = [cut_by_validity(geometry, axis, length) for axis, length in enumerate(sizes_to_cut(input))]
+    image_at_invalid = input if keep_img_grad_at_invalid else input.detach()
+    padded = extension.extend(image_at_invalid, geometry) if hold_padded_copy else None
+
+    def convolve(region: tuple[Run, ...]) -> Tensor:
+        interior = not any(run.displacement for run in region)
+        ready = None if interior else padded
+        piece = ready if ready is not None else input if interior else image_at_invalid
+        for axis, run in enumerate(region):
+            start, stop = geometry.window(axis, run.start, run.stop)
+            if ready is not None:
+                piece = piece.narrow(geometry.dims[axis], start + geometry.before[axis], stop - start)
+            else:
+                piece = extension.extend_axis(piece, axis, start, stop, geometry)
+        if interior or edge_weight is None:
+            return valid_convolution(piece, weight, bias, geometry, groups)
+        return valid_convolution(piece, edge_weight, edge_bias, geometry, groups)
+
+    return assemble(cuts, convolve, split_invalid=False)

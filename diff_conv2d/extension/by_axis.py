@@ -1,31 +1,74 @@
-"""The extension of an image beyond its edges, one axis after the other.
+"""The extension of an image along one axis: the plain way, which every mode can go, and compilers understand.
 
-Every function here extends `input` along one axis and returns samples ``start`` to ``stop - 1`` of the result.
-Sample 0 is the image's first and sample ``length - 1`` its last; ``start = -2`` means two samples outside at the low
-end. A window that ends inside the image crops it, so that a strip of the extended image can be computed without the
-rest. Extending one axis and then the next makes the corners a tensor product. Since each axis has a linear map of its
-own, the order of the axes does not matter.
+`extended` returns samples ``start`` to ``stop - 1`` of the extended axis. Sample 0 is the image's first and sample
+``length - 1`` its last; ``start = -2`` means two samples outside at the low end. A window that ends inside the image
+crops it, so that a strip of the extended image can be computed without the rest. Extending one axis and then the next
+makes the corners a tensor product. Each axis has a linear map of its own, so that the order of the axes does not
+matter.
+
+The samples outside come from a rule, ``rule(image, distances, at_end)``: a list of pieces that are joined to the
+image. `distances` from the edge sample have the order of positions: 2, 1 at the low end and 1, 2 at the high end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from diff_conv2d.lagrange import extrapolation_weights
-from diff_conv2d.precision import computing_dtype
-from diff_conv2d.tracing import remembered
+from diff_conv2d.precision import computing_dtype, working_dtype
+
+if TYPE_CHECKING:
+    from diff_conv2d.extension.axis import Rows
 
 __all__ = [
     "channels_last_format",
-    "extend_polynomial",
-    "extend_random",
-    "extend_symmetric",
-    "extend_zeros",
+    "combined",
+    "extended",
+    "mirrored",
+    "noise",
+    "predicted",
+    "with_zeros",
+    "zeros",
 ]
+
+_Rule = Callable[[Tensor, range, bool], list[Tensor]]
+
+
+def extended(input: Tensor, dim: int, start: int, stop: int, rule: _Rule) -> Tensor:
+    """Return samples `start` to `stop - 1` of the image extended along an axis.
+
+    Args:
+        input: image of any shape with at least one sample along `dim`.
+        dim: the axis to extend.
+        start: first sample to return.
+        stop: one past the last sample to return.
+        rule: see above.
+
+    Example:
+        >>> squares = torch.tensor([0.0, 1.0, 4.0, 9.0])
+        >>> extended(squares, 0, -2, 5, lambda image, distances, at_end: zeros(image, 0, distances))
+        tensor([0., 0., 0., 1., 4., 9., 0.])
+    """
+    length = input.shape[dim]
+    # Sizes may be symbolic under torch.compile and torch.export, where min() and max() would create new symbols.
+    first = start if start > 0 else 0
+    last = length if stop > length else stop
+    low = range(-start, -stop if stop < 0 else 0, -1) if start < 0 else range(0)
+    high = range(start - length + 1 if start > length else 1, stop - length + 1) if stop > length else range(0)
+    before = rule(input, low, False) if low else []
+    after = rule(input, high, True) if high else []
+    if not before and not after:
+        return input.narrow(dim, first, last - first)
+    layout = channels_last_format(input)
+    if layout is not None:
+        # torch.cat keeps a layout that all pieces have, and converting the thin pieces costs little.
+        before, after = ([p.contiguous(memory_format=layout) for p in pieces] for pieces in (before, after))
+    inside = [input.narrow(dim, first, last - first)] if last > first else []
+    return torch.cat([*before, *inside, *after], dim)
 
 
 def channels_last_format(input: Tensor) -> torch.memory_format | None:
@@ -36,167 +79,99 @@ def channels_last_format(input: Tensor) -> torch.memory_format | None:
     return torch.channels_last if input.ndim == 4 else torch.channels_last_3d
 
 
-def extend_polynomial(input: Tensor, dim: int, start: int, stop: int, degree: int, dilation: int = 1) -> Tensor:
-    """Extend by the polynomial through the samples nearest each end.
+def zeros(input: Tensor, dim: int, distances: range) -> list[Tensor]:
+    """Zeros outside."""
+    shape = list(input.shape)
+    shape[dim] = len(distances)
+    return [input.new_zeros(shape)]
 
-    With dilation d the axis consists of d interleaved lattices. Each is extended from its own samples, as a kernel of
-    that dilation reads them. An image with too few samples lowers the degree.
 
-    Args:
-        input: image of any shape with at least one sample along `dim`.
-        dim: the axis to extend.
-        start: first sample to return.
-        stop: one past the last sample to return.
-        degree: degree of the polynomial, at least 0; 0 repeats the edge sample.
-        dilation: distance between the samples that belong together.
+def with_zeros(input: Tensor, windows: Sequence[tuple[int, int]]) -> Tensor:
+    """Return the window of an image with zeros outside, from start to stop along each of the last axes.
 
     Example:
-        >>> squares = torch.tensor([0.0, 1.0, 4.0, 9.0])
-        >>> extend_polynomial(squares, 0, -2, 6, degree=2)
-        tensor([ 4.,  1.,  0.,  1.,  4.,  9., 16., 25.])
+        >>> with_zeros(torch.tensor([1, 2, 3]), [(-1, 2)])
+        tensor([0, 1, 2])
     """
-    low, _, high = _split(input, dim, start, stop)
-    before = [_outside(input, dim, -position, degree, dilation, False) for position in low]
-    after = [_outside(input, dim, position + 1, degree, dilation, True) for position in high]
-    return _join(input, dim, start, stop, before, after)
+    for dim, (start, stop) in enumerate(windows, -len(windows)):
+
+        def rule(image: Tensor, distances: range, _: bool, dim: int = dim) -> list[Tensor]:
+            return zeros(image, dim, distances)
+
+        input = extended(input, dim, start, stop, rule)
+    return input
 
 
-def _outside(input: Tensor, dim: int, distance: int, degree: int, dilation: int, at_end: bool) -> Tensor:
-    """Return the sample at `distance` beyond the low or the high end, with size 1 along `dim`."""
-    length = input.shape[dim]
-    # Sample -s and sample i are of one lattice if i + s is a multiple of d; the lattice's first sample inside is
-    # therefore i0 = (-s) mod d, and in steps of the lattice it is (s + i0) / d away.
-    first = -distance % dilation
-    steps = (distance + first) // dilation
-    if first >= length:
-        # No sample of this lattice lies in the image: the farthest sample of the image stands in for it.
-        first = length - 1
-    available = (length - first - 1) // dilation + 1
-    # A comparison makes a number of a symbol, which int() would leave in a compiler's graph.
-    count = degree + 1
-    while count > available:
-        count -= 1
-    span = (count - 1) * dilation + 1
-    weights = remembered(extrapolation_weights, input)(count, steps)
-    if at_end:
-        # The high end is the low end of the reversed image.
-        samples, weights = input.narrow(dim, length - first - span, span), weights[::-1]
-    else:
-        samples = input.narrow(dim, first, span)
-    if count == 1:
+def combined(input: Tensor, dim: int, distances: range, at_end: bool, rows: Rows) -> list[Tensor]:
+    """Weighted sums of samples of each line, by a matrix of integers.
+
+    Example:
+        >>> from diff_conv2d.lagrange import Polynomial
+        >>> combined(torch.tensor([0.0, 1.0, 4.0, 9.0]), 0, range(1, 3), True, Polynomial(degree=2))
+        [tensor([16.]), tensor([25.])]
+    """
+    return [_sum(input, dim, *rows.sources(input.shape[dim], distance), at_end) for distance in distances]
+
+
+def _sum(input: Tensor, dim: int, places: range, weights: tuple[int, ...], at_end: bool) -> Tensor:
+    """Return the weighted sum of samples of an axis, whose places are counted from an end, with size 1 along it."""
+    span = (len(places) - 1) * places.step + 1
+    # The high end is the low end of the reversed image.
+    samples = input.narrow(dim, input.shape[dim] - places.start - span if at_end else places.start, span)
+    if weights == (1,):
         return samples
-    if dilation > 1:
-        samples = samples[(slice(None),) * (dim % input.ndim) + (slice(None, None, dilation),)]
+    if places.step > 1:
+        samples = samples[(slice(None),) * (dim % input.ndim) + (slice(None, None, places.step),)]
     # A product and a sum, not a matrix product, which autocast and TF32 would round.
     dtype = computing_dtype(input.dtype)
-    column = torch.tensor(weights, dtype=dtype, device=input.device)
+    column = torch.tensor(weights[::-1] if at_end else weights, dtype=dtype, device=input.device)
     column = column.view((-1,) + (1,) * (-dim - 1 if dim < 0 else input.ndim - dim - 1))
     return (samples.to(dtype) * column).sum(dim, keepdim=True).to(input.dtype)
 
 
-def _split(input: Tensor, dim: int, start: int, stop: int) -> tuple[range, tuple[int, int], range]:
-    """Split a window into its samples before the image (negative), inside it (start, stop) and after it (from 0 on).
+def mirrored(input: Tensor, dim: int, distances: range, at_end: bool, repeat_edge: bool) -> list[Tensor]:
+    """The mirror image, with the edge sample or without, as often as needed.
 
-    Sizes may be symbolic under torch.compile and torch.export, where min() and max() would create new symbols.
-    Therefore comparisons are spelled out.
-    """
-    length = input.shape[dim]
-    first = start if start > 0 else 0
-    last = length if stop > length else stop
-    low = range(start, stop if stop < 0 else 0) if start < 0 else range(0)
-    high = range(start - length if start > length else 0, stop - length) if stop > length else range(0)
-    return low, (first, last), high
-
-
-def _join(input: Tensor, dim: int, start: int, stop: int, low: list[Tensor], high: list[Tensor]) -> Tensor:
-    """Join the pieces before the image, the part of the image in the window, and the pieces after it."""
-    _, (first, last), _ = _split(input, dim, start, stop)
-    if not low and not high:
-        return input.narrow(dim, first, last - first)
-    layout = channels_last_format(input)
-    if layout is not None:
-        # torch.cat keeps a layout that all pieces have, and converting the thin pieces costs little.
-        low, high = ([p.contiguous(memory_format=layout) for p in pieces] for pieces in (low, high))
-    inside = [input.narrow(dim, first, last - first)] if last > first else []
-    return torch.cat([*low, *inside, *high], dim)
-
-
-def extend_zeros(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
-    """Extend by zeros.
+    The extended axis of L samples has the period 2 L if the edge sample is repeated: with ``r = i mod 2 L``, sample i
+    is sample ``min(r, 2 L - 1 - r)``. Otherwise the period is 2 L - 2.
 
     Example:
-        >>> extend_zeros(torch.tensor([1, 2, 3]), 0, -1, 5)
-        tensor([0, 1, 2, 3, 0, 0])
-    """
-
-    def zeros(positions: range) -> list[Tensor]:
-        shape = list(input.shape)
-        shape[dim] = len(positions)
-        return [input.new_zeros(shape)] if positions else []
-
-    low, _, high = _split(input, dim, start, stop)
-    return _join(input, dim, start, stop, zeros(low), zeros(high))
-
-
-def extend_symmetric(input: Tensor, dim: int, start: int, stop: int) -> Tensor:
-    """Extend by the mirror image that repeats the edge sample, as often as needed.
-
-    The extended axis has period 2 L: with ``r = i mod 2 L``, sample i is sample ``min(r, 2 L - 1 - r)``.
-
-    Example:
-        >>> extend_symmetric(torch.tensor([1, 2, 3]), 0, -4, 5)
-        tensor([3, 3, 2, 1, 1, 2, 3, 3, 2])
+        >>> mirrored(torch.tensor([1, 2, 3]), 0, range(4, 0, -1), False, repeat_edge=True)
+        [tensor([3, 3, 2, 1])]
     """
     length = input.shape[dim]
-
-    def mirrored(positions: range, origin: int) -> list[Tensor]:
-        count = len(positions)
-        if count == 0:
-            return []
-        if count <= length and positions.start in (-count, 0):
-            # The common case: the samples next to the edge, in reverse.
-            return [input.narrow(dim, length - count if origin else 0, count).flip(dim)]
-        period = (torch.arange(positions.start, positions.stop, device=input.device) + origin) % (2 * length)
-        return [input.index_select(dim, torch.minimum(period, 2 * length - 1 - period))]
-
-    low, _, high = _split(input, dim, start, stop)
-    return _join(input, dim, start, stop, mirrored(low, 0), mirrored(high, length))
+    first, last = (distances[-1], distances[0]) if distances.step < 0 else (distances[0], distances[-1])
+    nearest, farthest = first - repeat_edge, last - repeat_edge
+    if farthest < length:
+        # The common case: the samples next to the edge, in reverse.
+        start = length - 1 - farthest if at_end else nearest
+        return [input.narrow(dim, start, last - first + 1).flip(dim)]
+    period = 2 * length if repeat_edge else max(2 * length - 2, 1)
+    place = torch.arange(nearest, farthest + 1, device=input.device) % period
+    place = torch.minimum(place, period - repeat_edge - place)
+    return [input.index_select(dim, length - 1 - place if at_end else place.flip(0))]
 
 
-def extend_random(input: Tensor, dim: int, start: int, stop: int, generator: torch.Generator | None = None) -> Tensor:
-    """Extend by normal noise with the mean and the standard deviation of the band along each end.
+def noise(
+    input: Tensor, dim: int, distances: range, at_end: bool, generator: torch.Generator | None = None
+) -> list[Tensor]:
+    """Normal noise with the mean and the standard deviation of the band along each end.
 
     The band is one sample wider than the extension at that end, as in the code of the paper. Its two moments are
-    taken over all axes of an image except batch and channel. A band of a single sample has no deviation and is
-    repeated.
-
-    Args:
-        input: image of shape (batch, channels, ...).
-        dim: the axis to extend.
-        start: first sample to return.
-        stop: one past the last sample to return.
-        generator: source of the noise; the default generator of the device if None.
+    taken over all axes of an image (N, C, ...) except batch and channel. A band of a single sample has no deviation
+    and is repeated. The noise comes from the default generator of the device if `generator` is None.
     """
-    length = input.shape[dim]
-    axes = tuple(range(2, input.ndim))
+    length, count, axes = input.shape[dim], len(distances), tuple(range(2, input.ndim))
     # torch.export accepts no generator argument, not even None.
     source: dict[str, Any] = {} if generator is None else {"generator": generator}
-
-    def noise(positions: range, at_end: bool) -> list[Tensor]:
-        count = len(positions)
-        if count == 0:
-            return []
-        width = count + 1 if length > count else length
-        band = input.narrow(dim, length - width if at_end else 0, width).to(computing_dtype(input.dtype))
-        mean = band.mean(axes, keepdim=True)
-        deviation = _deviation(band, mean, axes)
-        shape = list(input.shape)
-        shape[dim] = count
-        draws = torch.randn(shape, **source, dtype=band.dtype, device=input.device)
-        return [(mean + deviation * draws).to(input.dtype)]
-
-    low, _, high = _split(input, dim, start, stop)
-    return _join(input, dim, start, stop, noise(low, False), noise(high, True))
+    width = count + 1 if length > count else length
+    band = input.narrow(dim, length - width if at_end else 0, width).to(computing_dtype(input.dtype))
+    mean = band.mean(axes, keepdim=True)
+    deviation = _deviation(band, mean, axes)
+    shape = list(input.shape)
+    shape[dim] = count
+    draws = torch.randn(shape, **source, dtype=band.dtype, device=input.device)
+    return [(mean + deviation * draws).to(input.dtype)]
 
 
 def _deviation(band: Tensor, mean: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -205,3 +180,34 @@ def _deviation(band: Tensor, mean: Tensor, axes: tuple[int, ...]) -> Tensor:
     variance = (residual * residual).sum(axes, keepdim=True) / max(prod(band.shape[2:]) - 1, 1)
     positive = variance > 0
     return torch.where(positive, torch.where(positive, variance, 1.0).sqrt(), 0.0)
+
+
+def predicted(input: Tensor, dim: int, distances: range, at_end: bool, v: Tensor, step: int) -> list[Tensor]:
+    """Predictions from the samples nearest an end, by weights of each image and channel.
+
+    The sample at distance s is ``x(0) + sum_j v[s - 1, j - 1] (x(j) - x(j - 1))``, in steps of the lattice.
+
+    Args:
+        input: images (N, C, ...).
+        dim: the axis, counted from the last.
+        distances: at most p * step.
+        at_end: of the high end, otherwise of the low one.
+        v: weights (N, C, p, m - 1).
+        step: distance between the samples that belong together; each lattice is predicted from itself.
+    """
+    near = (v.shape[3] + 1) * step
+    v = v.to(working_dtype(input))
+    # At the high end the differences have the opposite order and the opposite sign.
+    v = -v.flip(-1) if at_end else v.flip(-2)
+    edge = input.narrow(dim, input.shape[dim] - near if at_end else 0, near)
+    # Bring the lines side by side: one strided read, then everything in memory order.
+    samples = edge.to(v.dtype).movedim(dim, 2).contiguous()
+    differences = samples.narrow(2, step, near - step) - samples.narrow(2, 0, near - step)
+    edges = samples.narrow(2, near - step if at_end else 0, step)
+    # Each lattice is one column.
+    product = v @ differences.reshape(*samples.shape[:2], v.shape[3], step * prod(samples.shape[3:]))
+    # (N, C, p, step, ...): all lattices at distance 1, then at distance 2, ...
+    product = product.reshape(*samples.shape[:2], v.shape[2], step, *samples.shape[3:])
+    values = (edges.unsqueeze(2) + product).flatten(2, 3).movedim(2, dim).to(edge.dtype)
+    first = distances[0] - 1 if at_end else v.shape[2] * step - distances[0]
+    return [values.narrow(dim, first, len(distances))]

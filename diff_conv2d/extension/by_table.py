@@ -1,4 +1,4 @@
-"""The polynomial extension of small images by a table of all terms: the number of operations takes their time.
+"""The extension of small images by a table of all terms: the number of operations takes their time.
 
 Each sample of the frame is a weighted sum of samples of the image, over all axes at once. A table lists the terms of
 all these sums. One gather, one product and one addition then replace a few operations for each row and column of the
@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diff_conv2d.extension.lattice import Axis
 from diff_conv2d.tracing import is_transformed
 
-__all__ = ["FrameTable", "continue_by_table", "fold_by_table", "table_for"]
+if TYPE_CHECKING:
+    from diff_conv2d.extension.axis import Axis
+
+__all__ = ["FrameTable", "extended_by_table", "folded_by_table", "table_for"]
 
 # Terms of all samples of the frame up to which a table pays, forwards and backwards (docs/speed.md).
 _FEW_TERMS = (1 << 17, 1 << 20)
@@ -36,23 +38,27 @@ class FrameTable(NamedTuple):
     padding: list[int]  # what F.pad needs to make an image with targets of one with sources
 
 
-def continue_by_table(input: Tensor, table: FrameTable) -> Tensor:
+def extended_by_table(input: Tensor, table: FrameTable) -> Tensor:
     """The image (N, C, ...), contiguous, with its frame.
 
     Example:
-        >>> line, axis = torch.tensor([[[3.0, 5.0]]]), Axis(-1, 1, 0, degree=1, dilation=1)  # 2 x(0) - x(1)
-        >>> continue_by_table(line, table_for(line, line.shape, (axis,), transposed=False))
+        >>> from diff_conv2d.extension.axis import Axis
+        >>> from diff_conv2d.lagrange import Polynomial
+        >>> line, axis = torch.tensor([[[3.0, 5.0]]]), Axis(-1, 1, 0, Polynomial(degree=1))  # 2 x(0) - x(1)
+        >>> extended_by_table(line, table_for(line, line.shape, (axis,), transposed=False))
         tensor([[[1., 3., 5.]]])
     """
     return _add_terms(input, F.pad(input, table.padding, "replicate"), table)
 
 
-def fold_by_table(grad: Tensor, table: FrameTable) -> Tensor:
-    """The transpose of `continue_by_table`: gradients of samples outside, added to those of their sources.
+def folded_by_table(grad: Tensor, table: FrameTable) -> Tensor:
+    """The adjoint of `extended_by_table`: gradients of samples outside, added to those of their sources.
 
     Example:
-        >>> grad, axis = torch.tensor([[[1.0, 0.0, 0.0]]]), Axis(-1, 1, 0, degree=1, dilation=1)
-        >>> fold_by_table(grad, table_for(grad, (1, 1, 2), (axis,), transposed=True))
+        >>> from diff_conv2d.extension.axis import Axis
+        >>> from diff_conv2d.lagrange import Polynomial
+        >>> grad, axis = torch.tensor([[[1.0, 0.0, 0.0]]]), Axis(-1, 1, 0, Polynomial(degree=1))
+        >>> folded_by_table(grad, table_for(grad, (1, 1, 2), (axis,), transposed=True))
         tensor([[[ 2., -1.]]])
     """
     # Negative padding is a copy of the part inside.
@@ -73,7 +79,7 @@ def table_for(tensor: Tensor, shape: tuple[int, ...], axes: tuple[Axis, ...], tr
         tensor: the image, or the gradient of what it is continued to.
         shape: of the image.
         axes: its spatial axes, outermost first.
-        transposed: for `fold_by_table` instead of `continue_by_table`.
+        transposed: for `folded_by_table` instead of `extended_by_table`.
     """
     # The table is cached, so its tensors must be plain ones. In a trace sizes are tensors, and the table would become
     # part of the graph.
@@ -93,8 +99,10 @@ def _table(
         return None
     # Each new sample must depend on the edge sample and on at least one more.
     for axis, size in zip(axes, sizes, strict=True):
-        if (axis.before or axis.after) and (axis.dilation > 1 or min(axis.degree, size - 1) < 1):
-            return None
+        for s in range(1, max(axis.before, axis.after) + 1):
+            places, _ = axis.rows.sources(size, s)
+            if len(places) < 2 or places[0]:
+                return None
     every = [_sources(axis, size) for axis, size in zip(axes, sizes, strict=True)]
     count = (prod(sum(map(len, sources)) for sources in every) - prod(sizes)) * images
     if not 0 < count <= _FEW_TERMS[transposed]:
@@ -112,10 +120,11 @@ def _table(
 
 def _sources(axis: Axis, size: int) -> list[tuple[tuple[int, int], ...]]:
     """Place and weight of the sources of each sample of the continued axis; one inside is its own."""
-    low = [axis.sources(size, s) for s in range(axis.before, 0, -1)]
+    rows = axis.rows
+    low = [zip(*rows.sources(size, s), strict=True) for s in range(axis.before, 0, -1)]
     inside = [((place, 1),) for place in range(size)]
-    high = [axis.sources(size, s) for s in range(1, axis.after + 1)]
-    return [*low, *inside, *(tuple((size - 1 - place, w) for place, w in sources) for sources in high)]
+    high = [zip(*rows.sources(size, s), strict=True) for s in range(1, axis.after + 1)]
+    return [*map(tuple, low), *inside, *(tuple((size - 1 - place, w) for place, w in terms) for terms in high)]
 
 
 def _terms(

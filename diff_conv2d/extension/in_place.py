@@ -1,144 +1,152 @@
-r"""The polynomial extension of whole images: one buffer, whose frame is written in place, and the adjoint by hand.
+r"""The extension of whole images, fast: one buffer, whose frame is written in place, and the adjoint by hand.
 
-Along an axis the sample at distance s is ``sum_j w[s, j] x(j)`` with the integer weights of `lagrange`. Under
-autograd each slice of that sum would cost a tensor of zeros as large as the image. With `torch.cat` the image would
-be copied once for each axis. Here it is copied once forwards and once backwards; all else happens in rows of the
-frame. The map is linear: its gradient is its adjoint, and the gradient of the adjoint is the map itself.
+The sample at distance s along an axis is ``sum_j W[s, j] x(j)``, with integers or with the weights of a predictor.
+Under autograd each slice of that sum would cost a tensor of zeros as large as the image. With `torch.cat` the image
+would be copied once for each axis. Here it is copied once forwards and once backwards; all else happens in the frame.
+The map is linear. Its gradient is its adjoint, and the gradient of the adjoint is the map itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diff_conv2d.extension.adjoint import linear
-from diff_conv2d.extension.by_table import continue_by_table, fold_by_table, table_for
-from diff_conv2d.extension.lattice import Axis
+from diff_conv2d.extension.axis import Axis
+from diff_conv2d.extension.by_axis import predicted
+from diff_conv2d.extension.by_table import extended_by_table, folded_by_table, table_for
 from diff_conv2d.precision import computing_dtype
 
-__all__ = ["continue_polynomial"]
+__all__ = ["extended_in_place", "linear"]
 
-# Samples of a column from which on it is long, and bytes of a row from which on columns share few cache lines.
-_LONG, _WIDE = 4096, 128
+_Map = Callable[..., Tensor]
 
 
-def continue_polynomial(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-    """The image (N, C, ...) continued along several axes, as `extension.extend_polynomial` does along one.
+def extended_in_place(input: Tensor, axes: tuple[Axis, ...], weights: Sequence[Tensor | None] = ()) -> Tensor:
+    """Return the image (N, C, ...) extended along all its axes, as `by_axis.extended` does along one.
 
     Args:
         input: image with at least one sample along each axis.
-        axes: one for each spatial axis of the image, outermost first, also where nothing is added; their dims are
-            counted from the last.
+        axes: one for each spatial axis of the image, outermost first, also where nothing is added.
+        weights: for each axis None, if it has rows, or those of its predictors (see `by_axis.predicted`). They get no
+            gradient.
 
     Example:
+        >>> from diff_conv2d.lagrange import Polynomial
         >>> squares = torch.tensor([[[0.0, 1.0, 4.0, 9.0]]])
-        >>> continue_polynomial(squares, (Axis(-1, 2, 1, degree=2, dilation=1),))
+        >>> extended_in_place(squares, (Axis(-1, 2, 1, Polynomial(degree=2)),))
         tensor([[[ 4.,  1.,  0.,  1.,  4.,  9., 16.]]])
     """
     if not torch.is_grad_enabled() or not input.requires_grad:
-        return _continued(input, axes)
-    return linear(input, partial(_continued, axes=axes), partial(_folded, axes=axes))
+        return _extended(input, *weights, axes=axes)
+    return linear(input, partial(_extended, axes=axes), partial(_folded, axes=axes), *weights)
 
 
-def _continued(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-    """One copy of the image, padded, whose frame is then overwritten axis by axis."""
-    table = table_for(input, input.shape, axes, transposed=False)
-    if table is not None:
-        return continue_by_table(input, table)
-    result = _padded(input, axes)
-    half, sizes, last = input.dtype.itemsize < 4, tuple(input.shape[-len(axes) :]), axes[-1]
-    as_planes = _better_as_planes(result, last)
-    for outside_index, parts, holds_first in _forward_plan(sizes, axes, len(axes) - as_planes):
-        outside = result[outside_index]
-        (first_index, w), *others = parts
-        if holds_first and not half:
-            value = outside.mul_(w)
-        else:
-            # Half precision is computed in float32.
-            first = result[first_index]
-            value = (first.to(computing_dtype(first.dtype)) if half else first) * w
-        # Multiples and sums only: unlike matrix products, autocast and TF32 do not round them.
-        for index, w in others:
-            value.add_(result[index], alpha=w)
-        if value is not outside:
-            outside.copy_(value)
-    if as_planes:
-        image = result.narrow(-1, last.before, sizes[-1])
-        for end, outside in _ends(result, last):
-            weights = _end_weights(last, sizes[-1], end)
-            outside.copy_(_combined(_nearest(image, len(weights[0]), end), weights))
+def linear(input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None) -> Tensor:
+    """``direct(input, *constants)``, whose gradient is ``adjoint(gradient, *constants)``.
+
+    Derivatives of every order exist, forwards and backwards.
+
+    Args:
+        input: the argument that the map is linear in.
+        direct: the map.
+        adjoint: its adjoint.
+        constants: tensors that both depend on; they get no gradient.
+
+    Example:
+        >>> x = torch.ones(3, requires_grad=True)
+        >>> double = linear(x, lambda x: 2 * x, lambda gradient: 2 * gradient)
+        >>> torch.autograd.grad(double.sum(), x)
+        (tensor([2., 2., 2.]),)
+    """
+    result: Tensor = _Linear.apply(input, direct, adjoint, *constants)
     return result
 
 
-def _folded(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-    """Apply the adjoint of `_continued`: add the gradient of each sample outside to those of its sources."""
+class _Linear(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None) -> Tensor:
+        return direct(input, *constants)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, ctx.direct, ctx.adjoint, *constants = inputs
+        ctx.save_for_backward(*constants)
+        ctx.save_for_forward(*constants)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        constants = ctx.saved_tensors
+        grad = _Linear.apply(grads[0], ctx.adjoint, ctx.direct, *constants)
+        return (grad, None, None, *(None for _ in constants))
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        return _Linear.apply(tangents[0], ctx.direct, ctx.adjoint, *ctx.saved_tensors)
+
+
+def _extended(input: Tensor, *weights: Tensor | None, axes: tuple[Axis, ...]) -> Tensor:
+    """One copy of the image, padded, whose frame is then overwritten axis by axis."""
+    table = None if weights else table_for(input, input.shape, axes, transposed=False)
+    if table is not None:
+        return extended_by_table(input, table)
+    result = _padded(input, axes)
+    for number, axis in enumerate(axes):
+        if not axis.before and not axis.after:
+            continue
+        # What is complete after this axis: the whole of it and of earlier axes, of later ones the image.
+        part = result
+        for later in axes[number + 1 :]:
+            if later.before or later.after:
+                part = part.narrow(later.dim, later.before, input.shape[later.dim])
+        v = weights[number] if weights else None
+        if v is None:
+            _write_sums(part, axis, holds_edge=number == 0)
+        else:
+            _write_predictions(part, axis, v)
+    return result
+
+
+def _folded(grad: Tensor, *weights: Tensor | None, axes: tuple[Axis, ...]) -> Tensor:
+    """Apply the adjoint of `_extended`: add the gradient of each sample outside to those of its sources."""
+    if weights:
+        return _folded_by_axes(grad, axes, weights)
     inside = (size - axis.before - axis.after for size, axis in zip(grad.shape[-len(axes) :], axes, strict=True))
     table = table_for(grad, (*grad.shape[: -len(axes)], *inside), axes, transposed=True)
-    return _folded_by_axes(grad, axes) if table is None else fold_by_table(grad, table)
+    if table is not None:
+        return folded_by_table(grad, table)
+    return _folded_by_axes(grad, axes, (None,) * len(axes))
 
 
-def _folded_by_axes(grad: Tensor, axes: tuple[Axis, ...]) -> Tensor:
+def _folded_by_axes(grad: Tensor, axes: tuple[Axis, ...], weights: Sequence[Tensor | None]) -> Tensor:
     if not axes:
         return grad.clone()
-    axis, inner_axes = axes[0], axes[1:]
-    if not axis.before and not axis.after:
-        return _folded_by_axes(grad, inner_axes)
-    length = grad.shape[axis.dim] - axis.before - axis.after
-    image = _folded_by_axes(grad.narrow(axis.dim, axis.before, length), inner_axes)
-    if not inner_axes and _better_as_planes(grad, axis):
-        for end, outside in _ends(grad, axis):
-            weights = tuple(zip(*_end_weights(axis, length, end), strict=True))
-            _nearest(image, len(weights), end).add_(_combined(outside, weights))
-        return image
-    for outside_index, parts in _backward_plan(axis, length):
-        outside = grad[outside_index]
-        if inner_axes:
-            outside = _folded_by_axes(outside, inner_axes)
-        for index, w in parts:
-            image[index].add_(outside, alpha=w)
+    (axis, *_), (v, *_), inner = axes, weights, (axes[1:], weights[1:])
+    dim, before, after = axis.dim, axis.before, axis.after
+    if not before and not after:
+        return _folded_by_axes(grad, *inner)
+    length = grad.shape[dim] - before - after
+    image = _folded_by_axes(grad.narrow(dim, before, length), *inner)
+    # The samples outside, those at the low end first.
+    outside = torch.cat([grad.narrow(dim, 0, before), grad.narrow(dim, before + length, after)], dim)
+    if inner[0]:
+        outside = _folded_by_axes(outside, *inner)
+    if v is None:
+        plan = _plan(axis, length)
+        for row in plan:
+            # A single row is all of them: torch's older vmap knows no slice that is the whole of an axis.
+            values = outside[row.outside] if len(plan) > 1 else outside
+            for _, place, w in row.terms:
+                image[place].add_(values, alpha=w)
+    else:
+        _add_predictions(image, outside, axis, v)
     return image
-
-
-def _better_as_planes(padded: Tensor, axis: Axis) -> bool:
-    """Whether columns outside are computed from contiguous copies: two or more, long, and not contiguous themselves.
-
-    Each sample of a column lies in a cache line of its own, so that one pass over a column costs as much as one over
-    all columns beside it. As contiguous planes the columns are read once and written once.
-    """
-    several = min(max(axis.before, axis.after), axis.degree) > 1
-    if not several or axis.dim != -1 or padded.stride(-1) != 1:
-        return False
-    width = padded.shape[-1]
-    return width * padded.itemsize >= _WIDE and padded.numel() // width >= _LONG
-
-
-def _ends(padded: Tensor, axis: Axis) -> list[tuple[str, Tensor]]:
-    """The samples outside at each end of the last axis that has any."""
-    low, high = padded.narrow(-1, 0, axis.before), padded.narrow(-1, padded.shape[-1] - axis.after, axis.after)
-    return [(end, outside) for end, outside in (("low", low), ("high", high)) if outside.shape[-1]]
-
-
-def _nearest(image: Tensor, count: int, end: str) -> Tensor:
-    """The samples of the last axis nearest an end."""
-    return image.narrow(-1, 0 if end == "low" else image.shape[-1] - count, count)
-
-
-def _combined(columns: Tensor, weights: tuple[tuple[int, ...], ...]) -> Tensor:
-    """For each row of weights the sum of the columns (..., m), so weighted."""
-    planes = columns.movedim(-1, 0).to(computing_dtype(columns.dtype)).contiguous()
-    sums = []
-    for row in weights:
-        # Leave out weights of zero, since zero times infinity is no number.
-        value = torch.zeros_like(planes[0])
-        for plane, w in zip(planes, row, strict=True):
-            if w:
-                value.add_(plane, alpha=w)
-        sums.append(value)
-    return torch.stack(sums, -1)
 
 
 def _padded(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
@@ -153,81 +161,115 @@ def _padded(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
     return input
 
 
+def _write_sums(padded: Tensor, axis: Axis, holds_edge: bool) -> None:
+    """Write the samples outside along an axis with rows; where `holds_edge`, they hold x(0) already."""
+    half = padded.dtype.itemsize < 4
+    for row in _plan(axis, padded.shape[axis.dim] - axis.before - axis.after):
+        outside, in_place = padded[row.target], holds_edge and row.from_edge
+        (source, _, w), *others = row.terms
+        if in_place and w == 1 and not others:
+            continue
+        if in_place and not half:
+            value = outside.mul_(w)
+        else:
+            # Half precision is computed in float32.
+            first = padded[source]
+            value = (first.to(computing_dtype(first.dtype)) if half else first) * w
+        # Multiples and sums only: unlike matrix products, autocast and TF32 do not round them.
+        for index, _, w in others:
+            value.add_(padded[index], alpha=w)
+        if value is not outside:
+            outside.copy_(value)
+
+
+def _write_predictions(padded: Tensor, axis: Axis, v: Tensor) -> None:
+    """Write the samples outside along an axis with predictors."""
+    dim, before, after = axis.dim, axis.before, axis.after
+    length = padded.shape[dim] - before - after
+    inside = padded.narrow(dim, before, length)
+    if before:
+        (low,) = predicted(inside, dim, range(before, 0, -1), False, v, axis.dilation)
+        padded.narrow(dim, 0, before).copy_(low)
+    if after:
+        (high,) = predicted(inside, dim, range(1, after + 1), True, v, axis.dilation)
+        padded.narrow(dim, before + length, after).copy_(high)
+
+
+def _add_predictions(image: Tensor, outside: Tensor, axis: Axis, v: Tensor) -> None:
+    """Add the adjoint of predictions: gradients of the samples outside, those at the low end first, to the image."""
+    dim, step, before, after = axis.dim, axis.dilation, axis.before, axis.after
+    v = v.to(computing_dtype(image.dtype))
+    # Weights of the samples: w(0) = 1 - v(1), w(j) = v(j) - v(j + 1).
+    zero = torch.zeros_like(v[..., :1])
+    w = torch.cat([zero + 1, v], -1) - torch.cat([v, zero], -1)
+    near, full = w.shape[3] * step, w.shape[2] * step
+    ends = (image.narrow(dim, 0, near), before, w.flip(-2)), (image.narrow(dim, -near, near), after, w.flip(-1))
+    for at_end, (samples, width, weights) in enumerate(ends):
+        if not width:
+            continue
+        values = outside.narrow(dim, before if at_end else 0, width)
+        if width < full:
+            # Filled up to whole lattices.
+            more = (0, full - width) if at_end else (full - width, 0)
+            values = F.pad(values, [0, 0] * (-dim - 1) + list(more))
+        _add_products(samples, values, weights, dim, step)
+
+
+def _add_products(samples: Tensor, values: Tensor, w: Tensor, dim: int, step: int) -> None:
+    """Add to samples, m of each lattice, the values at p distances, each times its m weights w (N, C, p, m)."""
+    # Each lattice alone: sample j of lattice i is x(j * step + i).
+    shape = samples.shape
+    lattices = samples.view(*shape[:dim], w.shape[3], step, *shape[samples.ndim + dim + 1 :])
+    # Half precision is computed in float32.
+    total = lattices.to(w.dtype)
+    place = (*w.shape[:2], *(1,) * (samples.ndim + dim - 2), w.shape[3], *(1,) * -dim)
+    # Sums of multiples, not a matrix product: fewer passes for few distances, and no rounding by autocast or TF32.
+    for at_distance, weights in zip(torch.split(values, step, dim), w.unbind(2), strict=True):
+        total.addcmul_(at_distance.unsqueeze(dim - 1).to(w.dtype), weights.reshape(place))
+    if total is not lattices:
+        lattices.copy_(total)
+
+
 _Index = tuple[Any, ...]
-_Parts = tuple[tuple[_Index, int], ...]
+
+
+class _Row(NamedTuple):
+    """How the samples at one distance are made, at one end, or at both in one slice where possible.
+
+    Attributes:
+        target: their place in the padded image.
+        outside: their place among the samples outside, those at the low end first.
+        from_edge: the first of their terms is a multiple of the edge sample.
+        terms: of each term its place in the padded image, in the image, and its weight.
+    """
+
+    target: _Index
+    outside: _Index
+    from_edge: bool
+    terms: tuple[tuple[_Index, _Index, int], ...]
 
 
 @lru_cache(maxsize=1024)
-def _forward_plan(sizes: tuple[int, ...], axes: tuple[Axis, ...], planned: int) -> list[tuple[_Index, _Parts, bool]]:
-    """Plan of the extension along the first axes: the slice to write, the slices to read with their weights, and
-    whether the slice to write holds x(0) already.
-    """
+def _plan(axis: Axis, length: int) -> list[_Row]:
+    """Plan the sums of an axis with rows."""
+    dim, before, after, rows, _ = axis
     plan = []
-    for number, axis in enumerate(axes[:planned]):
-        # What is complete after this axis: the whole of it and of earlier axes, of later ones the image.
-        later = [
-            slice(other.before, other.before + size) if other.before or other.after else slice(None)
-            for other, size in zip(axes[number + 1 :], sizes[number + 1 :], strict=True)
-        ]
-        length, first = sizes[number], number == 0 and axis.dilation == 1
-        for ends, s, row in _rows(axis, length):
-            if len(row) == 1 and first:
-                continue
-            parts = tuple(((..., _places(axis.before, length, ends, j), *later), w) for j, w in row)
-            plan.append(((..., _places(axis.before, length, ends, -s), *later), parts, first))
+    for s in range(1, max(before, after) + 1):
+        places, weights = rows.sources(length, s)
+        # A slice cannot have the step 0, or run backwards.
+        if s <= min(before, after) and 2 * places[-1] < length - 1:
+            ends = ["both"]
+        else:
+            ends = [end for end, width in (("low", before), ("high", after)) if s <= width]
+        for end in ends:
+            at = partial(_slice, dim, end)
+            terms = tuple((at(before, length, j), at(0, length, j), w) for j, w in zip(places, weights, strict=True))
+            plan.append(_Row(at(before, length, -s), at(before, 0, -s), not places[0], terms))
     return plan
 
 
-@lru_cache(maxsize=1024)
-def _backward_plan(axis: Axis, length: int) -> list[tuple[_Index, _Parts]]:
-    """Plan of the adjoint along one axis: the slices to read, and the slices to add to with their weights."""
-    rest = [slice(None)] * (-axis.dim - 1)
-    return [
-        (
-            (..., _places(axis.before, length, ends, -s), *rest),
-            tuple(((..., _places(0, length, ends, j), *rest), w) for j, w in row),
-        )
-        for ends, s, row in _rows(axis, length)
-    ]
-
-
-@lru_cache(maxsize=1024)
-def _end_weights(axis: Axis, length: int, end: str) -> tuple[tuple[int, ...], ...]:
-    """For each sample outside at an end, in the order of positions, the weights of the samples nearest that end.
-
-    Example:
-        >>> _end_weights(Axis(-1, 2, 2, degree=1, dilation=1), 5, "low")  # x(-2), x(-1) from x(0), x(1)
-        ((3, -2), (2, -1))
-        >>> _end_weights(Axis(-1, 2, 2, degree=1, dilation=1), 5, "high")
-        ((-1, 2), (-2, 3))
-    """
-    distances = range(1, (axis.before if end == "low" else axis.after) + 1)
-    parts = [dict(axis.sources(length, s)) for s in distances]
-    count = 1 + max(j for row in parts for j in row)
-    rows = tuple(tuple(row.get(j, 0) for j in range(count)) for row in parts)
-    return rows[::-1] if end == "low" else tuple(row[::-1] for row in rows)
-
-
-def _places(before: int, length: int, ends: str, index: int) -> slice:
+def _slice(dim: int, ends: str, before: int, length: int, index: int) -> _Index:
     """The sample at an index counted from the low edge, from the high edge, or both of them."""
     low, high = before + index, before + length - 1 - index
-    return (
-        slice(low, high + 1, high - low)
-        if ends == "both"
-        else slice(low, low + 1)
-        if ends == "low"
-        else slice(high, high + 1)
-    )
-
-
-def _rows(axis: Axis, length: int) -> list[tuple[str, int, tuple[tuple[int, int], ...]]]:
-    """List the samples outside: at which ends (both in one slice where possible), how far out, and their sources."""
-    rows = []
-    for s in range(1, max(axis.before, axis.after) + 1):
-        row = axis.sources(length, s)
-        # A slice cannot have the step 0, or run backwards.
-        if s <= min(axis.before, axis.after) and 2 * row[-1][0] < length - 1:
-            rows.append(("both", s, row))
-            continue
-        rows += [(end, s, row) for end, width in (("low", axis.before), ("high", axis.after)) if s <= width]
-    return rows
+    bounds = {"both": (low, high + 1, high - low), "low": (low, low + 1), "high": (high, high + 1)}
+    return (..., slice(*bounds[ends]), *[slice(None)] * (-dim - 1))

@@ -9,15 +9,17 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from diff_conv2d.arguments import Geometry
-from diff_conv2d.extension.by_axis import channels_last_format
-from diff_conv2d.extension.predicted import continued
-from diff_conv2d.modes.base import Extension
+from diff_conv2d.extension import by_axis
+from diff_conv2d.extension.axis import Axis
+from diff_conv2d.extension.in_place import extended_in_place
+from diff_conv2d.geometry import Geometry
+from diff_conv2d.lagrange import Polynomial
+from diff_conv2d.modes.base import AxisExtension, Extension
 from diff_conv2d.modes.prediction_weights import blend, covariance, edge_differences, fitted, polynomial, scores
 from diff_conv2d.precision import fitting_dtype, working_dtype
-from diff_conv2d.tracing import is_autocast, size_is_at_least
+from diff_conv2d.tracing import is_autocast, is_traced, size_is_at_least
 
-__all__ = ["Adaptive"]
+__all__ = ["Adaptive", "Predicted", "Sizes"]
 
 
 class _Fit(NamedTuple):
@@ -56,6 +58,39 @@ _RIDGES = {torch.float64: 1e-13, torch.float32: 1e-6}
 # Number of differences of one axis up to which both axes are fitted together.
 _FEW = 1 << 20
 _POOLED: dict[str, tuple[int, ...]] = {"none": (), "channels": (1,), "batch": (0,)}
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted(AxisExtension):
+    """An extension by predictors with given weights.
+
+    Attributes:
+        predictors: weights of each axis, see `by_axis.predicted`; None repeats the edge samples.
+        constant: see `AxisExtension`.
+    """
+
+    predictors: Sequence[Tensor | None]
+    constant: bool  # type: ignore[misc]
+
+    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+        """See `AxisExtension`."""
+        v, dim = self.predictors[axis], geometry.dims[axis]
+        if v is None:
+            return by_axis.combined(input, dim, distances, at_end, Polynomial(0, geometry.dilation[axis]))
+        return by_axis.predicted(input, dim, distances, at_end, v, geometry.dilation[axis])
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`."""
+        if not self.constant or is_traced() or any(v is None for v in self.predictors):
+            return super().extend(input, geometry)
+        ends = zip(geometry.dims, geometry.before, geometry.after, geometry.dilation, strict=True)
+        axes = tuple(Axis(dim, before, after, Polynomial(0, step), step) for dim, before, after, step in ends)
+        return extended_in_place(input, axes, self.predictors)
+
+    def reach(self, geometry: Geometry, axis: int, length: int) -> int:
+        """See `Boundary`: the samples of the predictors."""
+        v = self.predictors[axis]
+        return 1 if v is None else (v.shape[3] + 1) * geometry.dilation[axis]
 
 
 @dataclass(frozen=True)
@@ -98,6 +133,8 @@ class Adaptive(Extension):
         True
     """
 
+    name = "adaptive"
+
     taps: int | None = None
     ridge: float | None = None
     band: int | None = None
@@ -138,15 +175,27 @@ class Adaptive(Extension):
             )
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """See `Extension`."""
+        """See `Boundary`."""
         if input.is_complex():
             return torch.complex(self.extend(input.real, geometry), self.extend(input.imag, geometry))
+        result = self.for_image(input, geometry).extend(input, geometry)
+        layout = by_axis.channels_last_format(input)
+        return result if layout is None else result.contiguous(memory_format=layout)
+
+    def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
+        """See `Boundary`: with the weights of this image."""
         image = input if self.fit_gradient else input.detach()
         every = [self.sizes(image.shape[dim], geometry, axis) for axis, dim in enumerate(geometry.dims)]
-        weights = self._weights_of_axes(image, every, geometry)
-        result = continued(input, weights, geometry, constant=not self.fit_gradient)
-        layout = channels_last_format(input)
-        return result if layout is None else result.contiguous(memory_format=layout)
+        return Predicted(self._weights_of_axes(image, every, geometry), constant=not self.fit_gradient)
+
+    def with_weights(self, weights: Sequence[Tensor | None]) -> AxisExtension:
+        """See `Boundary`."""
+        return Predicted(weights, constant=True)
+
+    def reach(self, geometry: Geometry, axis: int, length: int) -> int:
+        """See `Boundary`: the samples of the predictors."""
+        sizes = self.sizes(length, geometry, axis)
+        return super().reach(geometry, axis, length) if sizes is None else sizes.m * geometry.dilation[axis]
 
     def sizes(self, length: int, geometry: Geometry, axis: int) -> Sizes | None:
         """Return what is fitted along an axis of this length; None to repeat the edge sample."""

@@ -1,7 +1,8 @@
-"""What a boundary mode is: its two kinds, and what they share.
+"""What a boundary mode is: its kinds, and what it says of itself.
 
-A mode is a small frozen dataclass whose fields are its options. An `Extension` extends the image and leaves the
-convolution to torch. Any other `Boundary` needs the kernel, too.
+A mode is a small frozen dataclass whose fields are its options. An `Extension` extends the image and leaves the sums
+to `algorithms`; an `AxisExtension` does so axis by axis, by a rule for the samples outside. Any other `Boundary` does
+the sums itself.
 """
 
 from __future__ import annotations
@@ -9,20 +10,33 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
-from diff_conv2d.algorithms.regions import Run, assemble, cut_by_validity, sizes_to_cut, valid_convolution
-from diff_conv2d.arguments import Algorithm, Geometry
+from diff_conv2d.arguments import check_dtype
+from diff_conv2d.extension import by_axis
+from diff_conv2d.geometry import Algorithm, Geometry, Kernels
+
+if TYPE_CHECKING:
+    from diff_conv2d.modes.adaptive import Sizes
 
 __all__ = ["AxisExtension", "Boundary", "Extension"]
+
+# Most samples at an end for modes that compute them one by one, or fit them all at once.
+_MOST_COMPUTED = 4096
 
 
 @dataclass(frozen=True)
 class Boundary(ABC):
     """How a convolution treats what lies beyond the edge."""
 
+    #: In the vocabulary.
+    name: ClassVar[str]
+    #: Whether the mode extends the image, by `extend`.
+    extends: ClassVar[bool] = False
+    #: Whether it does the sums itself, by `convolve`.
+    does_sums: ClassVar[bool] = True
     has_edge_kernels: ClassVar[bool] = False
     #: Whether samples outside are copies of those inside, or zeros, and not computed from them.
     copies: ClassVar[bool] = False
@@ -36,19 +50,52 @@ class Boundary(ABC):
     same_for_all_sizes: ClassVar[bool] = False
     #: Why images cannot be filtered chunk by chunk, as the end of a sentence; empty if they can.
     why_not_chunked: ClassVar[str] = ""
+    #: Why a padded copy of the image is needed, as the end of a sentence; empty if it is not.
+    why_padded: ClassVar[str] = ""
 
-    @abstractmethod
-    def convolve(
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        geometry: Geometry,
-        groups: int,
-        edge_weight: Tensor | None = None,
-        edge_bias: Tensor | None = None,
-    ) -> Tensor:
-        """Convolve a batch of images (N, C, ...) with at least one sample along every axis."""
+    def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
+        """Convolve a batch of images (N, C, ...), if the mode `does_sums`."""
+        raise NotImplementedError
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """Return the image (N, C, ...) with what `geometry` adds to each axis, if the mode `extends`."""
+        raise NotImplementedError
+
+    def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
+        """Return how this image is extended, strip by strip, if the mode `extends` and needs no padded copy."""
+        raise NotImplementedError
+
+    def algorithm_for(self, algorithm: Algorithm) -> Algorithm:
+        """Resolve 'auto', and reject 'memory' if the mode needs a padded copy."""
+        if algorithm == "memory" and self.why_padded:
+            raise ValueError(
+                f"algorithm must be 'auto', 'direct' or 'fast' for padding_mode={self.name!r}, which "
+                f"{self.why_padded}; got {algorithm!r}"
+            )
+        return self.auto if algorithm == "auto" else algorithm
+
+    def check_image(self, input: Tensor, geometry: Geometry) -> None:
+        """Reject an image if the mode cannot compute the samples outside.
+
+        Raises:
+            TypeError: if torch cannot compute with its dtype, or it holds integers in a mode that computes samples.
+            ValueError: if such a mode is to compute too many.
+        """
+        check_dtype(input)
+        if self.copies:
+            return
+        if not (input.is_floating_point() or input.is_complex()):
+            raise TypeError(
+                f"input must be of a floating point or complex dtype for padding_mode={self.name!r}, which computes "
+                f"samples that integers cannot hold; got {input.dtype}. Take input.float(), or a mode that copies "
+                "samples, such as 'replicate'"
+            )
+        if max(*geometry.before, *geometry.after) > _MOST_COMPUTED:
+            raise ValueError(
+                f"padding must be at most {_MOST_COMPUTED} samples at an end for padding_mode={self.name!r}, got "
+                f"{geometry.before} before and {geometry.after} after the image; modes that copy samples, such as "
+                "'replicate', have no limit"
+            )
 
     def check(self, axes: int) -> None:  # noqa: B027  # most modes have nothing to check
         """Reject options that do not fit this number of spatial axes; a layer calls it at its construction."""
@@ -56,10 +103,10 @@ class Boundary(ABC):
     def check_chunked(self, is_complex: bool) -> None:  # noqa: B027  # most modes have nothing to check
         """Reject options, or complex images, with which images cannot be filtered chunk by chunk."""
 
-    def reach(self, geometry: Geometry, axis: int) -> int:
-        """How many samples nearest an end the mode reads to extend an axis, at most."""
+    def reach(self, geometry: Geometry, axis: int, length: int) -> int:
+        """How many samples nearest an end the mode reads at most, to extend an axis of this length."""
         # 'reflect' reads one sample more than it extends by; the others read no more than that.
-        return geometry.after[axis] + 1
+        return max(geometry.before[axis], geometry.after[axis]) + 1
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """Return for each axis from which size on a trace is right; None if it is for the traced size alone."""
@@ -69,85 +116,59 @@ class Boundary(ABC):
         """Return the shape of the kernels for invalid outputs if the mode `has_edge_kernels`, otherwise None."""
         return None
 
+    def sizes(self, length: int, geometry: Geometry, axis: int) -> Sizes | None:
+        """Return what is fitted along an axis of this length; None if nothing is."""
+        return None
+
+    def weights(self, image: Tensor, sizes: Sizes, geometry: Geometry, axis: int) -> Tensor:
+        """Fit the weights of an axis, (N, C, p, m - 1), to the `sizes.rows` samples at either end."""
+        raise NotImplementedError
+
+    def with_weights(self, weights: Sequence[Tensor | None]) -> Boundary:
+        """Return the mode with fitted weights, one for each axis along which something is fitted."""
+        return self
+
 
 class Extension(Boundary):
     """A mode that extends the image: every mode except those that change the kernel at the edge."""
 
+    extends = True
+    does_sums = False
+
     @abstractmethod
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """Return the image (N, C, ...) with the samples that `geometry` adds before and after each axis."""
-
-    def convolve(
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        geometry: Geometry,
-        groups: int,
-        edge_weight: Tensor | None = None,
-        edge_bias: Tensor | None = None,
-    ) -> Tensor:
-        """Extend the image, then convolve without padding."""
-        return valid_convolution(self.extend(input, geometry), weight, bias, geometry, groups)
+        """See `Boundary`."""
 
 
 class AxisExtension(Extension):
-    """An extension of one axis after the other."""
+    """An extension of one axis after the other.
+
+    Attributes:
+        constant: it does not depend on the image by anything that has a gradient.
+    """
+
+    constant: ClassVar[bool] = True
 
     @abstractmethod
+    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+        """Return the samples beyond an end of an axis, as pieces in the order of positions (see `by_axis`)."""
+
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
-        """Return samples `start` to `stop - 1` of the image extended along an axis (see `extension`)."""
+        """Return samples `start` to `stop - 1` of the image extended along an axis (see `by_axis`)."""
+
+        def rule(image: Tensor, distances: range, at_end: bool) -> list[Tensor]:
+            return self.outside(image, axis, distances, at_end, geometry)
+
+        return by_axis.extended(input, geometry.dims[axis], start, stop, rule)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """Extend the image along each axis in turn."""
+        """See `Boundary`: along each axis in turn."""
         for axis, dim in enumerate(geometry.dims):
             before, after = geometry.before[axis], geometry.after[axis]
             if before or after:
                 input = self.extend_axis(input, axis, -before, input.shape[dim] + after, geometry)
         return input
 
-    def convolve_by_region(
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        geometry: Geometry,
-        groups: int,
-        edge_weight: Tensor | None = None,
-        edge_bias: Tensor | None = None,
-        keep_img_grad_at_invalid: bool = True,
-        hold_padded_copy: bool = False,
-    ) -> Tensor:
-        """Do the same convolution region by region: the interior from the image, the frame strip by strip.
-
-        Args:
-            input: images (N, C, ...).
-            weight: kernel of interior outputs.
-            bias: bias of interior outputs.
-            geometry: see `Geometry`.
-            groups: as torch.
-            edge_weight: kernel of invalid outputs; `weight` if None.
-            edge_bias: bias of invalid outputs where `edge_weight` is given.
-            keep_img_grad_at_invalid: let the gradient of invalid outputs reach the image.
-            hold_padded_copy: extend the whole image once and cut the strips from it, which is faster. Otherwise each
-                strip is extended by itself, and no padded copy of the image is ever held.
-        """
-        cuts = [cut_by_validity(geometry, axis, length) for axis, length in enumerate(sizes_to_cut(input))]
-        image_at_invalid = input if keep_img_grad_at_invalid else input.detach()
-        padded = self.extend(image_at_invalid, geometry) if hold_padded_copy else None
-
-        def convolve(region: tuple[Run, ...]) -> Tensor:
-            interior = not any(run.displacement for run in region)
-            ready = None if interior else padded
-            piece = ready if ready is not None else input if interior else image_at_invalid
-            for axis, run in enumerate(region):
-                start, stop = geometry.window(axis, run.start, run.stop)
-                if ready is not None:
-                    piece = piece.narrow(geometry.dims[axis], start + geometry.before[axis], stop - start)
-                else:
-                    piece = self.extend_axis(piece, axis, start, stop, geometry)
-            if interior or edge_weight is None:
-                return valid_convolution(piece, weight, bias, geometry, groups)
-            return valid_convolution(piece, edge_weight, edge_bias, geometry, groups)
-
-        return assemble(cuts, convolve, split_invalid=False)
+    def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
+        """See `Boundary`: it does not depend on the image."""
+        return self

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diff_conv2d.algorithms.regions import zero_padded_convolution
-from diff_conv2d.arguments import Geometry
+from diff_conv2d.algorithms.blocks import valid_convolution, zero_padded_convolution
 from diff_conv2d.extension import by_axis
+from diff_conv2d.geometry import Geometry, Kernels
+from diff_conv2d.lagrange import Polynomial
 from diff_conv2d.modes.base import AxisExtension, Extension
 
 __all__ = ["Circular", "Reflect", "Replicate", "Symmetric", "Zeros"]
@@ -31,31 +31,25 @@ def _torch_pad(input: Tensor, geometry: Geometry, mode: str) -> Tensor:
 class Zeros(AxisExtension):
     """Zeros outside: ``0 0 | a b c d | 0 0``. Torch's default, and to the bit the same."""
 
+    name = "zeros"
     copies = True
+    does_sums = True
     same_for_all_sizes = True
     auto = "direct"
 
-    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
-        return by_axis.extend_zeros(input, geometry.dims[axis], start, stop)
+        return by_axis.zeros(input, geometry.dims[axis], distances)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """See `Extension`."""
+        """See `Boundary`."""
         return _torch_pad(input, geometry, "constant")
 
-    def convolve(
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        geometry: Geometry,
-        groups: int,
-        edge_weight: Tensor | None = None,
-        edge_bias: Tensor | None = None,
-    ) -> Tensor:
+    def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """Let torch pad inside its convolution."""
+        weight, bias, groups, *_ = kernels
         if geometry.algorithm == "fast":
-            return super().convolve(input, weight, bias, geometry, groups)
+            return valid_convolution(self.extend(input, geometry), weight, bias, geometry, groups)
         return zero_padded_convolution(input, weight, bias, geometry, groups)
 
 
@@ -63,70 +57,84 @@ class Zeros(AxisExtension):
 class Replicate(AxisExtension):
     """The edge sample repeated: ``a a | a b c d | d d``. To the bit as torch."""
 
+    name = "replicate"
     copies = True
     same_for_all_sizes = True
     auto = "direct"
 
-    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`: the polynomial of degree 0."""
-        return by_axis.extend_polynomial(input, geometry.dims[axis], start, stop, degree=0)
+        return by_axis.combined(input, geometry.dims[axis], distances, at_end, Polynomial(degree=0))
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """See `Extension`."""
+        """See `Boundary`."""
         if torch.compiler.is_compiling():
             # torch 2.14's compiled replication_pad2d_backward fails on gradients in channels_last.
             return super().extend(input, geometry)
         return _torch_pad(input, geometry, "replicate")
 
 
-@dataclass(frozen=True)
-class _FromInside(Extension):
-    """A mode that copies distinct samples of the image, and needs enough of them."""
-
-    copies = True
-    same_for_all_sizes = True
-    auto = "direct"
-    name: ClassVar[str]
-    #: By how many samples an axis must be longer than its padding.
-    spare: ClassVar[int]
-
-    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """See `Extension`."""
-        for axis, dim in enumerate(geometry.dims):
-            width = max(geometry.before[axis], geometry.after[axis])
-            if width and width + self.spare > input.shape[dim]:
-                raise ValueError(
-                    f"padding_mode={self.name!r} takes the {width} samples outside from the image and needs at "
-                    f"least {width + self.spare} samples along dimension {dim}, got {input.shape[dim]}; "
-                    "'symmetric', 'replicate' and 'diff' have no such limit"
-                )
-        return _torch_pad(input, geometry, self.name)
+def _check_enough(name: str, input: Tensor, geometry: Geometry, spare: int) -> None:
+    """Reject an image if an axis has fewer samples than its padding and `spare` more."""
+    for axis, dim in enumerate(geometry.dims):
+        width = max(geometry.before[axis], geometry.after[axis])
+        if width and width + spare > input.shape[dim]:
+            raise ValueError(
+                f"padding_mode={name!r} takes the {width} samples outside from the image and needs at "
+                f"least {width + spare} samples along dimension {dim}, got {input.shape[dim]}; "
+                "'symmetric', 'replicate' and 'diff' have no such limit"
+            )
 
 
 @dataclass(frozen=True)
-class Reflect(_FromInside):
+class Reflect(AxisExtension):
     """Mirrored at the edge sample: ``c b | a b c d | c b``. To the bit as torch."""
 
     name = "reflect"
-    spare = 1
+    copies = True
+    same_for_all_sizes = True
+    auto = "direct"
+
+    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+        """See `AxisExtension`."""
+        return by_axis.mirrored(input, geometry.dims[axis], distances, at_end, repeat_edge=False)
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`."""
+        _check_enough("reflect", input, geometry, spare=1)
+        return _torch_pad(input, geometry, "reflect")
+
+    def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
+        """See `Boundary`."""
+        _check_enough("reflect", input, geometry, spare=1)
+        return self
 
 
 @dataclass(frozen=True)
-class Circular(_FromInside):
+class Circular(Extension):
     """Periodic: ``c d | a b c d | a b``. To the bit as torch."""
 
-    wraps = True
     name = "circular"
-    spare = 0
+    copies = True
+    wraps = True
+    same_for_all_sizes = True
+    auto = "direct"
+    why_padded = "reads the samples at the other end"
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`."""
+        _check_enough("circular", input, geometry, spare=0)
+        return _torch_pad(input, geometry, "circular")
 
 
 @dataclass(frozen=True)
 class Symmetric(AxisExtension):
     """Mirrored beyond the edge sample: ``b a | a b c d | d c``, as ``numpy.pad(..., 'symmetric')``."""
 
+    name = "symmetric"
     copies = True
     same_for_all_sizes = True
 
-    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
-        return by_axis.extend_symmetric(input, geometry.dims[axis], start, stop)
+        return by_axis.mirrored(input, geometry.dims[axis], distances, at_end, repeat_edge=True)

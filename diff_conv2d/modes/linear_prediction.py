@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from diff_conv2d.arguments import Geometry
 from diff_conv2d.extension.by_axis import channels_last_format
+from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import Extension
-from diff_conv2d.modes.least_squares import solve_normal_equations
+from diff_conv2d.modes.prediction_weights import solve_normal_equations
 from diff_conv2d.precision import fitting_dtype
 
 __all__ = ["LinearPrediction"]
@@ -67,7 +67,9 @@ class LinearPrediction(Extension):
             one column needs an image of two axes. It shrinks when the image has too few samples.
     """
 
+    name = "linear_prediction"
     why_not_chunked = "is fitted to all pixels of the image at once"
+    why_padded = "predicts the corners from what it has predicted along the edges"
 
     neighbourhood: tuple[int, int] = (2, 1)
 
@@ -86,7 +88,7 @@ class LinearPrediction(Extension):
             raise ValueError(f"neighbourhood must have one column for {axes} axes, got {self.neighbourhood!r}")
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """See `Extension`."""
+        """See `Boundary`."""
         self.check(len(geometry.kernel))
         if input.is_complex():
             return torch.complex(self.extend(input.real, geometry), self.extend(input.imag, geometry))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diff_conv2d.arguments import Geometry
 from diff_conv2d.extension import by_axis
+from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import AxisExtension
 
 __all__ = ["Random"]
@@ -21,7 +21,9 @@ class Random(AxisExtension):
     Source: Nguyen et al. (2019), random padding. Each call draws anew; a `generator` makes it reproducible.
     """
 
+    name = "random"
     why_not_chunked = "draws its noise in the order in which the whole image is padded, and chunks have no order"
+    why_padded = "draws its noise in the order in which the whole image is padded"
 
     generator: torch.Generator | None = None
 
@@ -30,6 +32,6 @@ class Random(AxisExtension):
         if not isinstance(self.generator, torch.Generator | None):
             raise TypeError(f"generator must be a torch.Generator, got {self.generator!r}")
 
-    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
-        return by_axis.extend_random(input, geometry.dims[axis], start, stop, self.generator)
+        return by_axis.noise(input, geometry.dims[axis], distances, at_end, self.generator)

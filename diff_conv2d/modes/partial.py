@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diff_conv2d.algorithms.regions import zero_padded_convolution
-from diff_conv2d.arguments import Geometry
+from diff_conv2d.algorithms.blocks import zero_padded_convolution
+from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.base import Boundary
 
 __all__ = ["Partial"]
@@ -22,19 +22,12 @@ class Partial(Boundary):
     Source: Liu et al. (2018, 2022), partial convolution.
     """
 
+    name = "partial"
     same_for_all_sizes = True
 
-    def convolve(
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        geometry: Geometry,
-        groups: int,
-        edge_weight: Tensor | None = None,
-        edge_bias: Tensor | None = None,
-    ) -> Tensor:
+    def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
+        weight, bias, groups, *_ = kernels
         output = zero_padded_convolution(input, weight, None, geometry, groups)
         for axis, dim in enumerate(geometry.dims):
             ratio = self._ratio(geometry, axis, input.shape[dim], input.device).to(output.dtype)

@@ -9,16 +9,18 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from diff_conv2d.arguments import Geometry, is_sequence, per_axis
+from diff_conv2d.algorithms.regions import convolve_by_region
+from diff_conv2d.arguments import is_sequence, per_axis
 from diff_conv2d.extension import by_axis
-from diff_conv2d.extension.in_place import continue_polynomial
-from diff_conv2d.extension.lattice import Axis
-from diff_conv2d.lagrange import weights_are_at_most
+from diff_conv2d.extension.axis import Axis
+from diff_conv2d.extension.in_place import extended_in_place
+from diff_conv2d.geometry import Geometry, Kernels
+from diff_conv2d.lagrange import Polynomial, weights_are_at_most
 from diff_conv2d.modes.base import AxisExtension
 from diff_conv2d.precision import computing_dtype
 from diff_conv2d.tracing import is_traced, remembered
 
-__all__ = ["Diff", "Extrapolate"]
+__all__ = ["Diff", "DiffExplicit", "Extrapolate"]
 
 
 @dataclass(frozen=True)
@@ -52,20 +54,20 @@ class _Polynomial(AxisExtension):
         return per_axis("degree", self.degree, len(geometry.kernel), minimum=0)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """See `Extension`."""
+        """See `Boundary`."""
         if is_traced():
             # A compiler saves copies itself, and may not know the sizes.
             return super().extend(input, geometry)
-        return continue_polynomial(input, _axes(self, geometry, input.dtype))
+        return extended_in_place(input, _axes(self, geometry, input.dtype))
 
-    def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
+    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
-        _, _, _, degree, dilation = remembered(_axes, input)(self, geometry, input.dtype)[axis]
-        return by_axis.extend_polynomial(input, geometry.dims[axis], start, stop, degree, dilation)
+        dim, _, _, rows, _ = remembered(_axes, input)(self, geometry, input.dtype)[axis]
+        return by_axis.combined(input, dim, distances, at_end, rows)
 
-    def reach(self, geometry: Geometry, axis: int) -> int:
-        """See `Boundary`: the samples of the polynomial."""
-        return self.degrees(geometry)[axis] + 1
+    def reach(self, geometry: Geometry, axis: int, length: int) -> int:
+        """See `Boundary`: the samples of the polynomial on every lattice."""
+        return (self.degrees(geometry)[axis] + 1) * geometry.dilation[axis]
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes with enough samples for the polynomial on every lattice."""
@@ -80,28 +82,28 @@ def _axes(mode: _Polynomial, geometry: Geometry, dtype: torch.dtype) -> tuple[Ax
         ValueError: if the dtype would round a weight. Rounded weights do not add up to 1, so that not even a constant
             would be extended exactly.
     """
-    sizes = zip(
-        geometry.dims, geometry.before, geometry.after, mode.degrees(geometry), geometry.dilation, strict=True
-    )
-    axes = tuple(Axis(*size) for size in sizes)
     precise = computing_dtype(dtype)
     largest = round(2 / torch.finfo(precise).eps)
-    for axis in axes:
-        distance = -(-max(axis.before, axis.after) // axis.dilation)
-        if distance and not weights_are_at_most(largest, axis.degree + 1, distance):
+    axes = []
+    for axis, (degree, step) in enumerate(zip(mode.degrees(geometry), geometry.dilation, strict=True)):
+        before, after = geometry.before[axis], geometry.after[axis]
+        distance = -(-max(before, after) // step)
+        if distance and not weights_are_at_most(largest, degree + 1, distance):
             raise ValueError(
                 f"degree must be lower to continue an image by {distance} samples in {precise}: for degree "
-                f"{axis.degree} the weights of its samples exceed {largest}, beyond which integers are rounded; "
+                f"{degree} the weights of its samples exceed {largest}, beyond which integers are rounded; "
                 "give a degree such as 1 or 2 (for a kernel of k samples the default is k - 1 in 'diff', k // 2 in "
                 "'extrapolate')"
             )
-    return axes
+        axes.append(Axis(geometry.dims[axis], before, after, Polynomial(degree, step)))
+    return tuple(axes)
 
 
 @dataclass(frozen=True)
 class Extrapolate(_Polynomial):
     """Polynomial of degree k // 2: the paper's extrapolation (Gupta and Ramani 1978)."""
 
+    name = "extrapolate"
     #: The kernel that `pad` pretends, as large as its padding, has no half of its own.
     degree_in_pad = 2
 
@@ -125,6 +127,35 @@ class Diff(_Polynomial):
     k = 7 on.
     """
 
+    name = "diff"
+
     def default_degree(self, kernel: int) -> int:
         """All samples of the nearest complete window."""
         return kernel - 1
+
+
+@dataclass(frozen=True)
+class DiffExplicit(Diff):
+    """Diff with a second trained kernel, `edge_weight`, for all invalid outputs (the paper's Diff-EBH).
+
+    The layer's `edge_weight` has the shape of `weight`. Missing from the list of methods in the authors' code, but
+    documented there as `train_edge_kernel=True` of `DiffConv2dLayer`, which is the same.
+    """
+
+    name = "diff_explicit"
+    has_edge_kernels = True
+    does_sums = True
+    why_not_chunked = "needs a trained edge kernel, and correlate takes a single kernel"
+
+    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
+        """See `Boundary`: its regions are cut for one size."""
+        return None
+
+    def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
+        """See `Boundary`."""
+        return weight_shape
+
+    def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
+        """See `Boundary`."""
+        weight, bias, groups, edge_weight, edge_bias = kernels
+        return convolve_by_region(self, input, weight, bias, geometry, groups, edge_weight, edge_bias)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from diff_conv2d.arguments import Geometry, widths_of_padding
+from diff_conv2d.arguments import widths_of_padding
+from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes import boundary
 
 

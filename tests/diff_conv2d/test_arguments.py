@@ -103,7 +103,7 @@ def test_integers_of_which_torch_has_no_convolution_are_refused(mode, dtype):
         ({"padding": bytearray(b"11")}, TypeError, "padding must be an integer or a sequence of 2"),
         ({"padding_mode": "random", "generator": "x"}, TypeError, "generator must be a torch.Generator, got 'x'"),
         ({"padding_mode": ["diff"]}, TypeError, "padding_mode must be a string"),
-        ({"algorithm": ["auto"]}, ValueError, "algorithm must be 'auto', 'direct' or 'fast'"),
+        ({"algorithm": ["auto"]}, ValueError, "algorithm must be 'auto', 'direct', 'fast' or 'memory'"),
         ({"weight": torch.ones(0, 2, 3, 3)}, ValueError, "weight must have at least one channel in and out"),
         ({"weight": torch.ones(3, 0, 3, 3), "input": torch.ones(1, 0, 5, 5)}, ValueError, "at least one channel"),
     ],

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
 import diff_conv2d
-from diff_conv2d.algorithms import regions
+from diff_conv2d.algorithms import blocks
 from diff_conv2d.algorithms.blocks import BLOCK, convolve_in_blocks
 from diff_conv2d.modes import MODES
 
@@ -29,7 +29,7 @@ def counted(monkeypatch):
         calls.append(arguments)
         return convolve_in_blocks(*arguments)
 
-    monkeypatch.setattr(regions, "convolve_in_blocks", count)
+    monkeypatch.setattr(blocks, "convolve_in_blocks", count)
     return calls
 
 
@@ -306,7 +306,7 @@ def test_the_algorithm_of_a_layer_and_of_a_converted_network(counted):
     ],
 )
 def test_an_unknown_algorithm_is_named(call):
-    with pytest.raises(ValueError, match=r"algorithm must be 'auto', 'direct' or 'fast', got 'blocked'"):
+    with pytest.raises(ValueError, match=r"algorithm must be 'auto', 'direct', 'fast' or 'memory', got 'blocked'"):
         call()
 
 

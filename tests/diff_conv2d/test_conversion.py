@@ -65,7 +65,7 @@ def test_networks_train_after_conversion_and_load_torchs_checkpoints(name):
     convert(network, "diff", degree=2, verbose=False)
     padded = [m for m in network.modules() if isinstance(m, nn.modules.conv._ConvNd) and max(m.padding) > 0]
     assert padded
-    assert all(type(m).__module__ == "diff_conv2d.modules" and m.padding_mode == "diff" for m in padded)
+    assert all(type(m).__module__ == "diff_conv2d.torch_layers" and m.padding_mode == "diff" for m in padded)
     network.load_state_dict(checkpoint)
     output = outputs(network, name)
     output.square().mean().backward()

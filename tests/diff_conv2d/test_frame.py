@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
-from diff_conv2d.algorithms.blocks import faster_in_blocks
+from diff_conv2d.algorithms.blocks import faster_in_blocks, valid_convolution
 from diff_conv2d.algorithms.frame import better_by_frame, convolve_by_frame
-from diff_conv2d.arguments import Geometry
 from diff_conv2d.functional import DiffConv2d
+from diff_conv2d.geometry import Geometry
 from diff_conv2d.layers import DiffConv2dLayer
 from diff_conv2d.modes.polynomial import Diff
 
@@ -32,13 +32,12 @@ def problem(request):
     shapes = shape, (4, shape[1] // groups, *kernel), (4,)
     tensors = [torch.randn(s, dtype=torch.float64, generator=source).requires_grad_() for s in shapes]
     geometry = Geometry(kernel, stride, dilation, padding, padding)
-    reach = tuple(k * d for k, d in zip(kernel, dilation, strict=True))
 
     def run(image, weight, bias):
-        return convolve_by_frame(Diff(), image, weight, bias, geometry, groups, reach)
+        return convolve_by_frame(Diff(), image, weight, bias, geometry, groups)
 
     def expected(image, weight, bias):
-        return Diff().convolve(image, weight, bias, geometry, groups)
+        return valid_convolution(Diff().extend(image, geometry), weight, bias, geometry, groups)
 
     return run, expected, tensors
 

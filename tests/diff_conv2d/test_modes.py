@@ -3,7 +3,7 @@ import torch
 from mode_cases import CASES
 
 import diff_conv2d
-from diff_conv2d.arguments import Geometry
+from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes import boundary
 
 

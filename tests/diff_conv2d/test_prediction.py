@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from diff_conv2d.arguments import Geometry
-from diff_conv2d.extension.predicted import _joined, continued
-from diff_conv2d.modes.adaptive import Adaptive
+from diff_conv2d.geometry import Geometry
+from diff_conv2d.modes.adaptive import Adaptive, Predicted
+from diff_conv2d.modes.base import AxisExtension
 
 PROBLEMS = {
     "3x3": ((2, 2, 9, 10), 3, 1),
@@ -39,15 +39,16 @@ def problem(request):
 
 def test_the_quick_way_is_the_plain_way(problem):
     image, weights, geometry = problem
-    expected = _joined(image, weights, geometry)
-    torch.testing.assert_close(continued(image, weights, geometry, constant=True), expected, rtol=1e-12, atol=1e-12)
+    mode = Predicted(weights, constant=True)
+    expected = AxisExtension.extend(mode, image, geometry)
+    torch.testing.assert_close(mode.extend(image, geometry), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_derivatives_of_every_kind(problem):
     image, weights, geometry = problem
 
     def run(x):
-        return continued(x, weights, geometry, constant=True)
+        return Predicted(weights, constant=True).extend(x, geometry)
 
     image.requires_grad_()
     assert gradcheck(run, (image,), check_forward_ad=True, check_batched_grad=True, fast_mode=True)

@@ -45,7 +45,7 @@ def test_what_is_no_revision_or_no_group_is_told_in_one_sentence():
 
 def test_each_version_runs_its_own_code(tmp_path):
     shutil.copytree(HERE, tmp_path / HERE.name)
-    with (tmp_path / HERE.name / "modules.py").open("a") as file:
+    with (tmp_path / HERE.name / "torch_layers.py").open("a") as file:
         file.write("\n\ndef _forward(self, input):\n    raise SystemExit(7)\n\n\n_BoundaryConv.forward = _forward\n")
     program = (
         "import sys; from pathlib import Path; from scripts.compare_versions import steps_of; "

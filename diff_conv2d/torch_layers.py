@@ -11,9 +11,10 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
-from diff_conv2d.arguments import Algorithm, Geometry, check_algorithm, per_axis, widths_of_padding
-from diff_conv2d.convolution import convolve
-from diff_conv2d.modes import MODES, PaddingMode, algorithm_for, boundary
+from diff_conv2d.algorithms.choice import convolve
+from diff_conv2d.arguments import check_algorithm, per_axis, widths_of_padding
+from diff_conv2d.geometry import Algorithm, Geometry
+from diff_conv2d.modes import MODES, PaddingMode, boundary
 from diff_conv2d.modes.base import Boundary
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "check_change"]
@@ -34,7 +35,6 @@ def _geometry(
     padding: tuple[int, ...] | str,
     algorithm: Algorithm,
 ) -> Geometry:
-    check_algorithm(algorithm)
     return Geometry(kernel, stride, dilation, *widths_of_padding(padding, kernel, stride, dilation), algorithm)
 
 
@@ -140,17 +140,39 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     #: Edge kernels that have not followed a change of `weight` or `bias`.
     _outdated = ()
 
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: _Size,
+        stride: _Size = 1,
+        padding: _Size | str = 0,
+        dilation: _Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: PaddingMode = "diff",
+        device: torch.device | str | int | None = None,
+        dtype: torch.dtype | None = None,
+        degree: _Size | None = None,
+        algorithm: Algorithm = "auto",
+        **options: Any,
+    ) -> None:
+        sizes = _parse_sizes(self.axes, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
+        super().__init__(in_channels, out_channels, **sizes, groups=groups, bias=bias, device=device, dtype=dtype)
+        self._set_mode(padding_mode, algorithm, {"degree": degree, **options})
+
     def _set_mode(self, name: str, algorithm: Algorithm, options: Mapping[str, Any]) -> None:
         """Adopt a boundary mode.
 
         A layer that has the mode already keeps its edge kernels. New ones start as copies of the kernel.
         """
-        check_algorithm(algorithm)
         mode = boundary(name, **options)
         mode.check(self.axes)
         check_change(self, mode)
         stays = _has_mode(self, mode)
-        self.algorithm, self._mode = algorithm, mode
+        self.algorithm = algorithm
+        mode.algorithm_for(algorithm)
+        self._mode = mode
         vars(self)["padding_mode"] = name
         if stays:
             return
@@ -218,7 +240,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         """Derived from the attributes at each call, since libraries change stride, padding and dilation."""
         # A compiler traces through the cache and warns about it.
         parse = _geometry.__wrapped__ if torch.compiler.is_compiling() else _geometry
-        algorithm = algorithm_for(self._mode, self.algorithm)
+        algorithm = self._mode.algorithm_for(self.algorithm)
         return parse(self.kernel_size, self.stride, self.dilation, self.padding, algorithm)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -318,27 +340,6 @@ class Conv1d(_BoundaryConv, nn.Conv1d):
     axes = 1
     _torchs_forward = _for_script(nn.Conv1d)
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: _Size,
-        stride: _Size = 1,
-        padding: _Size | str = 0,
-        dilation: _Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: PaddingMode = "diff",
-        device: torch.device | str | int | None = None,
-        dtype: torch.dtype | None = None,
-        degree: _Size | None = None,
-        algorithm: Algorithm = "auto",
-        **options: Any,
-    ) -> None:
-        sizes = _parse_sizes(1, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
-        super().__init__(in_channels, out_channels, **sizes, groups=groups, bias=bias, device=device, dtype=dtype)
-        self._set_mode(padding_mode, algorithm, {"degree": degree, **options})
-
 
 class Conv2d(_BoundaryConv, nn.Conv2d):
     """The signature, weights and checkpoints of `torch.nn.Conv2d`, with a boundary mode of choice.
@@ -377,51 +378,9 @@ class Conv2d(_BoundaryConv, nn.Conv2d):
     axes = 2
     _torchs_forward = _for_script(nn.Conv2d)
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: _Size,
-        stride: _Size = 1,
-        padding: _Size | str = 0,
-        dilation: _Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: PaddingMode = "diff",
-        device: torch.device | str | int | None = None,
-        dtype: torch.dtype | None = None,
-        degree: _Size | None = None,
-        algorithm: Algorithm = "auto",
-        **options: Any,
-    ) -> None:
-        sizes = _parse_sizes(2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
-        super().__init__(in_channels, out_channels, **sizes, groups=groups, bias=bias, device=device, dtype=dtype)
-        self._set_mode(padding_mode, algorithm, {"degree": degree, **options})
-
 
 class Conv3d(_BoundaryConv, nn.Conv3d):
     """As `Conv2d`, for input (N, C, D, H, W) or (C, D, H, W)."""
 
     axes = 3
     _torchs_forward = _for_script(nn.Conv3d)
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: _Size,
-        stride: _Size = 1,
-        padding: _Size | str = 0,
-        dilation: _Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: PaddingMode = "diff",
-        device: torch.device | str | int | None = None,
-        dtype: torch.dtype | None = None,
-        degree: _Size | None = None,
-        algorithm: Algorithm = "auto",
-        **options: Any,
-    ) -> None:
-        sizes = _parse_sizes(3, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
-        super().__init__(in_channels, out_channels, **sizes, groups=groups, bias=bias, device=device, dtype=dtype)
-        self._set_mode(padding_mode, algorithm, {"degree": degree, **options})

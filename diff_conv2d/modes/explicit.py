@@ -1,20 +1,19 @@
-"""The modes that train kernels of their own for the outputs at the edge."""
+"""The mode that trains a kernel for each displacement at the edge."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 from torch import Tensor
 
-from diff_conv2d.algorithms.regions import Run, assemble, cut_by_displacement, sizes_to_cut, valid_convolution
-from diff_conv2d.arguments import Geometry
-from diff_conv2d.extension.by_axis import extend_zeros
+from diff_conv2d.algorithms.blocks import valid_convolution
+from diff_conv2d.algorithms.regions import Run, assemble, cut_by_displacement, sizes_to_cut
+from diff_conv2d.extension.by_axis import with_zeros
+from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.base import Boundary
-from diff_conv2d.modes.polynomial import Diff
 
-__all__ = ["DiffExplicit", "Explicit"]
+__all__ = ["Explicit"]
 
 
 def _displacements(geometry: Geometry, axis: int) -> tuple[int, int]:
@@ -37,6 +36,7 @@ class Explicit(Boundary):
     for 3x3); here, as in the paper, each displacement has its own.
     """
 
+    name = "explicit"
     has_edge_kernels = True
     why_not_chunked = "needs trained edge kernels, and correlate takes a single kernel"
 
@@ -45,17 +45,9 @@ class Explicit(Boundary):
         counts = [sum(_displacements(geometry, axis)) + 1 for axis in range(len(geometry.kernel))]
         return (prod(counts) - 1, *weight_shape)
 
-    def convolve(
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        geometry: Geometry,
-        groups: int,
-        edge_weight: Tensor | None = None,
-        edge_bias: Tensor | None = None,
-    ) -> Tensor:
+    def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
+        weight, bias, groups, edge_weight, edge_bias = kernels
         axes = range(len(geometry.kernel))
         sizes = sizes_to_cut(input)
         cuts = [cut_by_displacement(geometry, axis, sizes[axis]) for axis in axes]
@@ -68,9 +60,8 @@ class Explicit(Boundary):
         interior = _flat(low, counts)
 
         def convolve(region: tuple[Run, ...]) -> Tensor:
-            piece = input
-            for axis, run in enumerate(region):
-                piece = extend_zeros(piece, geometry.dims[axis], *geometry.window(axis, run.start, run.stop))
+            windows = [geometry.window(axis, run.start, run.stop) for axis, run in enumerate(region)]
+            piece = with_zeros(input, windows)
             index = _flat([run.displacement + first for run, first in zip(region, low, strict=True)], counts)
             if index == interior or edge_weight is None:
                 return valid_convolution(piece, weight, bias, geometry, groups)
@@ -87,36 +78,3 @@ def _flat(position: list[int], shape: list[int]) -> int:
     for place, size in zip(position, shape, strict=True):
         index = index * size + place
     return index
-
-
-@dataclass(frozen=True)
-class DiffExplicit(Diff):
-    """Diff with a second trained kernel, `edge_weight`, for all invalid outputs (the paper's Diff-EBH).
-
-    The layer's `edge_weight` has the shape of `weight`. Missing from the list of methods in the authors' code, but
-    documented there as `train_edge_kernel=True` of `DiffConv2dLayer`, which is the same.
-    """
-
-    has_edge_kernels = True
-    why_not_chunked = "needs a trained edge kernel, and correlate takes a single kernel"
-
-    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
-        """See `Boundary`: its regions are cut for one size."""
-        return None
-
-    def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
-        """See `Boundary`."""
-        return weight_shape
-
-    def convolve(
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        geometry: Geometry,
-        groups: int,
-        edge_weight: Tensor | None = None,
-        edge_bias: Tensor | None = None,
-    ) -> Tensor:
-        """See `Boundary`."""
-        return self.convolve_by_region(input, weight, bias, geometry, groups, edge_weight, edge_bias)
