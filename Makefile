@@ -161,6 +161,7 @@ findings: env ## Put the findings of the training experiments, from results/tabl
 
 .PHONY: pages
 pages: findings ## Put every number that a table has into README, docs and notebooks, from results/tables
+	$(RUN) -m scripts.modes_page
 	$(RUN) -m scripts.filtering_page
 	$(RUN) -m scripts.adaptive_page
 	$(RUN) -m scripts.benchmark_page

@@ -24,11 +24,14 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from experiments.hydra_program import hydra_program, is_sweep
+from experiments.padding_configs import store_modes
 from experiments.training.cell import run_cell
 from experiments.training.run_folder import is_first_process
 from experiments.training.sweep import keep_failure
 
 __all__ = ["main"]
+
+store_modes()
 
 
 @hydra_program("train", again="the same command goes on")

@@ -84,7 +84,7 @@ def read_settings(kind: type[Settings], config: DictConfig) -> Settings:
 
     """
     reader, found = Reader(config), SimpleNamespace()
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+    for field in dataclasses.fields(kind):
         setattr(found, field.name, field.metadata["read"](reader, field.name, found))
     reader.end()
     return kind(**vars(found))

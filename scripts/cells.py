@@ -186,17 +186,17 @@ def _missing(
     for cell in missing:
         seeds[cell.model, cell.method].append(cell.seed)
     # Methods that lack the same seeds are one sweep; the control, and a method with settings of its own, are alone.
-    together: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    together: dict[tuple[str, tuple[str, ...], tuple[int, ...]], list[str]] = defaultdict(list)
     for (model, method), lacking in seeds.items():
         own = tuple(f"{k.rpartition(':')[2]}={_written(v)}" for k, v in where.items() if k.startswith(f"{method}:"))
         own += (f"data.halo={sweep.halo}",) if method == HALO else ()
         together[model, own, tuple(lacking)].append("zeros" if method == HALO else method)
     common = [f"{key}={_written(value)}" for key, value in where.items() if ":" not in key]
     commands = []
-    for (model, own, lacking), methods in together.items():
+    for (model, own, absent), methods in together.items():
         variant = [f"{key}={_written(value)}" for key, value in sweep.models.get(model, {}).items()]
-        many = ["-m"] if len(methods) * len(lacking) > 1 else []
-        cell_settings = [f"padding={','.join(methods)}", f"seed={','.join(map(str, lacking))}"]
+        many = ["-m"] if len(methods) * len(absent) > 1 else []
+        cell_settings = [f"padding={','.join(methods)}", f"seed={','.join(map(str, absent))}"]
         overrides = [f"experiment={sweep.config}", *variant, *common, *cell_settings, *own]
         commands.append(" ".join(["python train.py", *many, *overrides]))
     text = f"{name}: {len(missing)} of {total} runs are missing, the first one {_words(missing[0])}; run\n  "

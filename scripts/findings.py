@@ -242,7 +242,7 @@ def _cell(row: pd.Series) -> str:
 
 def _number(value: object, sign: bool = True) -> str:
     """Two digits or more, with its sign, as a minus and not a hyphen."""
-    number = float(f"{float(value):.2g}")  # type: ignore[arg-type]
+    number = float(f"{float(value):.2g}")
     if not np.isfinite(number):
         return "?"
     digits = min(max(0, 1 - int(np.floor(np.log10(abs(number))))), 4) if number else 0
@@ -251,7 +251,7 @@ def _number(value: object, sign: bool = True) -> str:
 
 def _p(value: object) -> str:
     """A p-value with two digits."""
-    number = float(value)  # type: ignore[arg-type]
+    number = float(value)
     return "p = ?" if not np.isfinite(number) else "p < 0.0001" if number < 1e-4 else f"p = {number:.2g}"
 
 

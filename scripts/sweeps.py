@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from experiments.paths import CONFIGS
+from experiments.training.cells import method_settings
 from experiments.training.finished_runs import HALO
 
 __all__ = ["METRICS", "PAPER", "REFERENCE", "SCALES", "SWEEPS", "Comparison", "Metric", "Sweep", "full_name"]
@@ -74,7 +75,7 @@ def _read() -> dict[str, Sweep]:
     """Read the sweeps of configs/reproduce.yaml, by their full names."""
     config = yaml.safe_load((CONFIGS / "reproduce.yaml").read_text(encoding="utf-8"))
     return {
-        (f"paper_{name}" if scale == PAPER else name): _sweep(config["methods"], **sweep)
+        (f"paper_{name}" if scale == PAPER else name): _sweep(method_settings(config["controls"]), **sweep)
         for scale in SCALES
         for name, scales in config["sweeps"].items()
         for sweep in [scales.get(scale)]

@@ -40,12 +40,12 @@ def _of_field_set(found: Any) -> Iterable[object] | None:
 def _crops(key: str, value: object, least: int) -> dict[int, int]:
     """Return how many crops there are of each size."""
     # 2 k - 1 samples leave an interior once k // 2 are cut off for the truth and as many are invalid.
-    is_size = isinstance(value, dict) and value and all(isinstance(size, int) for size in value)
-    if not is_size or not all(least <= size <= LARGEST and size is not True for size in value):
+    sizes = value if isinstance(value, dict) and all(isinstance(size, int) for size in value) else {}
+    if not sizes or not all(least <= size <= LARGEST and size is not True for size in sizes):
         raise ValueError(f"{key} must name sizes from {least} to {LARGEST}, got {value!r}")
-    for size, count in value.items():
+    for size, count in sizes.items():
         integer(f"{key}.{size}", count, 1, MOST_CROPS)
-    return value
+    return sizes
 
 
 def _ablation_sizes(key: str, value: object, crops: dict[int, int] | None) -> list[int]:

@@ -50,7 +50,7 @@ class Case:
 def _training_step(shape: tuple[int, ...], **options: object) -> Case:
     sizes = "x".join(map(str, shape))
     extra = "".join(f", {name.replace('_', ' ')} {value}" for name, value in options.items() if name != "group")
-    return Case(f"{sizes}{extra}", shape=shape, **{"group": "cnn", **options})  # type: ignore[arg-type]
+    return Case(f"{sizes}{extra}", shape=shape, **{"group": "cnn", **options})
 
 
 CASES = {

@@ -11,7 +11,7 @@ from experiments.checks import (
     integer,
     integers,
     kernel_sizes,
-    names,
+    names_or_all,
 )
 from experiments.methods import METHODS
 from experiments.settings import setting
@@ -31,7 +31,7 @@ class Settings:
     """What ``configs/convergence.yaml`` says."""
 
     kernel_sizes: list[int] = setting(kernel_sizes)
-    methods: list[str] = setting(names, METHODS)
+    methods: list[str] = setting(names_or_all, METHODS)
     degrees: list[int] = setting(integers, 0, MOST_DEGREE)
     # A lower degree than the one asked for is taken where samples are few; that would be another method.
     samples: list[int] = setting(

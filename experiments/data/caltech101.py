@@ -75,7 +75,7 @@ def caltech101(
     numbered = zip(listing.y, listing.index, strict=True)
     paths = [folder / listing.categories[kind] / f"image_{index:04d}.jpg" for kind, index in numbered]
     drawn, test = random_split(
-        range(len(paths)),  # type: ignore[arg-type]
+        range(len(paths)),
         SHARES,
         generator=torch.Generator().manual_seed(SPLIT_SEED),
     )

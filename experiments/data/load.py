@@ -30,7 +30,7 @@ def load_data(settings: DictConfig, **changes: Any) -> Splits:
         cause = error.__cause__ or error
         if isinstance(cause, OSError):
             raise cause from None
-        raise ValueError(blamed("data", {**settings, **changes}, cause)) from cause  # type: ignore[arg-type]
+        raise ValueError(blamed("data", {**settings, **changes}, cause)) from cause
     if not isinstance(data, Splits):
         raise ValueError(f"data._target_ must make {Splits.__name__}, got {type(data).__name__}")
     return data

@@ -60,14 +60,14 @@ class Splits:
     halo: int = 0
     test_blocks: Tensor | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise ValueError(f"task must be one of {', '.join(TASKS)}, got {self.task!r}")
         if (self.task == "super_resolution") == bool(self.classes):
             raise ValueError(f"{self.task} with {len(self.classes)} classes: only super_resolution has none")
         for field in fields(self):
             part = getattr(self, field.name)
-            if isinstance(part, Dataset) and len(part) == 0:  # type: ignore[arg-type]
+            if isinstance(part, Dataset) and len(part) == 0:
                 raise ValueError(f"the {field.name} part of the data set has no items")
-        if self.test_blocks is not None and len(self.test_blocks) != len(self.test):  # type: ignore[arg-type]
+        if self.test_blocks is not None and len(self.test_blocks) != len(self.test):
             raise ValueError(f"test_blocks must have a number for each test item, got {len(self.test_blocks)}")

@@ -1,6 +1,7 @@
 """Small pictures of objects and clothes that torchvision downloads, for classification."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ def fashion_mnist(
     return _splits(images, targets, parts[0].classes, validation_images, augment)
 
 
-def _load(kind, name: str, root: str | Path, download: bool, advice: str) -> list:
+def _load(kind: type[Any], name: str, root: str | Path, download: bool, advice: str) -> list:
     """Return torchvision's training and test parts, or say where to get them."""
     try:
         return [kind(str(root), train=train, download=download) for train in (True, False)]
@@ -94,7 +95,7 @@ def _load(kind, name: str, root: str | Path, download: bool, advice: str) -> lis
         ) from error
 
 
-def _splits(images, targets, classes: list[str], validation_images: int, augment: bool) -> Splits:
+def _splits(images: Any, targets: Any, classes: list[str], validation_images: int, augment: bool) -> Splits:
     """Hold out validation images and normalise all by what is left to train on."""
     count = len(images[0])
     if not 0 < validation_images < count:

@@ -53,7 +53,8 @@ def _checked(patches: BlurredPatches, corner: Sequence[int | str], block: int) -
     if len(corner) != 3 or not all(isinstance(place, int) for place in corner[1:]):
         raise ValueError(f"corner must be a map, a row and a column, such as [0,100,200]; got {list(corner)}")
     tiles = [] if isinstance(patches.fields, InMemoryFields) else [Path(p).name for p in patches.fields.paths]
-    number, top, left = corner
+    number, *rest = corner
+    top, left = map(int, rest)
     if isinstance(number, str):
         named = [index for index, tile in enumerate(tiles) if f"_{number}_" in tile]
         if not named:

@@ -14,6 +14,7 @@ from experiments.checks import (
     integer,
     integers,
     names,
+    names_or_all,
     optional,
 )
 from experiments.fields import FIELDS, field_orders
@@ -47,7 +48,7 @@ class Settings:
     orders: dict[str, list[int]] = setting(field_orders, given=lambda found: [found.fields or []])
     kernel_sizes: list[int] = setting(_odd_sizes)
     size: int = setting(integer, given=lambda found: (2 * max(found.kernel_sizes or [3]) - 1, MOST_SAMPLES))
-    methods: list[str] = setting(names, METHODS)
+    methods: list[str] = setting(names_or_all, METHODS)
     num_kernels: int = setting(integer, 1, MOST_KERNELS)
     seed: int = setting(integer, 0, LARGEST_SEED)
     dtype: torch.dtype = setting(_dtype)

@@ -32,9 +32,9 @@ def converted(config: DictConfig, data: Splits, weights: dict[str, Tensor], padd
     task = build_task(config, data)
     task.load_state_dict(weights)
     options = OmegaConf.to_container(padding, resolve=True)
-    mode = options.pop("mode")  # type: ignore[union-attr, call-arg]
-    given = {str(k): tuple(v) if isinstance(v, list) else v for k, v in options.items()}  # type: ignore[union-attr]
-    convert(task.network, mode, verbose=False, **given)  # type: ignore[arg-type]
+    mode = options.pop("mode")
+    given = {str(k): tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    convert(task.network, mode, verbose=False, **given)
     return task
 
 
@@ -74,7 +74,7 @@ def training_batches(data: Splits, config: DictConfig) -> Iterator[Batch]:
     order = torch.Generator().manual_seed(first)
     loader = DataLoader(data.train, config.batch_size, shuffle=True, drop_last=True, generator=order)
     if len(loader) == 0:
-        images = len(data.train)  # type: ignore[arg-type]
+        images = len(data.train)
         raise ValueError(f"batch_size must be at most {images}, all training images; got {config.batch_size}")
     step, batches = 0, iter(loader)
     while True:
@@ -127,5 +127,5 @@ def fine_tuned(task: Task, data: Splits, config: DictConfig, settings: Settings)
 
 def chance(data: Splits) -> float:
     """The accuracy of always answering the class that is most frequent in the test."""
-    classes = torch.tensor([int(data.test[number][1]) for number in range(len(data.test))])  # type: ignore[arg-type]
+    classes = torch.tensor([int(data.test[number][1]) for number in range(len(data.test))])
     return classes.bincount().max().item() / len(classes)

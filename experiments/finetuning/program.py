@@ -87,7 +87,7 @@ def manifest(path: Path, settings: Settings) -> None:
 def _cells(settings: Settings) -> list[Cell]:
     """The runs whose networks are converted, and those whose boundary modes they are converted to."""
     wanted = settings.modes if settings.sweep.only is None else settings.sweep.only
-    cells = sweep_cells(OmegaConf.merge(settings.sweep, {"only": [TRAINED, *wanted]}))  # type: ignore[arg-type]
+    cells = sweep_cells(OmegaConf.merge(settings.sweep, {"only": [TRAINED, *wanted]}))
     # True context is no mode that a network could be converted to.
     return [cell for cell in cells if not composed(cell).data.get("halo")]
 

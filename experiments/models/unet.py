@@ -1,10 +1,13 @@
 """The paper's UNet for dense tasks, and its classifier on top of one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from experiments.data.splits import Splits
 
 __all__ = ["UNet", "UNetClassifier"]
 
@@ -51,6 +54,8 @@ class UNet(nn.Module):
         torch.Size([1, 8, 12, 10])
     """
 
+    tasks = ("segmentation", "super_resolution")
+
     def __init__(
         self,
         in_channels: int,
@@ -94,6 +99,13 @@ class UNet(nn.Module):
         """The output for a batch of images."""
         return self.decode(*self.encode(image))
 
+    @classmethod
+    def for_data(cls, name: str, data: Splits, options: Mapping[str, Any]) -> "UNet":
+        """Build the network for a data set (see `experiments.models.build.Network`)."""
+        _check_depth(data, options)
+        outputs = len(data.classes) if data.task == "segmentation" else 1
+        return cls(data.in_channels, outputs, **options)
+
 
 class UNetClassifier(nn.Module):
     """The paper's classifier: two linear layers on a UNet's middle features, which also reconstruct the image.
@@ -120,6 +132,8 @@ class UNetClassifier(nn.Module):
         (torch.Size([2, 5]), torch.Size([2, 3, 16, 16]))
     """
 
+    tasks = ("classification",)
+
     def __init__(
         self,
         in_channels: int,
@@ -143,3 +157,18 @@ class UNetClassifier(nn.Module):
         """Class scores and the reconstruction of a batch of images."""
         features, skips = self.unet.encode(image)
         return self.head(features), self.unet.decode(features, skips)
+
+    @classmethod
+    def for_data(cls, name: str, data: Splits, options: Mapping[str, Any]) -> "UNetClassifier":
+        """Build the network for a data set (see `experiments.models.build.Network`)."""
+        _check_depth(data, options)
+        return cls(data.in_channels, len(data.classes), data.image_size, **options)
+
+
+def _check_depth(data: Splits, options: Mapping[str, Any]) -> None:
+    """Reject a network that halves an image more often than it can be halved."""
+    if min(data.image_size) < 2 ** (depth := options.get("depth", 4)):
+        raise ValueError(
+            f"model.options.depth must be at most {min(data.image_size).bit_length() - 1} for images of "
+            f"{' x '.join(map(str, data.image_size))} pixels, got {depth}"
+        )

@@ -14,7 +14,7 @@ from experiments.checks import (
     integer,
     integers,
     kernel_sizes,
-    names,
+    names_or_all,
     number,
     numbers,
 )
@@ -53,7 +53,7 @@ class Settings:
     noise_blur: float = setting(number, 0, MOST_BLUR)
     world: int = setting(integer, given=lambda found: (_whole(found), MOST_SAMPLES))
     crops: int = setting(integer, 1, len(CELLS))
-    methods: list[str] = setting(names, METHODS)
+    methods: list[str] = setting(names_or_all, METHODS)
     degrees: list[int] = setting(integers, 0, MOST_DEGREE)
     num_kernels: int = setting(integer, 1, MOST_KERNELS)
     seed: int = setting(integer, 0, LARGEST_SEED)

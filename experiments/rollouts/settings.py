@@ -12,7 +12,7 @@ from experiments.checks import (
     integers,
     kernel_sizes,
     mapping,
-    names,
+    names_or_all,
     number,
     processes,
 )
@@ -72,7 +72,7 @@ class Settings:
 
     problems: dict[str, Problem] = setting(_problems)
     kernel_sizes: list[int] = setting(kernel_sizes)
-    methods: list[str] = setting(names, METHODS)
+    methods: list[str] = setting(names_or_all, METHODS)
     degrees: list[int] = setting(integers, 0, MOST_DEGREE)
     steps: int = setting(integer, 1)
     records: int = setting(integer, 2, MOST_RECORDS)

@@ -73,14 +73,14 @@ def measure(
     network.to(settings.device)
     sums: dict[str, torch.Tensor] = {}
     shown: dict[str, torch.Tensor] = {}
-    for number in range(len(data.test)):  # type: ignore[arg-type]
+    for number in range(len(data.test)):
         image, clear = (part.to(settings.device) for part in data.test[number])
         # Random padding draws noise: the same for every network.
         torch.manual_seed(number)
         whole = crop(network(image[None]), settings.context)[0, 0]
         tiles = overlapping_tiles(network, image, settings.context, settings.tile, halo)
         for name, value in measure_tiling(tiles, whole, clear[0]).items():
-            sums[name] = sums.get(name, 0) + value.cpu() / len(data.test)  # type: ignore[arg-type]
+            sums[name] = sums.get(name, 0) + value.cpu() / len(data.test)
         if number == settings.picture:
             shown = {"whole": whole.cpu(), "tiled": stitched(tiles[::2, ::2]).cpu(), "clear": clear[0].cpu()}
     return {name: value.sqrt() for name, value in sums.items()}, shown
@@ -100,7 +100,7 @@ def run(settings: Settings, console: Console) -> tuple[pd.DataFrame, dict[str, A
     # Whatever is missing is told before anything is measured.
     networks = {cell: trained_network(cell, settings) for cell in cells}
     data = large_images(settings, composed(cells[0]))
-    images = len(data.test)  # type: ignore[arg-type]
+    images = len(data.test)
     if not 0 <= settings.picture < images:
         raise ValueError(f"picture must be within 0 and {images - 1}, got {settings.picture}")
     rows: list[dict[str, Any]] = []

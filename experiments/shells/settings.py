@@ -13,6 +13,7 @@ from experiments.checks import (
     integers,
     kernel_sizes,
     names,
+    names_or_all,
 )
 from experiments.fields import FIELDS, field_orders
 from experiments.methods import METHODS
@@ -29,7 +30,7 @@ class Settings:
     orders: dict[str, list[int]] = setting(field_orders, given=lambda found: [found.fields or []])
     kernel_sizes: list[int] = setting(kernel_sizes)
     size: int = setting(integer, given=lambda found: (2 * max(found.kernel_sizes or [3]) - 1, MOST_SAMPLES))
-    methods: list[str] = setting(names, METHODS)
+    methods: list[str] = setting(names_or_all, METHODS)
     degrees: list[int] = setting(integers, 0, MOST_DEGREE)
     num_kernels: int = setting(integer, 1, MOST_KERNELS)
     seed: int = setting(integer, 0, LARGEST_SEED)

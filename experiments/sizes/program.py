@@ -93,7 +93,7 @@ def run(settings: Settings, console: Console) -> pd.DataFrame:
 def _task(config: DictConfig, data: Splits, weights: dict[str, Tensor], device: torch.device) -> Task:
     """A trained network that cuts its halo off, to be run."""
     halo = config.data.halo
-    wide = data.test.size + 2 * halo  # type: ignore[attr-defined]
+    wide = data.test.size + 2 * halo
     task = build_task(config, dataclasses.replace(data, halo=halo, image_size=(wide, wide), test_blocks=None))
     task.load_state_dict(weights)
     return task.to(device).eval()

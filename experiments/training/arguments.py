@@ -73,9 +73,9 @@ def fits(value: object, hint: Any) -> bool:
     if hint in (str, Path):
         return isinstance(value, str) and bool(value.strip()) and value.isprintable()
     if origin is tuple and Ellipsis not in parts:
-        return _is_list(value) and len(value) == len(parts) and all(map(fits, value, parts))  # type: ignore[arg-type]
+        return _is_list(value) and len(value) == len(parts) and all(map(fits, value, parts))
     if (inspect.isclass(origin) and issubclass(list, origin)) or origin is tuple:
-        return _is_list(value) and all(fits(item, parts[0]) for item in value)  # type: ignore[attr-defined]
+        return _is_list(value) and all(fits(item, parts[0]) for item in value)
     kind = origin or hint
     return isinstance(value, kind) if inspect.isclass(kind) else True
 

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
+from diff_conv2d import MODES
 from experiments.checks import (
     LARGEST_SEED,
     Reader,
@@ -20,6 +22,7 @@ from experiments.checks import (
     text,
     texts,
 )
+from experiments.padding_configs import store_modes
 from experiments.paths import CONFIGS
 
 __all__ = ["Cell", "composed", "read_sweep", "sweep_cells", "sweep_names"]
@@ -53,10 +56,10 @@ def read_sweep(read: Reader) -> None:
     # Of a trial, which has settings of other programs too.
     read.known.add("squares")
     names, scale = read("sweep", _sweep_names), read("scale", text)
-    methods, sweeps = read("methods", _lists), read("sweeps", _sweeps)
+    controls, sweeps = read("controls", _lists), read("sweeps", _sweeps)
     count = len(read.wrong)
     read("only", optional, _method_names)
-    if names is None or scale is None or methods is None or sweeps is None or len(read.wrong) > count:
+    if names is None or scale is None or controls is None or sweeps is None or len(read.wrong) > count:
         return
     if not sweep_names(read.config):
         scales = dict.fromkeys(found for of_sweep in sweeps.values() for found in of_sweep)
@@ -144,7 +147,7 @@ def sweep_cells(config: DictConfig) -> list[Cell]:
             variant,
             method,
             seed,
-            (f"experiment={sweep['config']}", *common, *of_variant, *config.methods[method]),
+            (f"experiment={sweep['config']}", *common, *of_variant, *method_settings(config.controls)[method]),
         )
         for seed in seeds
         for name, sweep in sweeps.items()
@@ -158,6 +161,11 @@ def sweep_names(config: DictConfig) -> list[str]:
     if config.sweep == "all":
         return [name for name, scales in config.sweeps.items() if config.scale in scales]
     return [config.sweep] if isinstance(config.sweep, str) else list(config.sweep)
+
+
+def method_settings(controls: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The settings of train.py that each method stands for: the boundary modes, then the controls."""
+    return {mode: [f"padding={mode}"] for mode in MODES} | dict(controls)
 
 
 def composed(cell: Cell) -> DictConfig:
@@ -177,6 +185,7 @@ def _composed(overrides: tuple[str, ...]) -> DictConfig:
     # A program that Hydra started cannot compose another's settings before this.
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        store_modes()
         return compose("train", list(overrides))
 
 
@@ -187,12 +196,12 @@ def _sweep(config: DictConfig, name: str) -> dict[str, Any]:
     scales = config.sweeps[name]
     if config.scale not in scales:
         raise ValueError(f"scale must be one of {', '.join(scales)} for {name}; got {config.scale!r}")
-    return OmegaConf.to_container(scales[config.scale])  # type: ignore[return-value]
+    return OmegaConf.to_container(scales[config.scale])
 
 
 def _methods(config: DictConfig, name: str, sweep: dict[str, Any]) -> list[str]:
     """The methods to run, in the order of the configuration."""
-    possible = [m for m in config.methods if m not in sweep.get("without", [])]
+    possible = [m for m in method_settings(config.controls) if m not in sweep.get("without", [])]
     if config.only is None:
         return [m for m in possible if m in sweep.get("methods", possible)]
     if unknown := [m for m in config.only if m not in possible]:

@@ -116,7 +116,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if damaged:
         raise ValueError(f"{damaged} in it is not as it was written")
     weights = content.get("state_dict") if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not weights or not all(isinstance(v, Tensor) for v in weights.values()):
+    tensors = list(weights.values()) if isinstance(weights, dict) else []
+    if content is None or not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors):
         raise ValueError("it holds no weights")
     return content
 

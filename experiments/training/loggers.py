@@ -54,12 +54,12 @@ class TolerantWandb(Logger):
     @property
     def name(self) -> str:
         """The project."""
-        return self._arguments["project"]
+        return str(self._arguments["project"])
 
     @property
     def version(self) -> str:
         """The method's name; W&B has an identifier of its own."""
-        return self._arguments["name"]
+        return str(self._arguments["name"])
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
         """The settings were given at the start."""

@@ -11,10 +11,10 @@ from typing import Any
 
 import lightning as L
 import torch
-import torchvision
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
+from torch.utils.data import TensorDataset
 
 from diff_conv2d import Conv2d
 from diff_conv2d.modes import MODES
@@ -30,8 +30,8 @@ from experiments.checks import (
     text,
     yes_or_no,
 )
-from experiments.models.build import TASKS
-from experiments.models.unet import UNet, UNetClassifier
+from experiments.data.splits import Splits
+from experiments.models.build import Network
 from experiments.sentences import sentence
 from experiments.training.arguments import blamed, fits, wrong_arguments
 from experiments.training.quiet import hush_lightning
@@ -60,7 +60,8 @@ RESERVED = (
     "overfit_batches",
     "val_check_interval",
 )
-UNETS: dict[str, type[nn.Module]] = {"unet": UNet, "unet_classifier": UNetClassifier}
+# Arguments of a network that follow from the data.
+FROM_DATA = ("self", "in_channels", "out_channels", "num_classes", "image_size")
 # A network that halves an image more often, or is wider, fits no machine.
 MOST = {"depth": 16, "width": 2**16, "hidden": 2**20}
 
@@ -104,48 +105,40 @@ def _model(key: str, value: object) -> None:
     """Check the network by making it without memory for its parameters."""
     settings = mapping(key, value)
     _only(key, settings, "name", "options")
-    known = [*TASKS, *torchvision.models.list_models(module=torchvision.models)]
-    name, options = choice(f"{key}.name", settings["name"], known), mapping(f"{key}.options", settings["options"])
-    group = f"{key}.options"
-    if name in UNETS:
-        reserved = ("self", "in_channels", "out_channels", "num_classes", "image_size")
-        wrong = wrong_arguments(group, options, UNETS[name], reserved)
-        for part, most in MOST.items():
-            if isinstance(options.get(part), int) and not 1 <= options[part] <= most:
-                wrong.append(f"{group}.{part} must be an integer from 1 to {most}, got {options[part]!r}")
-        _refuse(wrong)
-    elif reserved := [option for option in ("num_classes", "weights") if option in options]:
-        raise ValueError(f"{group}.{reserved[0]} is no setting: it follows from the data")
-    _refuse(_network_problems(name, json.dumps(options)))
+    name, options = text(f"{key}.name", settings["name"]), mapping(f"{key}.options", settings["options"])
+    group, target = f"{key}.options", _target(key, settings)
+    if not callable(getattr(target, "for_data", None)):
+        raise ValueError(f"{key}._target_ must be a class that builds networks, got {settings['_target_']}")
+    wrong = wrong_arguments(group, options, target, FROM_DATA) if issubclass(target, nn.Module) else []
+    for part, most in MOST.items():
+        if isinstance(options.get(part), int) and not 1 <= options[part] <= most:
+            wrong.append(f"{group}.{part} must be an integer from 1 to {most}, got {options[part]!r}")
+    _refuse(wrong)
+    _refuse(_network_problems(target, name, json.dumps(options)))
 
 
 @cache
-def _network_problems(name: str, options_as_json: str) -> list[str]:
+def _network_problems(target: Network, name: str, options_as_json: str) -> list[str]:
     """What is wrong with a network that is made without memory for its parameters; the runs of a sweep share it."""
     group, options = "model.options", json.loads(options_as_json)
+    side = 2 ** options.get("depth", 4)
+    part = TensorDataset(torch.zeros(1))
+    classes = () if target.tasks[0] == "super_resolution" else ("one", "other")
+    data = Splits(target.tasks[0], part, part, part, 3, (side, side), classes)
     try:
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            network = _built(name, options)
+            network = target.for_data(name, data, options)
     except NotImplementedError:
         # Some networks look at values that are not there.
         return []
     except Exception as error:
-        return [blamed(group, options, error)]
+        return [str(error) if str(error).startswith("model.") else blamed(group, options, error)]
     needed = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     if needed <= (there := _memory()):
         return []
     too_large = ValueError(f"{needed / 1e9:.0f} GB of parameters, and {there / 1e9:.0f} GB of memory")
     return [blamed(group, options, too_large)]
-
-
-def _built(name: str, options: dict[str, Any]) -> nn.Module:
-    if name == "unet":
-        return UNet(3, 2, **options)
-    if name == "unet_classifier":
-        side = 2 ** options.get("depth", 4)
-        return UNetClassifier(3, 2, (side, side), **options)
-    return torchvision.models.get_model(name, weights=None, num_classes=2, **options)
 
 
 def _memory() -> float:

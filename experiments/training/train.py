@@ -41,9 +41,8 @@ def build_task(config: DictConfig, data: Splits) -> Task:
     """The network, its boundary mode, loss and metrics, for a data set."""
     # The weights depend on the seed alone, whatever was drawn before.
     torch.manual_seed(config.seed)
-    options = OmegaConf.to_container(config.model.options, resolve=True)
-    padding = OmegaConf.to_container(config.padding, resolve=True)
-    network = build_model(config.model.name, options, padding, data)
+    model, padding = (OmegaConf.to_container(group, resolve=True) for group in (config.model, config.padding))
+    network = build_model(model, padding, data)
     scheduler = instantiate(config.scheduler) if config.scheduler else None
     blocks = {"test_blocks": data.test_blocks}
     arguments = network, instantiate(config.optimizer), scheduler, config.padding.mode

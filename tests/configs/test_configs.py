@@ -9,10 +9,14 @@ from hydra.utils import get_class, get_method
 
 from diff_conv2d import MODES
 from diff_conv2d.modes import boundary
+from experiments.padding_configs import store_modes
 from experiments.paths import CONFIGS
 
 GROUPS = ("padding", "model", "data", "optimizer", "scheduler", "trainer", "logger", "experiment")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONFIGS / group).glob("*.yaml"))]
+
+
+store_modes()
 
 
 def composed(*overrides, name="train"):
@@ -20,8 +24,9 @@ def composed(*overrides, name="train"):
         return compose(name, list(overrides))
 
 
-def test_every_mode_has_a_configuration():
-    assert {name for group, name in CHOICES if group == "padding"} == set(MODES)
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_has_a_configuration(mode):
+    assert composed(f"padding={mode}").padding.mode == mode
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES, ids=["=".join(choice) for choice in CHOICES])

@@ -24,13 +24,15 @@ class ModeCase:
     axes_alike: bool = True
     #: Two calls give the same.
     deterministic: bool = True
+    #: It takes images that are smaller than their padding.
+    any_size: bool = True
 
 
 CASES = {
     "zeros": ModeCase(constants=False),
-    "reflect": ModeCase(),
+    "reflect": ModeCase(any_size=False),
     "replicate": ModeCase(),
-    "circular": ModeCase(),
+    "circular": ModeCase(any_size=False),
     "symmetric": ModeCase(),
     "extrapolate": ModeCase(),
     "random": ModeCase(linear=False, deterministic=False),

@@ -15,9 +15,11 @@ import xarray
 import diff_conv2d
 from diff_conv2d.chunked import correlate
 from diff_conv2d.modes import MODES
+from tests.diff_conv2d.mode_cases import CASES as CASES_OF_MODES
 
-FROM_INSIDE = ["reflect", "circular"]
-MODES_BY_CHUNK = [*FROM_INSIDE, "zeros", "symmetric", "replicate", "extrapolate", "diff", "partial", "adaptive"]
+FROM_INSIDE = [mode for mode, case in CASES_OF_MODES.items() if not case.any_size]
+AS_A_WHOLE = ("random", "linear_prediction", "explicit", "diff_explicit")
+MODES_BY_CHUNK = [mode for mode in MODES if mode not in AS_A_WHOLE]
 RNG = np.random.default_rng(0)
 
 
@@ -64,7 +66,7 @@ def test_equals_in_memory(padding_mode, case):
 
 def test_modes_that_remain_are_rejected():
     image = da.ones((8, 8), chunks=4)
-    for mode in set(MODES) - set(MODES_BY_CHUNK):
+    for mode in AS_A_WHOLE:
         with pytest.raises(ValueError, match=rf"padding_mode='{mode}' does not work chunk by chunk: .*those that do"):
             correlate(image, np.ones((3, 3)), mode)
 

@@ -118,7 +118,7 @@ def test_what_is_configured_can_be_used(check, chosen):
 def test_a_value_of_a_wrong_kind_is_refused_by_the_name_of_its_setting(check, chosen):
     whole, told, failed = composed(*chosen), 0, []
     for place in settings_of(whole):
-        if place[0] in ("methods", "sweeps") and len(place) > 1 and chosen[0] != "reproduce":
+        if place[0] in ("controls", "sweeps") and len(place) > 1 and chosen[0] != "reproduce":
             continue
         key, value = ".".join(map(str, place)), at(whole, place)
         for wrong in [*NEVER, *NOT.get(type(value), [])]:
@@ -173,10 +173,10 @@ def allowed(key, value, wrong):
     if wrong is None:
         return key in MAY_BE_NULL or value is None
     if wrong in ([], {}):
-        return key in MAY_BE_EMPTY or first in ("methods", "sweeps") or first.startswith("sweeps.")
+        return key in MAY_BE_EMPTY or first in ("controls", "sweeps") or first.startswith("sweeps.")
     if isinstance(value, str) and isinstance(wrong, str):
         # Words are looked up, or free.
-        return bool(wrong.strip("\0 ")) or first.startswith(("methods", "sweeps"))
+        return bool(wrong.strip("\0 ")) or first.startswith(("controls", "sweeps"))
     return False
 
 

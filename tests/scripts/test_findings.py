@@ -15,6 +15,7 @@ from scripts.figures.tables import TABLES
 from scripts.intervals import holm
 from scripts.pages import between_marks
 from scripts.summary import BLOCK_COLUMNS, RUN_COLUMNS
+from tests.networks import model
 
 NOISE = np.array([-0.002, 0.001, 0.0, 0.003, -0.002])
 
@@ -131,7 +132,7 @@ def test_what_could_confound_them():
     page = " ".join((REPOSITORY / "docs" / "findings.md").read_text(encoding="utf-8").split())
     data = landcover_scenes(train_tiles=6, validation_tiles=6, test_tiles=6)
     count = {
-        mode: sum(p.numel() for p in build_model("resnet18", {}, {"mode": mode}, data).parameters())
+        mode: sum(p.numel() for p in build_model(model("resnet18"), {"mode": mode}, data).parameters())
         for mode in ("zeros", "explicit")
     }
     assert f"{count['explicit'] / count['zeros']:.1f} times the parameters" in page

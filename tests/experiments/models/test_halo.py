@@ -8,6 +8,7 @@ from experiments.models.build import build_model
 from experiments.models.halo import CentreBatchNorm2d, CropFeatures, crop
 from experiments.tasks.segmentation import Segmentation
 from experiments.tasks.super_resolution import SuperResolution
+from tests.networks import model
 
 
 def scenes(halo, size=64):
@@ -19,7 +20,7 @@ def scenes(halo, size=64):
 
 def resnet(data, **padding):
     torch.manual_seed(0)
-    return build_model("resnet18", {}, {"mode": "zeros", **padding}, data).eval()
+    return build_model(model("resnet18"), {"mode": "zeros", **padding}, data).eval()
 
 
 def test_a_classifier_pools_the_features_of_the_centre_alone():
@@ -50,7 +51,7 @@ def test_a_halo_that_is_no_whole_number_of_features_is_refused():
 @pytest.mark.parametrize("name", ["unet_classifier", "vit_b_16"])
 def test_a_network_without_a_last_pooling_is_refused(name):
     with pytest.raises(ValueError, match=r"data\.halo=32 needs a network whose features are pooled"):
-        build_model(name, {}, {"mode": "zeros"}, scenes(32))
+        build_model(model(name), {"mode": "zeros"}, scenes(32))
 
 
 @pytest.mark.parametrize("task", ["segmentation", "super_resolution"])
@@ -100,9 +101,9 @@ def test_networks_with_a_halo_normalise_by_the_centre(task):
     data = SimpleNamespace(task=task, in_channels=3, classes=classes, image_size=(128, 128), halo=32)
     name = "resnet18" if task == "classification" else "unet"
     options = {} if task == "classification" else {"depth": 2, "width": 2}
-    network = build_model(name, options, {"mode": "zeros"}, data)
+    network = build_model(model(name, options), {"mode": "zeros"}, data)
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     assert norms
     assert all(isinstance(layer, CentreBatchNorm2d) and layer.halo == 32 for layer in norms)
-    plain = build_model(name, options, {"mode": "zeros"}, SimpleNamespace(**{**vars(data), "halo": 0}))
+    plain = build_model(model(name, options), {"mode": "zeros"}, SimpleNamespace(**{**vars(data), "halo": 0}))
     assert not any(isinstance(layer, CentreBatchNorm2d) for layer in plain.modules())

@@ -7,6 +7,7 @@ from torch import nn
 from diff_conv2d import MODES
 from experiments.models.build import build_model
 from experiments.models.unet import UNet, UNetClassifier
+from tests.networks import model
 
 DENSE = SimpleNamespace(task="segmentation", in_channels=3, classes=("a", "b", "c"), image_size=(32, 32), halo=0)
 BLUR = SimpleNamespace(task="super_resolution", in_channels=1, classes=(), image_size=(32, 32), halo=0)
@@ -41,7 +42,7 @@ def test_equal_seeds_give_equal_weights_for_every_mode(mode):
     networks = []
     for padding in ("zeros", mode):
         torch.manual_seed(3)
-        networks.append(build_model("unet", SMALL, {"mode": padding}, BLUR))
+        networks.append(build_model(model("unet", SMALL), {"mode": padding}, BLUR))
     states = [network.state_dict() for network in networks]
     for name, value in states[0].items():
         assert torch.equal(states[1][name], value)
@@ -51,7 +52,7 @@ def test_equal_seeds_give_equal_weights_for_every_mode(mode):
 
 def test_torchvisions_network_takes_the_datas_channels_and_classes():
     data = SimpleNamespace(task="classification", in_channels=1, classes=("a",) * 5, image_size=(32, 32), halo=0)
-    network = build_model("resnet18", {}, {"mode": "linear_prediction", "neighbourhood": [1, 1]}, data)
+    network = build_model(model("resnet18"), {"mode": "linear_prediction", "neighbourhood": [1, 1]}, data)
     assert network(torch.rand(2, 1, 32, 32)).shape == (2, 5)
     assert network.conv1._mode.neighbourhood == (1, 1)
 
@@ -68,7 +69,7 @@ def test_torchvisions_network_takes_the_datas_channels_and_classes():
             "model=resnet18 is for classification, but the data is for",
         ),
         ("unet", {}, {"mode": "diff"}, SCENES, ValueError, "take model=resnet18 or model=unet_classifier"),
-        ("resnet19", {}, {"mode": "diff"}, SCENES, ValueError, "model must be .*; got 'resnet19'"),
+        ("resnet19", {}, {"mode": "diff"}, SCENES, ValueError, "model.name must be .*; got 'resnet19'"),
         ("unet", SMALL, {"mode": "mirror"}, DENSE, ValueError, "padding_mode must be one of"),
         ("unet", SMALL, {"mode": "zeros", "degree": 2}, DENSE, TypeError, "has no option 'degree'"),
         (
@@ -83,7 +84,7 @@ def test_torchvisions_network_takes_the_datas_channels_and_classes():
 )
 def test_what_does_not_fit_is_said(name, options, padding, data, error, message):
     with pytest.raises(error, match=message):
-        build_model(name, options, padding, data)
+        build_model(model(name, options), padding, data)
 
 
 def test_symmetric_is_replicate_in_a_unet():
@@ -92,7 +93,7 @@ def test_symmetric_is_replicate_in_a_unet():
     outputs, gradients, image = [], [], torch.rand(2, 1, 16, 16)
     for mode in ("replicate", "symmetric"):
         torch.manual_seed(0)
-        network = build_model("unet", {"depth": 2, "width": 2}, {"mode": mode}, data)
+        network = build_model(model("unet", {"depth": 2, "width": 2}), {"mode": mode}, data)
         output = network(image)
         output.square().sum().backward()
         outputs.append(output)

@@ -6,7 +6,7 @@ from hydra import compose, initialize_config_dir
 from diff_conv2d import MODES
 from experiments.paths import CONFIGS
 from experiments.reproduce import seconds_left
-from experiments.training.cells import Cell, composed, sweep_cells
+from experiments.training.cells import Cell, composed, method_settings, sweep_cells
 from experiments.training.run_folder import method_name, run_name
 
 SWEEPS = {
@@ -23,7 +23,7 @@ def settings(*overrides):
 
 
 def test_the_methods_are_the_modes_and_the_control():
-    assert set(settings("sweep=segmentation").methods) == {*MODES, "halo"}
+    assert list(method_settings(settings("sweep=segmentation").controls)) == [*MODES, "halo"]
 
 
 @pytest.mark.parametrize("sweep", SWEEPS)
