@@ -8,6 +8,7 @@ mode             samples                            rule
 ``zeros``        ``0 0 | a b c d e f | 0 0``        nothing is there
 ``reflect``      ``c b | a b c d e f | e d``        mirrored at the edge sample
 ``symmetric``    ``b a | a b c d e f | f e``        mirrored beyond the edge sample
+``antireflect``  ``r q | a b c d e f | u v``        mirrored oddly: q = 2 a - b, r = 2 a - c
 ``replicate``    ``a a | a b c d e f | f f``        the edge sample repeated
 ``circular``     ``e f | a b c d e f | a b``        the other end comes next
 ``random``       ``? ? | a b c d e f | ? ?``        noise with the moments of the edge band
@@ -22,6 +23,7 @@ import dataclasses
 from typing import Any, Literal, get_args
 
 from diff_conv2d.modes.adaptive import Adaptive
+from diff_conv2d.modes.antireflect import Antireflect
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.modes.copying import Circular, Reflect, Replicate, Symmetric, Zeros
 from diff_conv2d.modes.explicit import Explicit
@@ -46,6 +48,7 @@ PaddingMode = Literal[
     "diff_explicit",
     "linear_prediction",
     "adaptive",
+    "antireflect",
 ]
 
 _CLASSES: tuple[type[Boundary], ...] = (
@@ -62,6 +65,7 @@ _CLASSES: tuple[type[Boundary], ...] = (
     DiffExplicit,
     LinearPrediction,
     Adaptive,
+    Antireflect,
 )
 MODES = {mode.name: mode for mode in _CLASSES}
 if tuple(MODES) != get_args(PaddingMode):

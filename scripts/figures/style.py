@@ -83,6 +83,7 @@ METHODS = {
     "replicate": MethodStyle("Repl", "#D55E00", "-", "^"),
     "reflect": MethodStyle("Refl", "#009E73", "-", "v"),
     "symmetric": MethodStyle("Symm", "#E69F00", "--", "D", filled=False),
+    "antireflect": MethodStyle("Anti", "#E69F00", "-.", "h"),
     "circular": MethodStyle("Circ", "#56B4E9", "-", "<"),
     "zeros": MethodStyle("Zero", "#666666", "-", "X"),
     "partial": MethodStyle("Part", "#666666", "--", "d", filled=False),

@@ -40,6 +40,7 @@ CASES = {
     "explicit": ModeCase(extends=False, constants=False),
     "diff": ModeCase(),
     "diff_explicit": ModeCase(),
+    "antireflect": ModeCase(any_size=False),
     "linear_prediction": ModeCase(linear=False, axes_alike=False),
     # One number of taps for all sizes, so that one exported graph serves them; gradients as differences see them.
     "adaptive": ModeCase({"taps": 3, "fit_gradient": True}, linear=False),

@@ -43,6 +43,13 @@ def test_symmetric_equals_numpy(pad):
     assert np.array_equal(diff_conv2d.pad(IMAGE, pad, mode="symmetric").numpy(), expected)
 
 
+@pytest.mark.parametrize("pad", [(1, 2, 3, 0), (6, 5, 4, 5), (0, 0, 0, 0)])
+def test_antireflect_equals_numpy(pad):
+    widths = ((0, 0), (0, 0), pad[2:], pad[:2])
+    expected = np.pad(IMAGE.numpy(), widths, mode="reflect", reflect_type="odd")
+    np.testing.assert_allclose(diff_conv2d.pad(IMAGE, pad, mode="antireflect").numpy(), expected, rtol=0, atol=1e-14)
+
+
 @pytest.mark.parametrize("axes", [1, 2, 3])
 @pytest.mark.parametrize("mode", [name for name, case in CASES.items() if case.extends])
 def test_with_and_without_batch_in_every_dimension(mode, axes):
