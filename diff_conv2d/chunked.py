@@ -9,7 +9,7 @@ chunk lies at the edge of the image:
 mode                                                           what a chunk at the edge needs
 =============================================================  ==============================================
 ``zeros``, ``replicate``, ``reflect``, ``symmetric``,          its own samples; chunks that hold fewer than the
-``extrapolate``, ``diff``, ``partial``                         mode looks at are merged with their neighbours
+``extrapolate``, ``diff``, ``partial``, ``antireflect``        mode looks at are merged with their neighbours
 ``circular``                                                   the samples at the opposite edge
 ``adaptive``                                                   weights, fitted to the bands along the edges
 =============================================================  ==============================================

@@ -38,7 +38,7 @@ def convert(
     algorithm: Algorithm = "auto",
     **options: Any,
 ) -> _Model:
-    """Give every convolution of a network that pads another boundary mode, in place.
+    """Change the boundary mode of every padded convolution of a network, in place.
 
     Each `torch.nn.Conv1d`, `Conv2d` and `Conv3d` with padding becomes the layer of this library. It stays the same
     object with the same Parameters, hooks, training flag, dtype and device, so that an existing optimizer keeps
@@ -92,6 +92,7 @@ def convert(
     options = {"degree": degree, **options}
     mode = boundary(padding_mode, **options)
     check_algorithm(algorithm)
+    mode.algorithm_for(algorithm)
     if mode.has_edge_kernels and any(isinstance(m, DistributedDataParallel) for m in model.modules()):
         raise ValueError(
             f"model must not be a DistributedDataParallel for padding_mode={padding_mode!r}: its edge kernels would "

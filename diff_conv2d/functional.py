@@ -97,36 +97,36 @@ def conv2d(
 
     .. math:: y_{n,o}(x) = b_o + \sum_{c,j} w_{o,c,j} \, P_{n,c}(s x - p + d j)
 
-    with stride s, padding p, dilation d, and P the image as `padding_mode` continues it. For 'diff' P is the
+    with stride s, padding p, dilation d, and P the image as `padding_mode` extends it. For 'diff' P is the
     polynomial through the k samples nearest each edge, so that at the edge the kernel acts as the same
-    differential operator as inside. ('partial' scales y instead of continuing the image.)
+    differential operator as inside. ('partial' scales y instead of extending the image.)
 
     Source: Leng and Thiyagalingam, arXiv 2309.06370, in the equivalent form derived in the class `Diff`.
 
     Args:
-        input: images (N, C, H, W), or one image (C, H, W), of floating point or complex dtype. Integers are left to
-            torch's convolution in the modes that copy samples or put zeros, where it has one (with a dilation: of
-            int64 alone); all else is refused.
+        input: images (N, C, H, W), or one image (C, H, W), of floating point or complex dtype. Integers work in the
+            modes that copy samples or put zeros, if torch has such a convolution (dilated: of int64 alone); other
+            modes refuse them.
         weight: kernels (out channels, C / groups, kernel height, kernel width).
         bias: one value for each output channel, or None.
         stride: steps of the window, in samples.
-        padding: samples added at both ends of each axis, 'same' (output of the size of the input; stride 1) or
+        padding: samples added at each end of each axis, 'same' (output of the size of the input; stride 1) or
             'valid' (none). The default is torch's, which adds none: then no mode has anything to do.
-        dilation: samples between the taps of the kernel. The image is continued on each lattice of that spacing
-            by itself.
+        dilation: distance between neighbouring taps of the kernel, in samples. Polynomials and predictors extend
+            each lattice of that spacing by itself.
         groups: groups of channels that do not see each other, as in torch.
         padding_mode: a name of the vocabulary, see `modes`.
         degree: for 'diff' (default k - 1) and 'extrapolate' (default k // 2): degree of the polynomial, for both
             axes or one for each. Noise grows with the degree; lower it for rough or noisy images.
-        edge_weight: for 'explicit' (k * k - 1 kernels, see `Explicit`) and 'diff_explicit' (one, of the shape of
-            weight): the kernels of outputs whose window leaves the image.
+        edge_weight: for 'explicit' (k * k - 1 kernels for padding='same', see `Explicit`) and 'diff_explicit' (one,
+            of the shape of weight): the kernels of outputs whose window leaves the image.
         edge_bias: their biases; none if None.
         algorithm: 'direct' leaves the sums to torch's convolution. With 'auto' a large image that is filtered with
-            one or a few kernels on a CPU is read in blocks, which is several times faster (see `blocks`) and the
-            same to rounding. In 'zeros', 'reflect', 'replicate' and 'circular', which equal torch's to the bit,
-            'auto' is 'direct', and 'fast' allows the blocks. 'memory' holds no padded copy of the image: the outputs
-            at the edge are made again from strips (see `frame`). 'circular', 'random' and 'linear_prediction' need
-            the copy, and refuse it.
+            one or a few kernels on a CPU is read in blocks, which is several times faster (see `algorithms.blocks`)
+            and the same to rounding. In 'zeros', 'reflect', 'replicate' and 'circular', which equal torch's to the
+            bit, 'auto' is 'direct', and 'fast' allows the blocks. 'memory' holds no padded copy of the image: the
+            outputs at the edge are made again from strips (see `algorithms.frame`). 'circular', 'random' and
+            'linear_prediction' need that copy, and refuse 'memory'.
         options: further options of the mode, such as `generator` of 'random'.
 
     Returns:
@@ -181,11 +181,11 @@ def pad(
     degree: int | Sequence[int] | None = None,
     **options: Any,
 ) -> Tensor:
-    r"""Continue an image beyond its edges.
+    r"""Extend an image beyond its edges.
 
-    For `mode` 'extrapolate' and 'diff', with weights w of `lagrange.extrapolation_weights`, the sample s beyond the
-    edge of a line x is ``sum_j w_j x_j``, j = 0, ..., degree; one axis after the other, so that a corner is
-    the tensor product. This is the polynomial through the degree + 1 samples nearest the edge.
+    For `mode` 'extrapolate' and 'diff', with weights w of `modes.polynomial_weights`, the sample s beyond the edge of
+    a line x is ``sum_j w_j x_j``, j = 0, ..., degree; one axis after the other, so that a corner is the tensor
+    product. This is the polynomial through the degree + 1 samples nearest the edge.
 
     Args:
         input: image of shape (N, C, *) or (C, *), with one spatial axis for each pair in `pad`. Images of integers or
@@ -193,17 +193,17 @@ def pad(
             every other mode computes samples that integers cannot hold, and refuses them.
         pad: samples to add, counted from the last axis as in `torch.nn.functional.pad`: (left, right, top, bottom,
             front, back).
-        mode: how the image goes on; see `modes` for the drawings.
+        mode: how the image is extended; see `modes` for the drawings.
         degree: degree of the polynomial, for all axes or one for each (outermost first). By default 2 for
-            'extrapolate', and for 'diff' the pad of both ends together: k - 1 for the kernel of size k that this
-            pad leaves its output the size of the input.
+            'extrapolate', and for 'diff' the sum of the two pads of an axis: k - 1 for the kernel size k that this
+            padding suits.
         options: further options of the mode.
 
     Returns:
-        The continued image; a mode that takes no samples from outside gives `input` in its middle, to the bit.
+        The extended image; its middle equals `input` to the bit.
 
     Raises:
-        ValueError: if `mode` does not continue images ('partial'), or `pad` does not fit the image.
+        ValueError: if `mode` does not extend images ('partial', 'explicit'), or `pad` does not fit the image.
         TypeError: if an argument is of the wrong kind, `input` holds integers and the mode computes samples, or the
             mode has no such option.
 
@@ -229,21 +229,21 @@ def pad(
     if 0 in input.shape[-axes:]:
         raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
     before, after = tuple(pad[-2::-2]), tuple(pad[-1::-2])
-    rule = boundary(mode, degree=degree, **options)
-    if degree is None and rule.degree_in_pad is not None:
-        rule = boundary(mode, degree=rule.degree_in_pad, **options)
-    if not rule.extends:
+    extension = boundary(mode, degree=degree, **options)
+    if degree is None and extension.degree_in_pad is not None:
+        extension = boundary(mode, degree=extension.degree_in_pad, **options)
+    if not extension.extends:
         raise ValueError(f"mode={mode!r} needs the kernel and has no padded image: use diff_conv2d.conv{axes}d")
     kernel = tuple(b + a + 1 for b, a in zip(before, after, strict=True))
     geometry = Geometry(kernel, (1,) * axes, (1,) * axes, before, after)
-    rule.check_image(input, geometry)
-    input = only_as_traced(input, rule, geometry)
+    extension.check_image(input, geometry)
+    input = only_as_traced(input, extension, geometry)
     if not any(pad):
         # A copy, as with any other pad.
         return input.clone()
     if input.ndim == axes + 1:
-        return rule.extend(input.unsqueeze(0), geometry).squeeze(0)
-    return rule.extend(input, geometry)
+        return extension.extend(input.unsqueeze(0), geometry).squeeze(0)
+    return extension.extend(input, geometry)
 
 
 class DiffConv2d:
@@ -267,9 +267,9 @@ class DiffConv2d:
 
     def __init__(self, kernel_size: int | tuple[int, int]) -> None:
         self.kernel_size = per_axis("kernel_size", kernel_size, 2, minimum=1)
-        before = tuple((size - 1) // 2 for size in self.kernel_size)
-        after = tuple(size // 2 for size in self.kernel_size)
-        self._geometry = Geometry(self.kernel_size, (1, 1), (1, 1), before, after)
+        ones = (1, 1)
+        widths = widths_of_padding("same", self.kernel_size, ones, ones)
+        self._geometry = Geometry(self.kernel_size, ones, ones, *widths)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(kernel_size={self.kernel_size})"
@@ -301,7 +301,7 @@ class DiffConv2d:
             ValueError: if a shape, `groups` or `optimized_for` does not fit.
             TypeError: if dtypes differ.
         """
-        return diff_conv2d(
+        return paper_conv2d(
             input,
             weight,
             None,
@@ -314,7 +314,7 @@ class DiffConv2d:
         )
 
 
-def diff_conv2d(
+def paper_conv2d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None,

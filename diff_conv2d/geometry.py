@@ -18,7 +18,7 @@ class Geometry(NamedTuple):
     Output o of an axis reads the samples ``o * stride - before + j * dilation``, j = 0, ..., kernel - 1, of an
     image that is extended by `before` samples at its low end and `after` at its high end.
     `algorithm` says how the sums are done: 'direct' by torch's convolution, 'memory' without a padded copy of the
-    image, otherwise as `blocks` decides.
+    image, otherwise as `algorithms.blocks` decides.
     """
 
     kernel: tuple[int, ...]
@@ -55,7 +55,7 @@ class Geometry(NamedTuple):
 
 
 class Kernels(NamedTuple):
-    """The kernel of a convolution with its bias and groups, and the kernels of invalid outputs, as torch has them."""
+    """The kernel, bias and groups of a convolution, in torch's shapes, and optional kernels of invalid outputs."""
 
     weight: Tensor
     bias: Tensor | None

@@ -10,7 +10,7 @@ import torch
 import torch.fx
 from torch import Tensor
 
-from diff_conv2d.functional import check_optimized_for, diff_conv2d
+from diff_conv2d.functional import check_optimized_for, paper_conv2d
 from diff_conv2d.geometry import Algorithm
 from diff_conv2d.modes import PaddingMode
 from diff_conv2d.torch_layers import Conv2d
@@ -25,7 +25,7 @@ __all__ = [
 
 
 # See `torch_layers`.
-torch.fx.wrap("diff_conv2d")
+torch.fx.wrap("paper_conv2d")
 
 
 class DiffConv2dLayer(Conv2d):
@@ -103,7 +103,7 @@ class DiffConv2dLayer(Conv2d):
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if self.edge_weight is not None:
             self._check_edge_kernels(weight, bias)
-        return diff_conv2d(
+        return paper_conv2d(
             input,
             weight,
             bias,
@@ -130,7 +130,7 @@ class DiffConv2dLayer(Conv2d):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extra_repr(self) -> str:
-        """torch's, and the options of this layer."""
+        """Return torch's text and the options of this layer."""
         return (
             f"{super().extra_repr()}, keep_img_grad_at_invalid={self.keep_img_grad_at_invalid}, "
             f"train_edge_kernel={self.edge_weight is not None}, optimized_for={self.optimized_for!r}"
@@ -181,7 +181,7 @@ class RandConv2dLayer(_PaperLayer):
 
 
 class PartConv2dLayer(_PaperLayer):
-    """'partial': zeros, scaled by the part of the window inside (Liu et al. 2018, 2022)."""
+    """'partial': zero padding, each output divided by the share of its window inside (Liu et al. 2018, 2022)."""
 
     mode = "partial"
 

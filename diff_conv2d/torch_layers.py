@@ -110,9 +110,9 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     kernels of its own for invalid outputs adds `edge_weight` and `edge_bias`; they start as copies of `weight`
     and `bias`, so that equal seeds give equal layers whatever the mode.
 
-    Stride, padding, dilation and `padding_mode` can be changed at any time. Another mode is taken up with its
-    default options, as by `convert`: its edge kernels are new, those of the mode before are dropped. The mode that
-    the layer has keeps its options: to set an attribute to what it is changes nothing.
+    Stride, padding, dilation and `padding_mode` can be changed at any time. Setting another mode uses its default
+    options, as `convert` does: its edge kernels are new, those of the mode before are dropped. Setting the same mode
+    changes nothing. With 'explicit' the padding must keep as many displacements as there are edge kernels.
     """
 
     # torch.jit.script reads annotations, and knows few of them.
@@ -169,10 +169,9 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         mode = boundary(name, **options)
         mode.check(self.axes)
         check_change(self, mode)
-        stays = _has_mode(self, mode)
-        self.algorithm = algorithm
         mode.algorithm_for(algorithm)
-        self._mode = mode
+        stays = _has_mode(self, mode)
+        self.algorithm, self._mode = algorithm, mode
         vars(self)["padding_mode"] = name
         if stays:
             return

@@ -1,4 +1,4 @@
-"""What compilers, traces, transforms and autocast need to know, and what must be known of them."""
+"""Whether torch compiles, traces, transforms or casts at the moment, and what is to be done then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the settings of a program: each that cannot be used is told by its name, all of them at once.
+"""Check the settings of a program, and report at once all that cannot be used, each by its name.
 
 A check takes the name of a setting, its value, and what is allowed; it returns the value as the program uses it, or
 raises ValueError. `Reader` applies checks to a configuration.
@@ -96,7 +96,7 @@ class Reader:
         return None
 
     def end(self, other: Collection[str] = ()) -> None:
-        """Tell everything that cannot be used, and every setting that has not been read: nothing looks at it.
+        """Report every setting that cannot be used, and every setting that was never read, which has no effect.
 
         Args:
             other: Settings that may be there besides.
@@ -207,7 +207,7 @@ def texts(key: str, value: object) -> list[str]:
 
 
 def mapping(key: str, value: object) -> dict[str, Any]:
-    """Return what has settings of its own."""
+    """Return a mapping, whose entries are settings of its own."""
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
         raise ValueError(f"{key} must have settings of its own, as in {key}={{name: value}}, got {shown(value)}")
     return value
@@ -245,9 +245,9 @@ def torch_device(key: str, value: object) -> "torch.device":
 
 
 def writable(key: str, path: Path) -> None:
-    """Try to write to a folder: what cannot be written is better known before the work than after it.
+    """Try to write to a folder, because a failure is better known before the work than after it.
 
-    Nothing is left there: who then has another reason to stop has made nothing.
+    Nothing is left behind: a program that then stops for another reason has made nothing.
     """
     made: list[Path] = []
     try:

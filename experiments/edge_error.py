@@ -53,7 +53,7 @@ def edge_errors(images: Tensor, kernels: Tensor, methods: Mapping[str, Method]) 
         ValueError: The kernels are not square and odd, or the image is so small that no interior is left.
 
     Example:
-        A line is continued exactly by any polynomial of degree 1, but not by its last value.
+        Any polynomial of degree 1 or more extends a straight line exactly; repeating the last value does not.
 
         >>> import torch
         >>> from experiments.methods import METHODS

@@ -16,7 +16,7 @@ __all__ = ["FOLDER", "chosen_parts", "digest", "read_manifest", "settings_of", "
 
 # Beside the tables.
 FOLDER = "made_from"
-# Where results go decides none of them.
+# These settings do not change a result.
 NOT_DECISIVE = ("output_dir", "hydra", "runs_dir", "jobs", "processes")
 
 
@@ -61,7 +61,7 @@ def settings_of(config: DictConfig) -> dict[str, Any]:
 
 
 def chosen_parts() -> list[str]:
-    """The overrides of the program that runs, but for where its results go: of seeds and methods that are a part."""
+    """Return the overrides of the running program, such as its seeds, except those that only place results."""
     overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
     return [override for override in overrides if override.partition("=")[0] not in NOT_DECISIVE]
 

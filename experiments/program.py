@@ -38,8 +38,8 @@ def run_program(
     """Check a configuration, run, and print what was written.
 
     What the tables were made from is kept beside them (`experiments.manifest`), and the configuration in
-    ``output_dir/runs/NAME`` once they are there: a run that fails must not replace that of the run whose tables those
-    are.
+    ``output_dir/runs/NAME`` once they are there: a run that fails must not replace the
+    configuration of the tables that are there.
 
     Args:
         name: Of the program.

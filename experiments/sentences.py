@@ -28,8 +28,9 @@ NO_MEMORY = ("allocate memory", "OutOfMemoryError")
 def in_one_sentence(program: str, folder: Path | None = None, again: str = "") -> Iterator[None]:
     """End the program with one sentence and a status if what is inside raises; also a decorator of a program's main.
 
-    Ctrl-C ends it with status 130. Who reads no further, as `head`, ends it without a word. An error that nobody
-    foresaw has its traceback kept. With the environment variable HYDRA_FULL_ERROR everything is raised as it is.
+    Ctrl-C ends it with status 130. A reader of its output that stops reading, such as `head`, ends it silently.
+    The traceback of an unforeseen error is kept. With the environment variable HYDRA_FULL_ERROR everything is raised
+    as it is.
 
     Args:
         program: as the sentence begins.

@@ -16,7 +16,7 @@ __all__ = ["group", "read_settings", "setting"]
 
 Value = TypeVar("Value")
 Settings = TypeVar("Settings")
-# What of the settings that are declared before decides the limits of another.
+# A function from the settings declared before to the limits of another setting; None skips the check.
 Given = Callable[[Any], Iterable[object] | None]
 
 
@@ -26,9 +26,9 @@ def setting(check: Callable[..., Value], *limits: object, given: Given | None = 
     Args:
         check: One of `experiments.checks`, or one like them; what it returns is the field's value.
         limits: What is allowed, as the check takes it.
-        given: In place of ``limits`` where they depend on settings that are declared before. It takes those as
-            attributes, None for one that cannot be used, and returns the limits; or None, and the setting is not
-            looked at.
+        given: A function that takes the place of ``limits`` where they depend on settings declared before. It gets
+            an object with those settings as attributes, None for each that cannot be used. It returns the limits, or
+            None to leave the setting unchecked.
 
     """
 

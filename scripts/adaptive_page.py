@@ -96,7 +96,7 @@ def _number(value: float) -> str:
 
 
 def _better_level_worse(ratio: pd.Series) -> tuple[int, int, int]:
-    """Count the fields that lie below the best degree by more than ten per cent, within them, and above."""
+    """Count the fields more than ten per cent below the best degree, within ten per cent of it, and above that."""
     low, high = LEVEL
     return int((ratio < low).sum()), int(ratio.between(low, high).sum()), int((ratio > high).sum())
 
@@ -188,7 +188,7 @@ def _above(cells: pd.Series) -> str:
 
 
 def _averaged(tables: Tables) -> str:
-    """Tell of both sets below the large sizes what is above, crops averaged."""
+    """Count the cells above 1.10 of both sets below the large sizes, with errors averaged over the crops."""
     keys = ["field", "size", "kernel_size", "method"]
     averaged = tables.held_out.groupby(keys, as_index=False, sort=False)["l1_error"].mean()
     pairs = _held_out_ratios(averaged), ratios(tables.study)

@@ -82,7 +82,7 @@ class Quick:
     atol: float = 1e-8
 
 
-# What no mark of being stale excuses.
+# Faults that a mark of being stale does not excuse.
 DAMAGED = ("is not there", "is not the table that was written")
 CELL = ("kernel_size", "method")
 # What is trained again to confirm a sweep under new code: the plainest, the paper's, the most intricate, the control.
@@ -148,7 +148,7 @@ def stale(path: Path) -> list[str]:
 
 
 def _other_settings(study: str, manifest: dict[str, Any]) -> list[str]:
-    """Whether the configuration asks for something else than what was run."""
+    """Say in what the configuration differs from what was run, a sentence each; nothing if it does not."""
     if manifest.get("kind") == SWEEP:
         ran, asked = set(manifest["settings"]["runs"]), configured_runs(study, manifest["settings"]["seeds"])
         if ran == asked:

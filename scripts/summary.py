@@ -24,7 +24,7 @@ BLOCK_COLUMNS = ["data", "model", "method", "seed", "metric", "region", "block",
 INTERVALS = ["low", "high", "difference", "difference_low", "difference_high", "p"]
 SUMMARY_COLUMNS = [*CELL, "seeds", "blocks", "mean", *INTERVALS]
 
-# A region that is made here: the frame's error over the interior's, run by run. Only where 0 is no error.
+# A region that is computed here, run by run: the frame's error over the interior's. Only for metrics that are errors.
 RATIO = "frame/interior"
 RATIO_METRICS = ("mse",)
 

@@ -51,7 +51,7 @@ _HAS_LIBRARY: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-unt
 
 
 def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int) -> Tensor:
-    """Convolve an image that is extended already: without padding."""
+    """Convolve an image that is extended already, in blocks where that is faster."""
     if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
         return convolve_in_blocks(input, weight, bias, groups)
     return CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)

@@ -1,4 +1,7 @@
-"""Which algorithm does a convolution: the one way from a layer or a function to the sums."""
+"""From checked arguments to a result: the mode's own convolution, strips without a padded copy, or an extended image.
+
+Where a large image is filtered in blocks is decided in `algorithms.blocks`, where strips pay in `algorithms.frame`.
+"""
 
 from __future__ import annotations
 

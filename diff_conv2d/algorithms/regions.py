@@ -1,8 +1,8 @@
 """The outputs of a convolution, cut into regions by how far their windows leave the image.
 
 An output whose window lies in the image is interior; the others are invalid. Along one axis the displacement of an
-output is the number of taps of its window before the image (negative) or after it (positive). It is the way back to
-the nearest complete window, in steps of the dilation.
+output is the number of taps of its window after the image, less those before it. It is the way back to the nearest
+complete window, in steps of the dilation.
 """
 
 from __future__ import annotations

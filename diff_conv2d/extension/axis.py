@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-__all__ = ["Axis", "Rows"]
+__all__ = ["Axis", "IntegerMatrix"]
 
 
-class Rows(Protocol):
+class IntegerMatrix(Protocol):
     """A matrix of integers, row by row: each sample outside is a weighted sum of samples of its line."""
 
     def sources(self, length: int, distance: int) -> tuple[range, tuple[int, ...]]:
@@ -30,12 +30,18 @@ class Axis(NamedTuple):
         dim: counted from the last.
         before: samples added at the low end.
         after: samples added at the high end.
-        rows: the rule, unless predictors come with the image (see `by_axis.predicted`).
-        dilation: of the kernel, for predictors; `rows` know theirs.
+        matrix: the rule; None if predictors come with the image (see `by_axis.predicted`).
+        dilation: of the kernel, for predictors; a matrix knows its own.
     """
 
     dim: int
     before: int
     after: int
-    rows: Rows
+    matrix: IntegerMatrix | None = None
     dilation: int = 1
+
+    def sources(self, length: int, distance: int) -> tuple[range, tuple[int, ...]]:
+        """See `IntegerMatrix`."""
+        if self.matrix is None:
+            raise ValueError("matrix must be given for an axis without predictors, got None")
+        return self.matrix.sources(length, distance)

@@ -1,12 +1,12 @@
-"""The extension of an image along one axis: the plain way, which every mode can go, and compilers understand.
+"""The extension of an image along one axis: the plain way of every `AxisExtension`, which compilers understand.
 
 `extended` returns samples ``start`` to ``stop - 1`` of the extended axis. Sample 0 is the image's first and sample
 ``length - 1`` its last; ``start = -2`` means two samples outside at the low end. A window that ends inside the image
 crops it, so that a strip of the extended image can be computed without the rest. Extending one axis and then the next
 makes the corners a tensor product. Each axis has a linear map of its own, so that the order of the axes does not
-matter.
+matter (but for `noise`).
 
-The samples outside come from a rule, ``rule(image, distances, at_end)``: a list of pieces that are joined to the
+The samples outside come from a rule, ``rule(image, distances, high_end)``: a list of pieces that are joined to the
 image. `distances` from the edge sample have the order of positions: 2, 1 at the low end and 1, 2 at the high end.
 """
 
@@ -22,7 +22,7 @@ from torch import Tensor
 from diff_conv2d.precision import computing_dtype, working_dtype
 
 if TYPE_CHECKING:
-    from diff_conv2d.extension.axis import Rows
+    from diff_conv2d.extension.axis import IntegerMatrix
 
 __all__ = [
     "channels_last_format",
@@ -31,6 +31,7 @@ __all__ = [
     "mirrored",
     "noise",
     "predicted",
+    "sample_weights",
     "with_zeros",
     "zeros",
 ]
@@ -50,7 +51,7 @@ def extended(input: Tensor, dim: int, start: int, stop: int, rule: _Rule) -> Ten
 
     Example:
         >>> squares = torch.tensor([0.0, 1.0, 4.0, 9.0])
-        >>> extended(squares, 0, -2, 5, lambda image, distances, at_end: zeros(image, 0, distances))
+        >>> extended(squares, 0, -2, 5, lambda image, distances, high_end: zeros(image, 0, distances))
         tensor([0., 0., 0., 1., 4., 9., 0.])
     """
     length = input.shape[dim]
@@ -102,34 +103,34 @@ def with_zeros(input: Tensor, windows: Sequence[tuple[int, int]]) -> Tensor:
     return input
 
 
-def combined(input: Tensor, dim: int, distances: range, at_end: bool, rows: Rows) -> list[Tensor]:
+def combined(input: Tensor, dim: int, distances: range, high_end: bool, matrix: IntegerMatrix) -> list[Tensor]:
     """Weighted sums of samples of each line, by a matrix of integers.
 
     Example:
-        >>> from diff_conv2d.lagrange import Polynomial
+        >>> from diff_conv2d.modes.polynomial_weights import Polynomial
         >>> combined(torch.tensor([0.0, 1.0, 4.0, 9.0]), 0, range(1, 3), True, Polynomial(degree=2))
         [tensor([16.]), tensor([25.])]
     """
-    return [_sum(input, dim, *rows.sources(input.shape[dim], distance), at_end) for distance in distances]
+    return [_sum(input, dim, *matrix.sources(input.shape[dim], distance), high_end) for distance in distances]
 
 
-def _sum(input: Tensor, dim: int, places: range, weights: tuple[int, ...], at_end: bool) -> Tensor:
+def _sum(input: Tensor, dim: int, places: range, weights: tuple[int, ...], high_end: bool) -> Tensor:
     """Return the weighted sum of samples of an axis, whose places are counted from an end, with size 1 along it."""
     span = (len(places) - 1) * places.step + 1
     # The high end is the low end of the reversed image.
-    samples = input.narrow(dim, input.shape[dim] - places.start - span if at_end else places.start, span)
+    samples = input.narrow(dim, input.shape[dim] - places.start - span if high_end else places.start, span)
     if weights == (1,):
         return samples
     if places.step > 1:
         samples = samples[(slice(None),) * (dim % input.ndim) + (slice(None, None, places.step),)]
     # A product and a sum, not a matrix product, which autocast and TF32 would round.
     dtype = computing_dtype(input.dtype)
-    column = torch.tensor(weights[::-1] if at_end else weights, dtype=dtype, device=input.device)
+    column = torch.tensor(weights[::-1] if high_end else weights, dtype=dtype, device=input.device)
     column = column.view((-1,) + (1,) * (-dim - 1 if dim < 0 else input.ndim - dim - 1))
     return (samples.to(dtype) * column).sum(dim, keepdim=True).to(input.dtype)
 
 
-def mirrored(input: Tensor, dim: int, distances: range, at_end: bool, repeat_edge: bool) -> list[Tensor]:
+def mirrored(input: Tensor, dim: int, distances: range, high_end: bool, repeat_edge: bool) -> list[Tensor]:
     """The mirror image, with the edge sample or without, as often as needed.
 
     The extended axis of L samples has the period 2 L if the edge sample is repeated: with ``r = i mod 2 L``, sample i
@@ -144,16 +145,16 @@ def mirrored(input: Tensor, dim: int, distances: range, at_end: bool, repeat_edg
     nearest, farthest = first - repeat_edge, last - repeat_edge
     if farthest < length:
         # The common case: the samples next to the edge, in reverse.
-        start = length - 1 - farthest if at_end else nearest
+        start = length - 1 - farthest if high_end else nearest
         return [input.narrow(dim, start, last - first + 1).flip(dim)]
     period = 2 * length if repeat_edge else max(2 * length - 2, 1)
     place = torch.arange(nearest, farthest + 1, device=input.device) % period
     place = torch.minimum(place, period - repeat_edge - place)
-    return [input.index_select(dim, length - 1 - place if at_end else place.flip(0))]
+    return [input.index_select(dim, length - 1 - place if high_end else place.flip(0))]
 
 
 def noise(
-    input: Tensor, dim: int, distances: range, at_end: bool, generator: torch.Generator | None = None
+    input: Tensor, dim: int, distances: range, high_end: bool, generator: torch.Generator | None = None
 ) -> list[Tensor]:
     """Normal noise with the mean and the standard deviation of the band along each end.
 
@@ -165,7 +166,7 @@ def noise(
     # torch.export accepts no generator argument, not even None.
     source: dict[str, Any] = {} if generator is None else {"generator": generator}
     width = count + 1 if length > count else length
-    band = input.narrow(dim, length - width if at_end else 0, width).to(computing_dtype(input.dtype))
+    band = input.narrow(dim, length - width if high_end else 0, width).to(computing_dtype(input.dtype))
     mean = band.mean(axes, keepdim=True)
     deviation = _deviation(band, mean, axes)
     shape = list(input.shape)
@@ -182,7 +183,7 @@ def _deviation(band: Tensor, mean: Tensor, axes: tuple[int, ...]) -> Tensor:
     return torch.where(positive, torch.where(positive, variance, 1.0).sqrt(), 0.0)
 
 
-def predicted(input: Tensor, dim: int, distances: range, at_end: bool, v: Tensor, step: int) -> list[Tensor]:
+def predicted(input: Tensor, dim: int, distances: range, high_end: bool, v: Tensor, step: int) -> list[Tensor]:
     """Predictions from the samples nearest an end, by weights of each image and channel.
 
     The sample at distance s is ``x(0) + sum_j v[s - 1, j - 1] (x(j) - x(j - 1))``, in steps of the lattice.
@@ -191,23 +192,36 @@ def predicted(input: Tensor, dim: int, distances: range, at_end: bool, v: Tensor
         input: images (N, C, ...).
         dim: the axis, counted from the last.
         distances: at most p * step.
-        at_end: of the high end, otherwise of the low one.
+        high_end: of the high end, otherwise of the low one.
         v: weights (N, C, p, m - 1).
         step: distance between the samples that belong together; each lattice is predicted from itself.
     """
     near = (v.shape[3] + 1) * step
     v = v.to(working_dtype(input))
     # At the high end the differences have the opposite order and the opposite sign.
-    v = -v.flip(-1) if at_end else v.flip(-2)
-    edge = input.narrow(dim, input.shape[dim] - near if at_end else 0, near)
+    v = -v.flip(-1) if high_end else v.flip(-2)
+    edge = input.narrow(dim, input.shape[dim] - near if high_end else 0, near)
     # Bring the lines side by side: one strided read, then everything in memory order.
     samples = edge.to(v.dtype).movedim(dim, 2).contiguous()
     differences = samples.narrow(2, step, near - step) - samples.narrow(2, 0, near - step)
-    edges = samples.narrow(2, near - step if at_end else 0, step)
+    edges = samples.narrow(2, near - step if high_end else 0, step)
     # Each lattice is one column.
     product = v @ differences.reshape(*samples.shape[:2], v.shape[3], step * prod(samples.shape[3:]))
     # (N, C, p, step, ...): all lattices at distance 1, then at distance 2, ...
     product = product.reshape(*samples.shape[:2], v.shape[2], step, *samples.shape[3:])
     values = (edges.unsqueeze(2) + product).flatten(2, 3).movedim(2, dim).to(edge.dtype)
-    first = distances[0] - 1 if at_end else v.shape[2] * step - distances[0]
+    first = distances[0] - 1 if high_end else v.shape[2] * step - distances[0]
     return [values.narrow(dim, first, len(distances))]
+
+
+def sample_weights(v: Tensor) -> Tensor:
+    """Return the weights (..., m) of samples from those of their differences (..., m - 1), see `predicted`.
+
+    ``w(0) = 1 - v(1), w(j) = v(j) - v(j + 1)``
+
+    Example:
+        >>> sample_weights(torch.tensor([-1.0]))  # 2 x(0) - x(1)
+        tensor([ 2., -1.])
+    """
+    zero = torch.zeros_like(v[..., :1])
+    return torch.cat([zero + 1, v], -1) - torch.cat([v, zero], -1)

@@ -1,4 +1,4 @@
-"""The extension of small images by a table of all terms: the number of operations takes their time.
+"""The extension of small images by a table of all terms: their time goes into calls, not into arithmetic.
 
 Each sample of the frame is a weighted sum of samples of the image, over all axes at once. A table lists the terms of
 all these sums. One gather, one product and one addition then replace a few operations for each row and column of the
@@ -20,9 +20,9 @@ from diff_conv2d.tracing import is_transformed
 if TYPE_CHECKING:
     from diff_conv2d.extension.axis import Axis
 
-__all__ = ["FrameTable", "extended_by_table", "folded_by_table", "table_for"]
+__all__ = ["FrameTable", "adjoint_by_table", "extended_by_table", "table_for"]
 
-# Terms of all samples of the frame up to which a table pays, forwards and backwards (docs/speed.md).
+# Most terms for which a table is faster, forwards and backwards (docs/speed.md).
 _FEW_TERMS = (1 << 17, 1 << 20)
 # Samples of an image up to which its table is made in a millisecond or two, and takes little space.
 _SMALL = 1 << 16
@@ -43,22 +43,22 @@ def extended_by_table(input: Tensor, table: FrameTable) -> Tensor:
 
     Example:
         >>> from diff_conv2d.extension.axis import Axis
-        >>> from diff_conv2d.lagrange import Polynomial
+        >>> from diff_conv2d.modes.polynomial_weights import Polynomial
         >>> line, axis = torch.tensor([[[3.0, 5.0]]]), Axis(-1, 1, 0, Polynomial(degree=1))  # 2 x(0) - x(1)
-        >>> extended_by_table(line, table_for(line, line.shape, (axis,), transposed=False))
+        >>> extended_by_table(line, table_for(line, line.shape, (axis,), adjoint=False))
         tensor([[[1., 3., 5.]]])
     """
     return _add_terms(input, F.pad(input, table.padding, "replicate"), table)
 
 
-def folded_by_table(grad: Tensor, table: FrameTable) -> Tensor:
+def adjoint_by_table(grad: Tensor, table: FrameTable) -> Tensor:
     """The adjoint of `extended_by_table`: gradients of samples outside, added to those of their sources.
 
     Example:
         >>> from diff_conv2d.extension.axis import Axis
-        >>> from diff_conv2d.lagrange import Polynomial
+        >>> from diff_conv2d.modes.polynomial_weights import Polynomial
         >>> grad, axis = torch.tensor([[[1.0, 0.0, 0.0]]]), Axis(-1, 1, 0, Polynomial(degree=1))
-        >>> folded_by_table(grad, table_for(grad, (1, 1, 2), (axis,), transposed=True))
+        >>> adjoint_by_table(grad, table_for(grad, (1, 1, 2), (axis,), adjoint=True))
         tensor([[[ 2., -1.]]])
     """
     # Negative padding is a copy of the part inside.
@@ -72,14 +72,14 @@ def _add_terms(source: Tensor, target: Tensor, table: FrameTable) -> Tensor:
     return target
 
 
-def table_for(tensor: Tensor, shape: tuple[int, ...], axes: tuple[Axis, ...], transposed: bool) -> FrameTable | None:
+def table_for(tensor: Tensor, shape: tuple[int, ...], axes: tuple[Axis, ...], adjoint: bool) -> FrameTable | None:
     """The table for an image of this shape; None where it does not pay, or there is none.
 
     Args:
         tensor: the image, or the gradient of what it is continued to.
         shape: of the image.
         axes: its spatial axes, outermost first.
-        transposed: for `folded_by_table` instead of `extended_by_table`.
+        adjoint: for `adjoint_by_table` instead of `extended_by_table`.
     """
     # The table is cached, so its tensors must be plain ones. In a trace sizes are tensors, and the table would become
     # part of the graph.
@@ -87,12 +87,12 @@ def table_for(tensor: Tensor, shape: tuple[int, ...], axes: tuple[Axis, ...], tr
         return None
     if not tensor.is_contiguous() or len(shape) != len(axes) + 2:
         return None
-    return _table(shape, axes, tensor.dtype, tensor.device, transposed)
+    return _table(shape, axes, tensor.dtype, tensor.device, adjoint)
 
 
 @lru_cache(maxsize=128)
 def _table(
-    shape: tuple[int, ...], axes: tuple[Axis, ...], dtype: torch.dtype, device: torch.device, transposed: bool
+    shape: tuple[int, ...], axes: tuple[Axis, ...], dtype: torch.dtype, device: torch.device, adjoint: bool
 ) -> FrameTable | None:
     images, sizes = prod(shape[:2]), shape[2:]
     if prod(sizes) > _SMALL or dtype not in (torch.float32, torch.float64) or device.type != "cpu":
@@ -100,35 +100,34 @@ def _table(
     # Each new sample must depend on the edge sample and on at least one more.
     for axis, size in zip(axes, sizes, strict=True):
         for s in range(1, max(axis.before, axis.after) + 1):
-            places, _ = axis.rows.sources(size, s)
+            places, _ = axis.sources(size, s)
             if len(places) < 2 or places[0]:
                 return None
     every = [_sources(axis, size) for axis, size in zip(axes, sizes, strict=True)]
     count = (prod(sum(map(len, sources)) for sources in every) - prod(sizes)) * images
-    if not 0 < count <= _FEW_TERMS[transposed]:
+    if not 0 < count <= _FEW_TERMS[adjoint]:
         return None
     lengths = prod(sizes), prod(map(len, every))
     widths = [width for axis in reversed(axes) for width in (axis.before, axis.after)]
     # Kept for other calls, which may want a gradient.
     with torch.inference_mode(False):
-        inside, outside, weights = _terms(every, sizes, transposed)
+        inside, outside, weights = _terms(every, sizes, adjoint)
         inside, outside, weights = inside.expand(images, -1), outside.expand(images, -1), weights.to(dtype)
-    if transposed:
+    if adjoint:
         return FrameTable(outside, inside, weights, lengths[::-1], [-width for width in widths])
     return FrameTable(inside, outside, weights, lengths, widths)
 
 
 def _sources(axis: Axis, size: int) -> list[tuple[tuple[int, int], ...]]:
     """Place and weight of the sources of each sample of the continued axis; one inside is its own."""
-    rows = axis.rows
-    low = [zip(*rows.sources(size, s), strict=True) for s in range(axis.before, 0, -1)]
+    low = [zip(*axis.sources(size, s), strict=True) for s in range(axis.before, 0, -1)]
     inside = [((place, 1),) for place in range(size)]
-    high = [zip(*rows.sources(size, s), strict=True) for s in range(1, axis.after + 1)]
+    high = [zip(*axis.sources(size, s), strict=True) for s in range(1, axis.after + 1)]
     return [*map(tuple, low), *inside, *(tuple((size - 1 - place, w) for place, w in terms) for terms in high)]
 
 
 def _terms(
-    every: list[list[tuple[tuple[int, int], ...]]], sizes: tuple[int, ...], transposed: bool
+    every: list[list[tuple[tuple[int, int], ...]]], sizes: tuple[int, ...], adjoint: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Of each term of the frame: place in the image, place in the padded image, weight."""
     # The tensor product of the axes: one term of no axis, then the terms of one more with each of those before.
@@ -143,7 +142,7 @@ def _terms(
         weights = (weights[:, None] * w).flatten()
     # A sample inside is one term of weight 1; of one outside the first term has a larger weight.
     frame = ((number > 0) | (weights != 1)).nonzero().squeeze(1)
-    if not transposed:
+    if not adjoint:
         # First the first terms of all sums, then the second ones: two additions to one target in a row are slow.
         frame = frame[number[frame].argsort(stable=True)]
         # The first is the edge sample, which padding has put there once.

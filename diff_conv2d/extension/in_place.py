@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.extension.axis import Axis
-from diff_conv2d.extension.by_axis import predicted
-from diff_conv2d.extension.by_table import extended_by_table, folded_by_table, table_for
+from diff_conv2d.extension.by_axis import predicted, sample_weights
+from diff_conv2d.extension.by_table import adjoint_by_table, extended_by_table, table_for
 from diff_conv2d.precision import computing_dtype
 
 __all__ = ["extended_in_place", "linear"]
@@ -32,18 +32,18 @@ def extended_in_place(input: Tensor, axes: tuple[Axis, ...], weights: Sequence[T
     Args:
         input: image with at least one sample along each axis.
         axes: one for each spatial axis of the image, outermost first, also where nothing is added.
-        weights: for each axis None, if it has rows, or those of its predictors (see `by_axis.predicted`). They get no
-            gradient.
+        weights: of the predictors of each axis (see `by_axis.predicted`), without a gradient; None for an axis that
+            has a matrix, or is not extended. Not given if no axis has predictors.
 
     Example:
-        >>> from diff_conv2d.lagrange import Polynomial
+        >>> from diff_conv2d.modes.polynomial_weights import Polynomial
         >>> squares = torch.tensor([[[0.0, 1.0, 4.0, 9.0]]])
         >>> extended_in_place(squares, (Axis(-1, 2, 1, Polynomial(degree=2)),))
         tensor([[[ 4.,  1.,  0.,  1.,  4.,  9., 16.]]])
     """
     if not torch.is_grad_enabled() or not input.requires_grad:
         return _extended(input, *weights, axes=axes)
-    return linear(input, partial(_extended, axes=axes), partial(_folded, axes=axes), *weights)
+    return linear(input, partial(_extended, axes=axes), partial(_adjoint, axes=axes), *weights)
 
 
 def linear(input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None) -> Tensor:
@@ -93,14 +93,14 @@ class _Linear(torch.autograd.Function):
 
 def _extended(input: Tensor, *weights: Tensor | None, axes: tuple[Axis, ...]) -> Tensor:
     """One copy of the image, padded, whose frame is then overwritten axis by axis."""
-    table = None if weights else table_for(input, input.shape, axes, transposed=False)
+    table = None if weights else table_for(input, input.shape, axes, adjoint=False)
     if table is not None:
         return extended_by_table(input, table)
     result = _padded(input, axes)
     for number, axis in enumerate(axes):
         if not axis.before and not axis.after:
             continue
-        # What is complete after this axis: the whole of it and of earlier axes, of later ones the image.
+        # The part that this step completes: earlier axes with what is added to them, later ones without.
         part = result
         for later in axes[number + 1 :]:
             if later.before or later.after:
@@ -113,30 +113,30 @@ def _extended(input: Tensor, *weights: Tensor | None, axes: tuple[Axis, ...]) ->
     return result
 
 
-def _folded(grad: Tensor, *weights: Tensor | None, axes: tuple[Axis, ...]) -> Tensor:
+def _adjoint(grad: Tensor, *weights: Tensor | None, axes: tuple[Axis, ...]) -> Tensor:
     """Apply the adjoint of `_extended`: add the gradient of each sample outside to those of its sources."""
     if weights:
-        return _folded_by_axes(grad, axes, weights)
+        return _adjoint_by_axes(grad, axes, weights)
     inside = (size - axis.before - axis.after for size, axis in zip(grad.shape[-len(axes) :], axes, strict=True))
-    table = table_for(grad, (*grad.shape[: -len(axes)], *inside), axes, transposed=True)
+    table = table_for(grad, (*grad.shape[: -len(axes)], *inside), axes, adjoint=True)
     if table is not None:
-        return folded_by_table(grad, table)
-    return _folded_by_axes(grad, axes, (None,) * len(axes))
+        return adjoint_by_table(grad, table)
+    return _adjoint_by_axes(grad, axes, (None,) * len(axes))
 
 
-def _folded_by_axes(grad: Tensor, axes: tuple[Axis, ...], weights: Sequence[Tensor | None]) -> Tensor:
+def _adjoint_by_axes(grad: Tensor, axes: tuple[Axis, ...], weights: Sequence[Tensor | None]) -> Tensor:
     if not axes:
         return grad.clone()
     (axis, *_), (v, *_), inner = axes, weights, (axes[1:], weights[1:])
     dim, before, after = axis.dim, axis.before, axis.after
     if not before and not after:
-        return _folded_by_axes(grad, *inner)
+        return _adjoint_by_axes(grad, *inner)
     length = grad.shape[dim] - before - after
-    image = _folded_by_axes(grad.narrow(dim, before, length), *inner)
+    image = _adjoint_by_axes(grad.narrow(dim, before, length), *inner)
     # The samples outside, those at the low end first.
     outside = torch.cat([grad.narrow(dim, 0, before), grad.narrow(dim, before + length, after)], dim)
     if inner[0]:
-        outside = _folded_by_axes(outside, *inner)
+        outside = _adjoint_by_axes(outside, *inner)
     if v is None:
         plan = _plan(axis, length)
         for row in plan:
@@ -162,7 +162,7 @@ def _padded(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
 
 
 def _write_sums(padded: Tensor, axis: Axis, holds_edge: bool) -> None:
-    """Write the samples outside along an axis with rows; where `holds_edge`, they hold x(0) already."""
+    """Write the samples outside along an axis with a matrix; if `holds_edge`, they are x(0) already."""
     half = padded.dtype.itemsize < 4
     for row in _plan(axis, padded.shape[axis.dim] - axis.before - axis.after):
         outside, in_place = padded[row.target], holds_edge and row.from_edge
@@ -199,24 +199,22 @@ def _add_predictions(image: Tensor, outside: Tensor, axis: Axis, v: Tensor) -> N
     """Add the adjoint of predictions: gradients of the samples outside, those at the low end first, to the image."""
     dim, step, before, after = axis.dim, axis.dilation, axis.before, axis.after
     v = v.to(computing_dtype(image.dtype))
-    # Weights of the samples: w(0) = 1 - v(1), w(j) = v(j) - v(j + 1).
-    zero = torch.zeros_like(v[..., :1])
-    w = torch.cat([zero + 1, v], -1) - torch.cat([v, zero], -1)
+    w = sample_weights(v)
     near, full = w.shape[3] * step, w.shape[2] * step
     ends = (image.narrow(dim, 0, near), before, w.flip(-2)), (image.narrow(dim, -near, near), after, w.flip(-1))
-    for at_end, (samples, width, weights) in enumerate(ends):
+    for high_end, (samples, width, weights) in enumerate(ends):
         if not width:
             continue
-        values = outside.narrow(dim, before if at_end else 0, width)
+        values = outside.narrow(dim, before if high_end else 0, width)
         if width < full:
             # Filled up to whole lattices.
-            more = (0, full - width) if at_end else (full - width, 0)
+            more = (0, full - width) if high_end else (full - width, 0)
             values = F.pad(values, [0, 0] * (-dim - 1) + list(more))
         _add_products(samples, values, weights, dim, step)
 
 
 def _add_products(samples: Tensor, values: Tensor, w: Tensor, dim: int, step: int) -> None:
-    """Add to samples, m of each lattice, the values at p distances, each times its m weights w (N, C, p, m)."""
+    """Add to the m samples of each lattice the values at its p distances, times the weights w (N, C, p, m)."""
     # Each lattice alone: sample j of lattice i is x(j * step + i).
     shape = samples.shape
     lattices = samples.view(*shape[:dim], w.shape[3], step, *shape[samples.ndim + dim + 1 :])
@@ -251,11 +249,11 @@ class _Row(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _plan(axis: Axis, length: int) -> list[_Row]:
-    """Plan the sums of an axis with rows."""
-    dim, before, after, rows, _ = axis
+    """Plan the sums of an axis with a matrix."""
+    dim, before, after, *_ = axis
     plan = []
     for s in range(1, max(before, after) + 1):
-        places, weights = rows.sources(length, s)
+        places, weights = axis.sources(length, s)
         # A slice cannot have the step 0, or run backwards.
         if s <= min(before, after) and 2 * places[-1] < length - 1:
             ends = ["both"]

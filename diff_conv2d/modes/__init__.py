@@ -8,7 +8,7 @@ mode             samples                            rule
 ``zeros``        ``0 0 | a b c d e f | 0 0``        nothing is there
 ``reflect``      ``c b | a b c d e f | e d``        mirrored at the edge sample
 ``symmetric``    ``b a | a b c d e f | f e``        mirrored beyond the edge sample
-``antireflect``  ``r q | a b c d e f | u v``        mirrored oddly: q = 2 a - b, r = 2 a - c
+``antireflect``  ``r q | a b c d e f | u v``        reflected oddly: q = 2 a - b, u = 2 f - e
 ``replicate``    ``a a | a b c d e f | f f``        the edge sample repeated
 ``circular``     ``e f | a b c d e f | a b``        the other end comes next
 ``random``       ``? ? | a b c d e f | ? ?``        noise with the moments of the edge band

@@ -13,9 +13,9 @@ from diff_conv2d.extension import by_axis
 from diff_conv2d.extension.axis import Axis
 from diff_conv2d.extension.in_place import extended_in_place
 from diff_conv2d.geometry import Geometry
-from diff_conv2d.lagrange import Polynomial
 from diff_conv2d.modes.base import AxisExtension, Extension
-from diff_conv2d.modes.prediction_weights import blend, covariance, edge_differences, fitted, polynomial, scores
+from diff_conv2d.modes.polynomial_weights import Polynomial
+from diff_conv2d.modes.prediction_weights import blend, edge_differences, fitted, gram_matrix, polynomial, scores
 from diff_conv2d.precision import fitting_dtype, working_dtype
 from diff_conv2d.tracing import is_autocast, is_traced, size_is_at_least
 
@@ -23,7 +23,7 @@ __all__ = ["Adaptive", "Predicted", "Sizes"]
 
 
 class _Fit(NamedTuple):
-    """What is fitted: predictors of `taps` samples, to `reach` + p samples at each end of at least `lines` lines."""
+    """Predictors of `taps` samples are fitted to the `reach` + p outermost samples of at least `lines` lines."""
 
     taps: int
     reach: int
@@ -72,20 +72,25 @@ class Predicted(AxisExtension):
     predictors: Sequence[Tensor | None]
     constant: bool  # type: ignore[misc]
 
-    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
         v, dim = self.predictors[axis], geometry.dims[axis]
         if v is None:
-            return by_axis.combined(input, dim, distances, at_end, Polynomial(0, geometry.dilation[axis]))
-        return by_axis.predicted(input, dim, distances, at_end, v, geometry.dilation[axis])
+            return by_axis.combined(input, dim, distances, high_end, Polynomial(0, geometry.dilation[axis]))
+        return by_axis.predicted(input, dim, distances, high_end, v, geometry.dilation[axis])
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        if not self.constant or is_traced() or any(v is None for v in self.predictors):
+        if not self.constant or is_traced() or self._is_tiny(geometry):
             return super().extend(input, geometry)
         ends = zip(geometry.dims, geometry.before, geometry.after, geometry.dilation, strict=True)
-        axes = tuple(Axis(dim, before, after, Polynomial(0, step), step) for dim, before, after, step in ends)
+        axes = tuple(Axis(dim, before, after, dilation=step) for dim, before, after, step in ends)
         return extended_in_place(input, axes, self.predictors)
+
+    def _is_tiny(self, geometry: Geometry) -> bool:
+        """Whether an axis is extended that is too short for predictors."""
+        widths = zip(geometry.before, geometry.after, self.predictors, strict=True)
+        return any(v is None and (before or after) for before, after, v in widths)
 
     def reach(self, geometry: Geometry, axis: int, length: int) -> int:
         """See `Boundary`: the samples of the predictors."""
@@ -100,28 +105,29 @@ class Adaptive(Extension):
     .. math:: x(-s) = x(0) + \sum_{j=1}^{n-1} v_{s,j} \, (x(j) - x(j - 1))
 
     with x(0) the edge sample and x(1), x(2), ... those further inside. For each image, channel, axis and distance s
-    there are several candidates for the weights v: least-squares fits with n and n / 2 samples to the samples near
-    both ends, in both directions, and the polynomials of degree 0 (replicate) to k - 1 and n - 1. Each candidate is
-    scored by the mean absolute error with which it predicts known samples. v is the mean of the candidates, weighted
-    by the inverse 16th power of that error. All weights come from the original image, so that corners are the tensor
-    product of the axes.
+    there are several candidates for the weights v: least-squares fits with n samples (and n / 2, if n > 6) to those
+    near both ends, in both directions, and the polynomials of degree 0 (replicate) to k - 1 and n - 1. Each candidate
+    is scored by the mean absolute error with which it predicts known samples. v is the mean of the candidates,
+    weighted by the inverse 16th power of that error. All weights come from the original image, so that corners are
+    the tensor product of the axes.
 
     Exact on constants, and, up to rounding, on polynomials of degree below n and on sums of (n - 1) / 2 sinusoids
     along each axis. By default n is 12 for axes of at least 120 + p samples, 8 from 16 + p, 6 from 12 + p, and so on
-    down to 1, replicate, below 3 + p; p is the number of samples to predict. An image or a channel with NaN or
+    down to 1 (polynomials of degree 0 and 1) from 3 + p; shorter axes repeat the edge sample. p is the number of
+    samples to predict. An image or a channel with NaN or
     infinite samples where the fit reads is extended by its edge samples; NaN stays on its lines.
 
     Source: ours; docs/adaptive.md derives it. Akin to Niemitalo et al., arXiv 2502.12300 (`LinearPrediction`).
 
     Args:
         taps: n, at least 2, instead of the default by size. An axis with fewer than 2 n + p samples is treated as by
-            default, with n at most.
+            default, with at most n samples.
         ridge: added to the diagonal of the normal equations, relative to its mean; 1e-13, or 1e-6 for a fit in
             float32.
         band: samples at each end that the fit reads, instead of 2 n + p (n given) or a number by size.
         pool: 'none': each image and channel has weights of its own; 'channels': the channels of an image share
             theirs; 'batch': the images of a batch share theirs, channel by channel.
-        select: weigh candidates; otherwise the fit with n samples is taken as it is.
+        select: blend the candidates; otherwise the fit with n samples is taken as it is.
         fit_gradient: let gradients also flow through the weights, which are constants to them otherwise.
         fit_dtype: precision of the fit; float64 where the device has it.
 
@@ -240,7 +246,7 @@ class Adaptive(Extension):
         dtype = self.fit_dtype or fitting_dtype(differences)
         # Autocast would round the factors of products in float32.
         exact = fitting_dtype(differences) if is_autocast(differences) else dtype
-        products = covariance(differences.to(exact), p + m - 1, step).to(dtype)
+        products = gram_matrix(differences.to(exact), p + m - 1, step).to(dtype)
         if pooled:
             products = products.sum(pooled, keepdim=True)
         counts = [count for count in ((n // 2, n) if n > 6 else (n,)) if count > 1]

@@ -1,4 +1,4 @@
-"""The mode that mirrors an image oddly."""
+"""The mode that reflects an image oddly: about the edge sample as a point."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Antireflect"]
 
 
 class _OddReflection(NamedTuple):
-    """The rows of ``x(-s) = 2 x(0) - x(s)`` (see `extension.axis.Rows`)."""
+    """The rows of ``x(-s) = 2 x(0) - x(s)`` (see `extension.axis.IntegerMatrix`)."""
 
     def sources(self, length: int, distance: int) -> tuple[range, tuple[int, ...]]:
         if distance >= length:
@@ -29,10 +29,10 @@ class _OddReflection(NamedTuple):
 
 @dataclass(frozen=True)
 class Antireflect(AxisExtension):
-    """Mirrored at the edge sample in both directions: ``2a-c 2a-b | a b c d | 2d-c 2d-b``.
+    """The odd reflection about the edge sample: ``2a-c 2a-b | a b c d | 2d-c 2d-b``.
 
-    ``x(-s) = 2 x(0) - x(s)``: value and slope go on, so that straight lines are extended exactly. An axis needs one
-    sample more than its padding.
+    ``x(-s) = 2 x(0) - x(s)``: values and slopes are continuous, and straight lines are extended exactly. An axis
+    needs one sample more than its padding.
 
     Source: Serra-Capizzano (2003), anti-reflective boundary conditions, https://doi.org/10.1137/S1064827502410244.
     PyWavelets has the name; it is ``numpy.pad(..., mode="reflect", reflect_type="odd")``.
@@ -40,6 +40,6 @@ class Antireflect(AxisExtension):
 
     name = "antireflect"
 
-    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
-        return by_axis.combined(input, geometry.dims[axis], distances, at_end, _OddReflection())
+        return by_axis.combined(input, geometry.dims[axis], distances, high_end, _OddReflection())

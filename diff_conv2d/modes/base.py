@@ -1,8 +1,8 @@
 """What a boundary mode is: its kinds, and what it says of itself.
 
-A mode is a small frozen dataclass whose fields are its options. An `Extension` extends the image and leaves the sums
-to `algorithms`; an `AxisExtension` does so axis by axis, by a rule for the samples outside. Any other `Boundary` does
-the sums itself.
+A mode is a small frozen dataclass whose fields are its options. An `Extension` can extend an image; an
+`AxisExtension` does so axis by axis, by a rule for the samples outside. The convolution itself is left to
+`algorithms`, unless the mode `does_sums`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST_COMPUTED = 4096
 class Boundary(ABC):
     """How a convolution treats what lies beyond the edge."""
 
-    #: In the vocabulary.
+    #: The value of `padding_mode`.
     name: ClassVar[str]
     #: Whether the mode extends the image, by `extend`.
     extends: ClassVar[bool] = False
@@ -105,11 +105,11 @@ class Boundary(ABC):
 
     def reach(self, geometry: Geometry, axis: int, length: int) -> int:
         """How many samples nearest an end the mode reads at most, to extend an axis of this length."""
-        # 'reflect' reads one sample more than it extends by; the others read no more than that.
+        # Mirrors at the edge sample read one sample more than they extend by; the others read no more than that.
         return max(geometry.before[axis], geometry.after[axis]) + 1
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
-        """Return for each axis from which size on a trace is right; None if it is for the traced size alone."""
+        """Return for each axis the least size for which a trace is right; None if it is the traced size alone."""
         return (0,) * len(geometry.kernel) if self.same_for_all_sizes else None
 
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
@@ -125,12 +125,12 @@ class Boundary(ABC):
         raise NotImplementedError
 
     def with_weights(self, weights: Sequence[Tensor | None]) -> Boundary:
-        """Return the mode with fitted weights, one for each axis along which something is fitted."""
+        """Return the mode with fitted weights, one for each axis; None where nothing is fitted."""
         return self
 
 
 class Extension(Boundary):
-    """A mode that extends the image: every mode except those that change the kernel at the edge."""
+    """A mode that can say what the samples outside are."""
 
     extends = True
     does_sums = False
@@ -144,20 +144,20 @@ class AxisExtension(Extension):
     """An extension of one axis after the other.
 
     Attributes:
-        constant: it does not depend on the image by anything that has a gradient.
+        constant: its weights do not depend on the image, or get no gradient.
     """
 
     constant: ClassVar[bool] = True
 
     @abstractmethod
-    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """Return the samples beyond an end of an axis, as pieces in the order of positions (see `by_axis`)."""
 
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """Return samples `start` to `stop - 1` of the image extended along an axis (see `by_axis`)."""
 
-        def rule(image: Tensor, distances: range, at_end: bool) -> list[Tensor]:
-            return self.outside(image, axis, distances, at_end, geometry)
+        def rule(image: Tensor, distances: range, high_end: bool) -> list[Tensor]:
+            return self.outside(image, axis, distances, high_end, geometry)
 
         return by_axis.extended(input, geometry.dims[axis], start, stop, rule)
 
@@ -170,5 +170,5 @@ class AxisExtension(Extension):
         return input
 
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
-        """See `Boundary`: it does not depend on the image."""
+        """See `Boundary`: the extension is the same for every image."""
         return self

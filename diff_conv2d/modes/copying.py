@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import valid_convolution, zero_padded_convolution
 from diff_conv2d.extension import by_axis
 from diff_conv2d.geometry import Geometry, Kernels
-from diff_conv2d.lagrange import Polynomial
 from diff_conv2d.modes.base import AxisExtension, Extension
+from diff_conv2d.modes.polynomial_weights import Polynomial
 
 __all__ = ["Circular", "Reflect", "Replicate", "Symmetric", "Zeros"]
 
@@ -28,7 +29,7 @@ def _torch_pad(input: Tensor, geometry: Geometry, mode: str) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Zeros(AxisExtension):
+class Zeros(Extension):
     """Zeros outside: ``0 0 | a b c d | 0 0``. Torch's default, and to the bit the same."""
 
     name = "zeros"
@@ -36,10 +37,6 @@ class Zeros(AxisExtension):
     does_sums = True
     same_for_all_sizes = True
     auto = "direct"
-
-    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
-        """See `AxisExtension`."""
-        return by_axis.zeros(input, geometry.dims[axis], distances)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
@@ -62,9 +59,9 @@ class Replicate(AxisExtension):
     same_for_all_sizes = True
     auto = "direct"
 
-    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`: the polynomial of degree 0."""
-        return by_axis.combined(input, geometry.dims[axis], distances, at_end, Polynomial(degree=0))
+        return by_axis.combined(input, geometry.dims[axis], distances, high_end, Polynomial(degree=0))
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
@@ -95,9 +92,9 @@ class Reflect(AxisExtension):
     same_for_all_sizes = True
     auto = "direct"
 
-    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
-        return by_axis.mirrored(input, geometry.dims[axis], distances, at_end, repeat_edge=False)
+        return by_axis.mirrored(input, geometry.dims[axis], distances, high_end, repeat_edge=False)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
@@ -133,8 +130,11 @@ class Symmetric(AxisExtension):
 
     name = "symmetric"
     copies = True
-    same_for_all_sizes = True
 
-    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
-        return by_axis.mirrored(input, geometry.dims[axis], distances, at_end, repeat_edge=True)
+        return by_axis.mirrored(input, geometry.dims[axis], distances, high_end, repeat_edge=True)
+
+    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
+        """See `Boundary`: sizes at which it is mirrored once."""
+        return [max(ends) for ends in zip(geometry.before, geometry.after, strict=True)]

@@ -27,9 +27,10 @@ class Explicit(Boundary):
     """One trained kernel for each displacement from the nearest complete window: nine for 3x3 with padding 1.
 
     Where the window leaves the image by (i, j) taps, kernel (i, j) is used, with zeros outside: its taps beyond the
-    edge have no effect. `edge_weight` holds the k * k - 1 kernels other than the interior's, which is `weight`, in
-    row-major order of the displacement from (-k // 2, -k // 2) on: for 3x3 (-1, -1), (-1, 0), (-1, 1), (0, -1),
-    (0, 1), (1, -1), (1, 0), (1, 1).
+    edge have no effect. `edge_weight` holds a kernel for each displacement but (0, 0), whose kernel is `weight`, in
+    row-major order: for 3x3 with padding 1 (-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1).
+    Along an axis displacements go from -ceil(before / dilation) to ceil(after / dilation), so that there are k * k -
+    1 kernels for ``padding='same'``.
 
     Source: Innamorati et al. (2018), explicit boundary handling, arXiv 1805.03106. The authors of Diff compare with
     a version of it in which the diagonal displacements (-1, -1) and (1, 1) share the interior kernel (seven kernels

@@ -19,7 +19,7 @@ __all__ = ["LinearPrediction"]
 
 # Relative to the mean square of the samples: the resolution of least squares in float64.
 _RIDGE = 1e-13
-# How far a model with columns may predict from the mean, in units of the largest deviation in the image.
+# How far a model with more than one column may predict from the mean, in units of the largest deviation in the image.
 _LARGEST = 2.0
 # A pole of modulus 1 (a line, a sinusoid) is stable; rounding may move it outside by this much.
 _ON_CIRCLE = 1e-6
@@ -52,10 +52,11 @@ class LinearPrediction(Extension):
     .. math:: x(-s, j) = c + \sum_{r=1}^{R} \sum_{l=-m}^{m} a_{r,l} \, x(-s + r, j + l)
 
     with a and c minimising the squared error of this prediction over all pixels of the channel whose neighbourhood
-    lies in the image. Each of the four directions has one model. The samples at distance s are predicted from those
-    at s - 1. Near the ends of an edge the neighbourhood is shifted to stay on the image, with a model of its own.
-    Unstable models are bounded: with one column (m = 0) each pole outside the unit circle is reflected into it; with
-    more columns a prediction may differ from the channel's mean by at most twice as much as any pixel of the image.
+    lies in the image. Each end of each axis has a model. The samples at distance s are predicted from those
+    at s - 1. Near the ends of an edge the neighbourhood is shifted to stay on the image; each shift has a model of
+    its own. Unstable models are bounded: with one column (m = 0) each pole outside the unit circle is reflected into
+    it; with more columns a prediction may differ from the channel's mean by at most twice as much as any pixel of the
+    image.
 
     Source: Niemitalo et al., arXiv 2502.12300 (1x1 and 2x1: its covariance method with reflected poles). Two things
     differ. They subtract the channel's mean; we fit the constant c, without which an exact autoregressive field is

@@ -32,6 +32,6 @@ class Random(AxisExtension):
         if not isinstance(self.generator, torch.Generator | None):
             raise TypeError(f"generator must be a torch.Generator, got {self.generator!r}")
 
-    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
-        return by_axis.noise(input, geometry.dims[axis], distances, at_end, self.generator)
+        return by_axis.noise(input, geometry.dims[axis], distances, high_end, self.generator)

@@ -15,8 +15,8 @@ from diff_conv2d.extension import by_axis
 from diff_conv2d.extension.axis import Axis
 from diff_conv2d.extension.in_place import extended_in_place
 from diff_conv2d.geometry import Geometry, Kernels
-from diff_conv2d.lagrange import Polynomial, weights_are_at_most
 from diff_conv2d.modes.base import AxisExtension
+from diff_conv2d.modes.polynomial_weights import Polynomial, weights_are_at_most
 from diff_conv2d.precision import computing_dtype
 from diff_conv2d.tracing import is_traced, remembered
 
@@ -60,10 +60,10 @@ class _Polynomial(AxisExtension):
             return super().extend(input, geometry)
         return extended_in_place(input, _axes(self, geometry, input.dtype))
 
-    def outside(self, input: Tensor, axis: int, distances: range, at_end: bool, geometry: Geometry) -> list[Tensor]:
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
-        dim, _, _, rows, _ = remembered(_axes, input)(self, geometry, input.dtype)[axis]
-        return by_axis.combined(input, dim, distances, at_end, rows)
+        own = remembered(_axes, input)(self, geometry, input.dtype)[axis]
+        return by_axis.combined(input, own.dim, distances, high_end, own)
 
     def reach(self, geometry: Geometry, axis: int, length: int) -> int:
         """See `Boundary`: the samples of the polynomial on every lattice."""
@@ -104,7 +104,7 @@ class Extrapolate(_Polynomial):
     """Polynomial of degree k // 2: the paper's extrapolation (Gupta and Ramani 1978)."""
 
     name = "extrapolate"
-    #: The kernel that `pad` pretends, as large as its padding, has no half of its own.
+    #: `pad` has no kernel, so that k // 2 means nothing there.
     degree_in_pad = 2
 
     def default_degree(self, kernel: int) -> int:
@@ -116,15 +116,16 @@ class Extrapolate(_Polynomial):
 class Diff(_Polynomial):
     """Polynomial of degree k - 1: the kernel keeps its differential characteristics (the paper's method).
 
-    Source: Leng and Thiyagalingam, arXiv 2309.06370. With P the polynomial through the k x k samples of the
-    nearest complete window, and D the differential operator that the kernel w is on such polynomials,
-    ``sum_j w_j P(x + j) = (D P)(x)``, the paper's answer at an edge pixel x is (D P)(x). By that identity it equals
-    the original kernel applied to the image extended by P.
+    Let P be the polynomial through the k x k samples of the nearest complete window. On such polynomials the kernel w
+    acts as a differential operator D: ``sum_j w_j P(x + j) = (D P)(x)``. The paper's answer at an edge pixel x is
+    (D P)(x). By that identity it is w applied to the image extended by P.
 
-    The weights of P's samples grow about 24 times from a kernel of k samples to one of k + 2. The dtype does not hold
-    them from k = 15 on in float32 (in which half precision is computed, too) and from k = 27 on in float64. Such
-    kernels are refused: give a lower degree. In float16 the samples outside overflow earlier: on white noise from
-    k = 7 on.
+    Source: Leng and Thiyagalingam, arXiv 2309.06370.
+
+    The weights of P's samples grow about 24 times from an odd kernel of k samples to one of k + 2. With
+    ``padding='same'`` the dtype does not hold them from k = 14 on in float32 (in which half precision is computed,
+    too) and from k = 26 on in float64. Such kernels are refused: give a lower degree. In float16 the samples outside
+    overflow earlier: on white noise from k = 7 on.
     """
 
     name = "diff"

@@ -7,9 +7,9 @@ further inside, and x(-1), ..., x(-p) are to be predicted. Everything is written
 .. math:: \hat x(-s) = x(0) + \sum_{j=1}^{m-1} v_{s,j} \, d(j), \qquad s = 1, ..., p.
 
 A window of the image is ``d(1 - p), ..., d(m - 1)``: the samples that a prediction reads, and its p true values. The
-functions below take the windows near both ends of an axis (`edge_differences`), fit predictors to them (`covariance`,
-`fitted`), add polynomials as candidates (`polynomial`), measure how well each candidate predicts (`scores`), and
-average them (`blend`). docs/adaptive.md derives them.
+functions below take the windows near both ends of an axis (`edge_differences`), fit predictors to them
+(`gram_matrix`, `fitted`), add polynomials as candidates (`polynomial`), measure how well each candidate predicts
+(`scores`), and average them (`blend`). docs/adaptive.md derives them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diff_conv2d.lagrange import extrapolation_weights
+from diff_conv2d.extension.by_axis import sample_weights
+from diff_conv2d.modes.polynomial_weights import extrapolation_weights
 from diff_conv2d.tracing import size_is_at_least
 
 __all__ = [
     "blend",
-    "covariance",
     "edge_differences",
     "fitted",
+    "gram_matrix",
     "independent_lines",
     "polynomial",
     "scores",
@@ -47,7 +48,7 @@ def edge_differences(image: Tensor, dim: int, rows: int, lines: int, step: int, 
         dim: the axis.
         rows: samples taken from each end, at most the size of the axis.
         lines: how many lines along the axis are taken at least, evenly spread; all if there are fewer.
-        step: distance of the two samples of a difference.
+        step: distance between the two samples of a difference.
         dtype: precision of the differences.
 
     Returns:
@@ -58,21 +59,21 @@ def edge_differences(image: Tensor, dim: int, rows: int, lines: int, step: int, 
     # 64 lines are 64 along one axis, or 8 x 8 along two.
     each = lines if across < 2 else round(lines**0.5)
     pieces = []
-    for at_end in (False, True):
-        bands = [x.narrow(2, x.shape[2] - rows if at_end else 0, rows)]
+    for high_end in (False, True):
+        bands = [x.narrow(2, x.shape[2] - rows if high_end else 0, rows)]
         for other in range(3, x.ndim):
             bands = [part for band in bands for part in _evenly_spread(band, other, each)]
         for band in bands:
             first, second = (band.narrow(2, start, rows - step).to(dtype) for start in (0, step))
             # From outside in, differences at the high end change their sign, which does not matter: only squares and
             # absolute values of linear functions of them are used.
-            difference = (second - first).flip(2) if at_end else second - first
+            difference = (second - first).flip(2) if high_end else second - first
             pieces.append(difference.flatten(3) if across else difference.unsqueeze(3))
     return torch.cat(pieces, 3)
 
 
 def _evenly_spread(x: Tensor, dim: int, count: int) -> list[Tensor]:
-    """Return every n-th sample of an axis, at least `count`, counted from the low end and again from the high end."""
+    """Return every n-th sample of an axis, about `count`: one half counted from each end."""
     size = x.shape[dim]
     if not size_is_at_least(size, 2 * count):
         return [x]
@@ -82,7 +83,7 @@ def _evenly_spread(x: Tensor, dim: int, count: int) -> list[Tensor]:
     return [x[(*before, slice(0, half, step))], x[(*before, slice(size - 1 - half + step, size, step))]]
 
 
-def covariance(differences: Tensor, width: int, step: int) -> Tensor:
+def gram_matrix(differences: Tensor, width: int, step: int) -> Tensor:
     r"""Sum the products of the differences in a window over all windows of all lines, in both directions.
 
     .. math:: S_{ij} = \sum_a d(a + i) \, d(a + j) + \sum_a d(a + w - 1 - i) \, d(a + w - 1 - j)
@@ -100,7 +101,7 @@ def covariance(differences: Tensor, width: int, step: int) -> Tensor:
         S of shape (*, w, w).
 
     Example:
-        >>> covariance(torch.tensor([[1.0], [2.0], [3.0]]), width=2, step=1)
+        >>> gram_matrix(torch.tensor([[1.0], [2.0], [3.0]]), width=2, step=1)
         tensor([[18.,  16.],
                 [16.,  18.]])
     """
@@ -111,11 +112,11 @@ def covariance(differences: Tensor, width: int, step: int) -> Tensor:
     return total + total.flip(-2, -1)
 
 
-def fitted(covariance: Tensor, distances: int, taps: int, ridge: float) -> Tensor:
+def fitted(gram: Tensor, distances: int, taps: int, ridge: float) -> Tensor:
     """Fit predictors from the `taps` samples nearest the edge by least squares.
 
     Args:
-        covariance: S of windows of p + m - 1 differences.
+        gram: S of windows of p + m - 1 differences.
         distances: p; each has weights of its own.
         taps: n, from 2 to m.
         ridge: see `solve_normal_equations`.
@@ -125,9 +126,9 @@ def fitted(covariance: Tensor, distances: int, taps: int, ridge: float) -> Tenso
     """
     p, last = distances, distances + taps - 1
     # x(-s) - x(0) = -(d(0) + d(-1) + ... + d(1 - s)), and d(0) is entry p - 1 of the window.
-    moments = -covariance[..., p:last, :p].flip(-1).cumsum(-1)
-    weights = solve_normal_equations(covariance[..., p:last, p:last], moments, ridge).mT
-    return F.pad(weights, (0, covariance.shape[-1] - last))
+    moments = -gram[..., p:last, :p].flip(-1).cumsum(-1)
+    weights = solve_normal_equations(gram[..., p:last, p:last], moments, ridge).mT
+    return F.pad(weights, (0, gram.shape[-1] - last))
 
 
 def polynomial(degree: int, distances: int, taps: int) -> list[list[int]]:
@@ -153,7 +154,7 @@ def scores(
     pooled: tuple[int, ...],
     in_a_row: bool = True,
 ) -> Tensor:
-    r"""Estimate the error of predictors outside from their residuals r in the N windows of the image.
+    r"""Estimate the error of predictors beyond the edge from their residuals r in the N windows.
 
     .. math:: e = \Bigl(1 + \frac{f}{q l}\Bigr) \operatorname{mean} |r| + \frac{1}{N} \max |r| \, \lVert w \rVert_1
 
@@ -165,7 +166,7 @@ def scores(
     Args:
         differences: D of shape (N, C, R, M), from `edge_differences`.
         candidates: weights v of shape (N, C, c, p, m - 1), with size 1 in pooled dimensions.
-        freedom: f of each of the c candidates, those with 0 first.
+        freedom: degrees of freedom f of each of the c candidates, those with 0 first.
         step: distance between the differences of a window, in rows.
         pooled: dimensions over which the residuals are taken together.
         in_a_row: consecutive lines are neighbours; otherwise, as in volumes, all lines count as one.
@@ -200,10 +201,8 @@ def scores(
         total, largest = total.sum(pooled, keepdim=True), largest.amax(pooled, keepdim=True)
         for dim in pooled:
             windows = windows * differences.shape[dim]
-    # w(0) = 1 - v(1), w(j) = v(j) - v(j + 1).
-    zero = torch.zeros_like(candidates[..., :1])
-    samples = torch.cat([zero + 1, candidates], -1) - torch.cat([candidates, zero], -1)
-    return (total * factor + largest.unsqueeze(-1) * samples.abs().sum(-1)) / windows
+    weights = sample_weights(candidates)
+    return (total * factor + largest.unsqueeze(-1) * weights.abs().sum(-1)) / windows
 
 
 def independent_lines(residuals: Tensor, pooled: tuple[int, ...] = ()) -> Tensor:

@@ -39,7 +39,7 @@ def _of_field_set(found: Any) -> Iterable[object] | None:
 
 def _crops(key: str, value: object, least: int) -> dict[int, int]:
     """Return how many crops there are of each size."""
-    # 2 k - 1 samples leave an interior once k // 2 are cut off for the truth and as many are invalid.
+    # A crop of k samples still has an interior: k // 2 samples at either end are invalid.
     sizes = value if isinstance(value, dict) and all(isinstance(size, int) for size in value) else {}
     if not sizes or not all(least <= size <= LARGEST and size is not True for size in sizes):
         raise ValueError(f"{key} must name sizes from {least} to {LARGEST}, got {value!r}")

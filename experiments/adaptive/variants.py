@@ -12,7 +12,7 @@ __all__ = ["VARIANTS"]
 
 _OPTIONS: dict[str, dict[str, object]] = {
     "default": {},
-    # Taps, of a fit taken as it is and of one among others.
+    # The number of taps, first with the choice among candidates, then without it.
     **{f"taps={n}": {"taps": n} for n in (2, 4, 6, 8, 12, 16)},
     **{f"taps={n}, select=False": {"taps": n, "select": False} for n in (2, 4, 6, 8, 12, 16)},
     "select=False": {"select": False},

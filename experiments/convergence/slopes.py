@@ -17,8 +17,8 @@ def fit_slopes(errors: pd.DataFrame) -> pd.DataFrame:
 
     .. math:: \log E(h) = p \log h + c
 
-    by least squares to the three finest grids on which the error is a hundred times the effect of rounding. A
-    method that reaches rounding on fewer grids than that has no slope.
+    by least squares to the three finest grids on which the error is more than a hundred times the effect of
+    rounding. A method with fewer than three such grids has no slope.
 
     Args:
         errors: Columns ``operator, kernel_size, method, part, samples, l1_error, l1_error_analytical, rounding``.

@@ -1,4 +1,4 @@
-"""Large files over HTTP: gone on with where they broke off, checked, and named only when they are whole."""
+"""Download large files over HTTP: resume, check, and give a file its name only when it is whole."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ TIMEOUT = 60.0
 
 
 class DownloadError(OSError):
-    """A file that could not be had: what, from where, and why."""
+    """A file could not be downloaded; the message says which, from where, and why."""
 
 
 def download_file(
@@ -28,9 +28,9 @@ def download_file(
 ) -> None:
     """Download a file, unless it is there.
 
-    Bytes are collected in ``path`` with ``.part`` appended. What a broken connection or a killed program
-    leaves there is gone on with, by an HTTP range. Only a file of the size that the server announced, and
-    which ``check`` accepts, gets its name, in one move.
+    Bytes are collected in ``path`` with ``.part`` appended. After a broken connection or a killed program the
+    download resumes from these bytes, by an HTTP range. Only a file that has the size which the server announced,
+    and that ``check`` accepts, gets its name, in one move.
 
     Args:
         url: Where the file is.

@@ -1,4 +1,4 @@
-"""A smooth field that no polynomial, exponential or wave continues exactly, with its derivatives."""
+"""A smooth field that no polynomial, exponential or wave extends exactly, with its derivatives."""
 
 from torch import Tensor
 

@@ -29,7 +29,7 @@ __all__ = ["error_maps", "main", "near_seams"]
 
 # Rows and columns of the map in the figure, at most.
 MAP_SIZE = 400
-# Steps of an error from none to the most that is shown: what this share of zero padding's errors is below.
+# Steps from 0 to the largest error that is shown, which is this quantile of zero padding's absolute errors.
 LEVELS, SHOWN = 127, 0.999
 
 

@@ -14,7 +14,7 @@ __all__ = ["Settings"]
 
 
 def _at_scale(*limits: object) -> Callable[[Any], tuple[object, ...] | None]:
-    """Limits of a setting that refers to the scale: without one it would be told of a missing reference."""
+    """Return what gives these limits to a setting that refers to the scale; without a scale it is not checked."""
     return lambda found: None if found.scale is None else limits
 
 

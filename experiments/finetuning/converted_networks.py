@@ -69,7 +69,7 @@ def training_batches(data: Splits, config: DictConfig) -> Iterator[Batch]:
     Raises:
         ValueError: there are fewer training images than a batch has.
     """
-    # As if the training went on: no epoch of it began with this number.
+    # The seed of the epoch that would come next: no epoch of the training had it.
     first = 1_000_003 * config.seed + config.trainer.max_epochs
     order = torch.Generator().manual_seed(first)
     loader = DataLoader(data.train, config.batch_size, shuffle=True, drop_last=True, generator=order)

@@ -68,7 +68,7 @@ def run(settings: Settings, console: Console) -> pd.DataFrame:
     seeds = list(dict.fromkeys(cell.seed for cell in cells))
     with progress_bar(len(seeds) * len(sizes), console) as advance:
         for seed in seeds:
-            # Those of one seed see each batch, which takes longer to read and blur than a network to run.
+            # The networks of one seed share each batch: reading and blurring it takes longer than running a network.
             of_seed = [cell for cell in cells if cell.seed == seed]
             tasks = {cell: _task(configs[cell], data, weights.pop(cell), settings.device) for cell in of_seed}
             for size in sizes:

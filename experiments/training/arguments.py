@@ -18,7 +18,7 @@ WORDS = {NoneType: "null", bool: "true or false", int: "an integer", float: "a n
 def wrong_arguments(
     group: str, settings: Mapping[str, Any], function: Callable[..., Any], reserved: Collection[str] = ()
 ) -> list[str]:
-    """Say of each setting that does not fit why.
+    """Return one sentence for each setting that does not fit, which says why.
 
     Args:
         group: of the settings, as `data`.
@@ -81,7 +81,7 @@ def fits(value: object, hint: Any) -> bool:
 
 
 def blamed(group: str, settings: Mapping[str, Any], error: Exception) -> str:
-    """Say what is wrong with the settings of a group: with those that an error names, by value too, or with all.
+    """Return what an error says, after the settings that it mentions by name or value, or after all of the group.
 
     Example:
         >>> blamed("optimizer", {"lr": -1, "momentum": 0.9}, ValueError("Invalid lr value: -1"))

@@ -29,7 +29,7 @@ class EpochSeed(Callback):
         self.seed = seed
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """An epoch that is taken up in its middle has no start; its loader goes through the first batches again."""
+        """Seed an epoch that is resumed in its middle, which has no start; its loader repeats the first batches."""
         self.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -37,7 +37,7 @@ class EpochSeed(Callback):
         torch.manual_seed((1_000_003 * self.seed + trainer.current_epoch) * 1009 + trainer.global_rank)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """The test of a run that is taken up again is that of the run."""
+        """Seed the test, so that a resumed run is tested as a run that was never stopped."""
         torch.manual_seed(1_000_003 * self.seed + 500_009)
 
 
@@ -122,21 +122,21 @@ class WaitingTime(Callback):
         return self.waiting / total if total else 0.0
 
     def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
-        """The batch is there."""
+        """Count the time since the last step as waiting."""
         now = monotonic()
         if self._mark is not None:
             self.waiting += now - self._mark
         self._mark = now
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        """The step is done."""
+        """Count the time since the batch came as working."""
         now = monotonic()
         if self._mark is not None:
             self.working += now - self._mark
         self._mark = now
 
     def on_train_epoch_end(self, *_: Any) -> None:
-        """Validation is no waiting."""
+        """Stop the clock, because validation does not count as waiting."""
         self._mark = None
 
 
@@ -170,7 +170,7 @@ class StopBetweenBatches(Callback):
             raise Stopped("stopped by SIGTERM")
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """The epoch has its own checkpoint now."""
+        """Remove the checkpoint from within the epoch, which has its own now, and stop if SIGTERM has come."""
         if trainer.is_global_zero:
             stopped_checkpoint(self.folder, trainer.current_epoch).unlink(missing_ok=True)
         if self._all_asked(trainer):

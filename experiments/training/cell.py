@@ -85,7 +85,7 @@ def _run_locked(
     try:
         folder.failure.unlink(missing_ok=True)
         if folder.finished() and not config.force:
-            # Of an experiment of another name with the same settings: the last one to ask for it finds it.
+            # An experiment of another name may have made this run: the last experiment that asks for it finds it.
             folder.write_config(config)
             console.print(f"{title}: done already, see {folder.record}; force=true runs it again", soft_wrap=True)
             return None

@@ -1,4 +1,4 @@
-"""Checkpoints: written at the end of each epoch, two kept, the newest whole one taken up again."""
+"""Write a checkpoint at the end of each epoch, keep two, and resume from the newest that is whole."""
 
 import io
 import os
@@ -74,7 +74,7 @@ class CheckpointFiles(TorchCheckpointIO):
 def checkpoint_callback(folder: Path) -> ModelCheckpoint:
     """Keep the last two epochs, each saved when its validation has ended.
 
-    A checkpoint of an epoch's end proper would be taken up in the wrong place, after the callbacks of that epoch.
+    A checkpoint saved at the very end of an epoch would be resumed in the wrong place: after that epoch's callbacks.
     """
     return ModelCheckpoint(
         dirpath=folder,

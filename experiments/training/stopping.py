@@ -72,7 +72,7 @@ def asked() -> bool:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Within, SIGTERM is noted only: `asked` is to be looked at, and `Stopped` to be raised."""
+    """Within the block, only note SIGTERM: the caller looks at `asked` and raises `Stopped`."""
     _process.deferring = True
     try:
         yield
@@ -82,7 +82,7 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def telling(outcome: Callable[[], str]) -> Iterator[None]:
-    """Within, what the sentence says if SIGTERM ends the process at once."""
+    """Within the block, let `outcome` give the words that are printed if SIGTERM ends the process at once."""
     before, _process.outcome = _process.outcome, outcome
     try:
         yield

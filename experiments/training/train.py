@@ -76,7 +76,7 @@ def train(config: DictConfig, folder: RunFolder, console: Console) -> dict[str, 
     task = build_task(config, data)
     if is_first_process():
         if config.force:
-            # Not before there is something to train: what was there is lost.
+            # Clear the folder only now that there is something to train: the old run is lost.
             folder.clear()
         folder.write_config(config)
     run = run_name(config).as_posix()

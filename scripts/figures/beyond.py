@@ -94,7 +94,7 @@ def _write_at_rim(ax: Axes, y: float, points: float, below: bool, text: str, col
 
 
 def _moved(ax: Axes, points: float) -> Transform:
-    """A share of the width, then points to the right; and a row."""
+    """Return the transform from a share of the width and a row to a place some points further right."""
     return offset_copy(ax.get_yaxis_transform(), ax.figure, x=points, units="points")
 
 

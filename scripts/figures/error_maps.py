@@ -66,7 +66,7 @@ def draw(arrays: dict[str, np.ndarray]) -> Figure:
 
 def _draw_filtered(figure: Figure, arrays: dict[str, np.ndarray], methods: list[str], top: float) -> None:
     """Draw the second derivative of the errors of some methods."""
-    # Colours are full where zero padding's error has 99 % of its pixels below.
+    # The colours saturate at the 99 % quantile of zero padding's absolute errors.
     level = float(arrays["level"])
     most = float(np.quantile(np.abs(arrays[f"error/{REFERENCE}"]), 0.99)) * level
     for index, method in enumerate(methods):

@@ -27,7 +27,7 @@ __all__ = [
 ROW, NAMES, GAP = 0.142, 0.72, 0.2
 # The marker of each model, where there are several.
 SHAPES = ("o", "s")
-# A value that is this many times as far out as three quarters of all ends is written, not drawn to scale.
+# A mean farther out than this many times the upper quartile of the distances is written, not drawn to scale.
 FAR = 4.0
 
 

@@ -7,9 +7,9 @@ import diff_conv2d
 from diff_conv2d.modes.adaptive import Adaptive
 from diff_conv2d.modes.prediction_weights import (
     blend,
-    covariance,
     edge_differences,
     fitted,
+    gram_matrix,
     independent_lines,
     polynomial,
     scores,
@@ -158,7 +158,7 @@ def test_scores_are_those_of_windows_copied_out():
     image, width, taps = noise(11, 14), 2, 4
     reach = 8
     differences = edge_differences(image[None, None], -1, reach + width, 64, 1, torch.float64)
-    products = covariance(differences, width + taps - 1, 1)
+    products = gram_matrix(differences, width + taps - 1, 1)
     fixed = torch.tensor([polynomial(degree, width, taps) for degree in (0, 1, 3)], dtype=torch.float64)
     candidates = torch.cat([fixed[None, None], fitted(products, width, taps, 1e-13)[:, :, None]], 2)
     actual = scores(differences, candidates, [0, 0, 0, 3], 1, ())[0, 0]

@@ -9,8 +9,8 @@ from mode_cases import CASES, edge_kernels
 from problems import PROBLEMS
 
 import diff_conv2d
-from diff_conv2d.lagrange import extrapolation_weights
 from diff_conv2d.modes import MODES
+from diff_conv2d.modes.polynomial_weights import extrapolation_weights
 
 IMAGE = torch.randn(1, 2, 8, 9, generator=torch.Generator().manual_seed(0))
 WEIGHT = torch.randn(3, 2, 3, 3, generator=torch.Generator().manual_seed(1))

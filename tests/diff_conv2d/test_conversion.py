@@ -357,3 +357,17 @@ def test_what_is_compiled_or_distributed_is_refused(tmp_path):
     finally:
         torch.distributed.destroy_process_group()
     assert isinstance(network[0], diff_conv2d.Conv2d)
+
+
+def test_an_algorithm_that_a_mode_has_not_leaves_the_network_as_it_was():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(2, 1, 3, padding=1))
+    image = torch.randn(1, 1, 8, 8)
+    expected = network(image)
+    with pytest.raises(ValueError, match="algorithm must be 'auto', 'direct' or 'fast' for padding_mode='circular'"):
+        diff_conv2d.convert(network, "circular", algorithm="memory")
+    assert all(type(layer) is nn.Conv2d for layer in network)
+    assert torch.equal(network(image), expected)
+    layer = diff_conv2d.Conv2d(1, 1, 3, padding=1, padding_mode="replicate", algorithm="memory")
+    with pytest.raises(ValueError, match="for padding_mode='circular'"):
+        layer.padding_mode = "circular"
+    assert (layer.padding_mode, layer._mode.name, layer.algorithm) == ("replicate", "replicate", "memory")

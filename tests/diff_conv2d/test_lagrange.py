@@ -3,7 +3,7 @@ from math import prod
 
 import pytest
 
-from diff_conv2d.lagrange import extrapolation_weights
+from diff_conv2d.modes.polynomial_weights import extrapolation_weights
 
 
 def lagrange(num_samples, distance):

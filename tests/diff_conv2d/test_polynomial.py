@@ -8,7 +8,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from diff_conv2d.extension import by_axis, by_table
 from diff_conv2d.extension.axis import Axis
 from diff_conv2d.extension.in_place import extended_in_place
-from diff_conv2d.lagrange import Polynomial
+from diff_conv2d.modes.polynomial_weights import Polynomial
 
 
 def polynomial(dim, before, after, degree, dilation):
@@ -52,8 +52,8 @@ def problem(request, monkeypatch):
 def one_by_one(image, axes):
     for dim, before, after, rows, _ in axes:
 
-        def rule(image, distances, at_end, dim=dim, rows=rows):
-            return by_axis.combined(image, dim, distances, at_end, rows)
+        def rule(image, distances, high_end, dim=dim, rows=rows):
+            return by_axis.combined(image, dim, distances, high_end, rows)
 
         image = by_axis.extended(image, dim, -before, image.shape[dim] + after, rule)
     return image
@@ -75,10 +75,10 @@ def test_the_gradient_is_that_of_autograd(problem):
     torch.testing.assert_close(image.grad, other.grad, rtol=1e-12, atol=1e-11)
 
 
-@pytest.mark.parametrize("transposed", [False, True])
-def test_a_table_is_used_for_small_images_only(transposed):
+@pytest.mark.parametrize("adjoint", [False, True])
+def test_a_table_is_used_for_small_images_only(adjoint):
     def table(shape, axes, dtype=torch.float32):
-        return by_table._table(shape, tuple(polynomial(*a) for a in axes), dtype, torch.device("cpu"), transposed)
+        return by_table._table(shape, tuple(polynomial(*a) for a in axes), dtype, torch.device("cpu"), adjoint)
 
     without = {"degree 0", "dilation", "dilation, degree 0", "few samples"}
     assert {name for name, (shape, axes) in PROBLEMS.items() if table(shape, axes) is None} == without

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diff_conv2d.lagrange import extrapolation_weights
+from diff_conv2d.modes.polynomial_weights import extrapolation_weights
 from experiments.paths import REPOSITORY
 
 

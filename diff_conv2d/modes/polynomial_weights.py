@@ -54,7 +54,7 @@ def weights_are_at_most(largest: int, num_samples: int, distance: int) -> bool:
 
 
 class Polynomial(NamedTuple):
-    """The rows of the polynomial through the samples nearest an end (see `extension.axis.Rows`).
+    """The rows of the polynomial through the samples nearest an end (see `extension.axis.IntegerMatrix`).
 
     With dilation d the axis consists of d interleaved lattices. Each is extended from its own samples, as a kernel of
     that dilation reads them. A line with too few samples lowers the degree.
@@ -72,7 +72,7 @@ class Polynomial(NamedTuple):
     dilation: int = 1
 
     def sources(self, length: int, distance: int) -> tuple[range, tuple[int, ...]]:
-        """See `extension.axis.Rows`."""
+        """See `extension.axis.IntegerMatrix`."""
         # Sample -s and sample i are of one lattice if i + s is a multiple of d; the lattice's first sample inside is
         # therefore i0 = (-s) mod d, and in steps of the lattice it is (s + i0) / d away.
         first = -distance % self.dilation
@@ -81,7 +81,7 @@ class Polynomial(NamedTuple):
             # No sample of this lattice lies in the image: the farthest sample of the image stands in for it.
             first = length - 1
         available = (length - first - 1) // self.dilation + 1
-        # A comparison makes a number of a symbol, which min() would leave in a compiler's graph.
+        # Comparing fixes a size that is a symbol to a compiler; min() would keep it symbolic.
         count = self.degree + 1
         while count > available:
             count -= 1
