@@ -22,6 +22,8 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 EXPECTED = (ValueError, OSError, MemoryError, HydraException, OmegaConfBaseException, BrokenProcessPool)
 # How torch says that there is not enough memory, in a RuntimeError; CUDA's has a class of its own.
 NO_MEMORY = ("allocate memory", "OutOfMemoryError")
+# How Hydra's error begins for `data=null`.
+NULL_GROUP = "Config group override must be"
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def in_one_sentence(program: str, folder: Path | None = None, again: str = "") -
             sys.exit(f"{program}: {sentence(error)}")
         sys.exit(1)
     except Exception as error:
-        if type(error) is ValueError:
+        if type(error) is ValueError and not str(error).startswith(NULL_GROUP):
             # The program's own words, which may have lines to copy.
             sys.exit(f"{program}: {error}")
         why = sentence(error) if expected(error) else unexpected(error, folder)
@@ -87,6 +89,8 @@ def sentence(error: Exception, place: Path | None = None) -> str:
         >>> sentence(NotADirectoryError(20, "Not a directory", "/dev/null/tables"))
         '/dev/null/tables: Not a directory'
     """
+    if str(error).startswith(NULL_GROUP):
+        return "a group such as data, model or padding must be one of its choices, which --help lists; got null"
     if isinstance(error, MissingConfigException) and error.options:
         return f"there is no {error.missing_cfg_file}; there are {', '.join(map(str, error.options))}"
     if isinstance(error, HydraException):
@@ -123,6 +127,8 @@ def keep_traceback(error: Exception, folder: Path | None) -> str:
 
 def _of_override(error: HydraException) -> str:
     what = str(error).splitlines()[0].rstrip(".")
+    if what.startswith("Lexer"):
+        return f"{what.partition(': ')[2]} cannot be read: a setting is NAME=VALUE, with quotes in pairs"
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return f"{what[0].lower()}{what[1:]}: there is no such option; --help lists all"

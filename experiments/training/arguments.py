@@ -92,7 +92,8 @@ def blamed(group: str, settings: Mapping[str, Any], error: Exception) -> str:
     why = sentence(error)
     own = {name: v for name, v in settings.items() if not name.startswith("_")}
     named = {name: v for name, v in own.items() if _in(name, why) or (len(str(v)) > 1 and _in(v, why))}
-    told = [f"{group}.{name}={value}" for name, value in (named or own).items()]
+    # Of many settings, none of which is named, the group says enough.
+    told = [f"{group}.{name}={value}" for name, value in (named or own).items()] if named or len(own) < 6 else []
     return f"{', '.join(told) or group}: {why}"
 
 

@@ -33,6 +33,22 @@ def test_an_error_is_a_sentence(error, words):
     assert ended.value.code == words
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("data=null", "train: a group such as data, model or padding must be one of its choices, which --help lists"),
+        ("seed='", "train: seed=' cannot be read: a setting is NAME=VALUE, with quotes in pairs"),
+        ("trainer.accelerator=tpu", "train: trainer: Requirement 'torch_xla"),
+    ],
+)
+def test_an_override_that_cannot_be_read_is_a_sentence(override, words):
+    ended = subprocess.run([sys.executable, "train.py", override], capture_output=True, text=True, cwd=REPOSITORY)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(words)
+    assert ended.stderr.count("\n") == 1
+
+
 def test_an_unforeseen_error_keeps_its_traceback_or_says_how_to_see_it(tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as ended, in_one_sentence("program", tmp_path / "runs"):
         raise KeyError("x")
