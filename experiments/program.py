@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from experiments.checks import writable
-from experiments.manifest import settings_of, write_manifest
+from experiments.manifest import chosen_parts, settings_of, write_manifest
 from experiments.records import replacing
 from experiments.settings import read_settings
 
@@ -58,7 +58,9 @@ def run_program(
     study = str(config.get("name", name))
     composed_from = HydraConfig.get().job.config_name if HydraConfig.initialized() else name
     modules = [f"experiments.{name}.program"]
-    write_manifest(study, paths, modules, settings_of(config), program=name, config=composed_from)
+    # A table of another name is what its overrides make of the program.
+    parts = {"overrides": chosen_parts()} if any(part.startswith("name=") for part in chosen_parts()) else {}
+    write_manifest(study, paths, modules, settings_of(config), program=name, config=composed_from, **parts)
     with replacing(settings.output_dir / "runs" / study / "config.yaml") as partial:
         partial.write_text(OmegaConf.to_yaml(config), encoding="utf-8")
     # Plain prints: a path must not be broken into lines.
