@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import torch
 
 from experiments.data.globe import globe
@@ -10,6 +11,9 @@ from experiments.data.navier_stokes import load_snapshots
 from experiments.data.regions import SPLITS
 from experiments.data.terrain import load_terrain
 from experiments.paths import REPOSITORY
+
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
 
 TEXT = (REPOSITORY / "data" / "README.md").read_text(encoding="utf-8")
 

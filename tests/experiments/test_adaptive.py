@@ -19,6 +19,9 @@ from experiments.methods import METHODS, compared
 from experiments.paths import CONFIGS, REPOSITORY
 from experiments.settings import read_settings
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "fields=[discs,scan]",
     "~crops",

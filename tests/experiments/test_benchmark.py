@@ -10,6 +10,9 @@ from experiments.benchmark.cases import CASES, METHODS, steps
 from scripts.figures import walltime
 from scripts.figures.style import STYLES
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "name", [case.name for case in CASES.values() if case.group in ("cnn", "variants", "filtering")]

@@ -23,6 +23,9 @@ from experiments.random_numbers import random_source
 from experiments.records import write_arrays, write_table, write_together
 from experiments.settings import read_settings
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 PAPER_NAMES = {
     "Zero": "zeros",

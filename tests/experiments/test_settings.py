@@ -25,6 +25,9 @@ from experiments.training.arguments import fits
 from experiments.training.cells import read_sweep
 from experiments.training.settings import check_settings
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 
 def reads(kind):
     return partial(read_settings, kind)

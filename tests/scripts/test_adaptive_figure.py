@@ -12,6 +12,9 @@ from experiments.methods import METHODS
 from experiments.records import write_table
 from scripts.figures import adaptive, style
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 COLUMNS = ["field", "size", "kernel_size", "method", "l1_error"]
 
 

@@ -11,6 +11,9 @@ from scripts import check_tables
 from scripts.check_tables import QUICK, compared, stale, unnamed
 from scripts.figures.tables import TABLES
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 MODULES = ["experiments.shells.program"]
 
 

@@ -2,7 +2,12 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from experiments.paths import REPOSITORY
+
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
 
 HERE = REPOSITORY / "diff_conv2d"
 

@@ -17,6 +17,9 @@ from scripts.figures import classification, error_maps, normalization, segmentat
 from scripts.summary import INTERVALS, RUN_COLUMNS, summarise
 from scripts.sweeps import SWEEPS
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 FIGURES = {
     "classification": classification,
     "segmentation": segmentation,

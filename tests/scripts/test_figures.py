@@ -15,6 +15,9 @@ from experiments.paths import REPOSITORY
 from experiments.records import write_arrays, write_table
 from scripts.figures import filtering, style
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 FIELDS = ("chebyshev", "spherical_harmonics", "navier_stokes", "terrain")
 
 

@@ -20,6 +20,9 @@ from experiments.data.regions import SPLITS
 from scripts.download_etopo import main
 from scripts.small_trees import relief, write_tile
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 # One tile of a column to train on, to validate on, to test on.
 CHOSEN = ("N45E000", "S15E015", "N45E045")
 

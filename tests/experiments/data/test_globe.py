@@ -12,6 +12,9 @@ from experiments.data.globe import BLOCKS, MAX_HALO, globe
 from experiments.data.regions import SPLITS
 from experiments.data.terrain import load_terrain
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def terrain():

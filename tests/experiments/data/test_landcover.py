@@ -12,6 +12,9 @@ from experiments.data.landcover import BLOCKS, CLASSES, IMAGE, LABELS, SCENES, l
 from experiments.data.regions import SPLITS
 from scripts.prepare_landcover import MERGED, PALETTE, merge, resample
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def maps():

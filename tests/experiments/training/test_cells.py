@@ -9,6 +9,9 @@ from experiments.reproduce import seconds_left
 from experiments.training.cells import Cell, composed, method_settings, sweep_cells
 from experiments.training.run_folder import method_name, run_name
 
+# All of them together take many seconds.
+pytestmark = pytest.mark.slow
+
 SWEEPS = {
     "classification": ("landcover_scenes", "paper_classification"),
     "segmentation": ("landcover", "paper_segmentation"),
