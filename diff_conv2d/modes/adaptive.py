@@ -98,6 +98,26 @@ class Predicted(AxisExtension):
         return 1 if v is None else (v.shape[3] + 1) * geometry.dilation[axis]
 
 
+@dataclass(frozen=True, eq=False)
+class _Parts(AxisExtension):
+    """An extension of complex images, whose real and imaginary parts are extended by themselves."""
+
+    real: AxisExtension
+    imaginary: AxisExtension
+
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
+        """See `AxisExtension`."""
+        arguments = axis, distances, high_end, geometry
+        pieces = zip(
+            self.real.outside(input.real, *arguments), self.imaginary.outside(input.imag, *arguments), strict=True
+        )
+        return [torch.complex(real, imaginary) for real, imaginary in pieces]
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`."""
+        return torch.complex(self.real.extend(input.real, geometry), self.imaginary.extend(input.imag, geometry))
+
+
 @dataclass(frozen=True)
 class Adaptive(Extension):
     r"""Each axis is extended by predictors that are fitted to the lines of the image.
@@ -182,14 +202,14 @@ class Adaptive(Extension):
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        if input.is_complex():
-            return torch.complex(self.extend(input.real, geometry), self.extend(input.imag, geometry))
         result = self.for_image(input, geometry).extend(input, geometry)
         layout = by_axis.channels_last_format(input)
         return result if layout is None else result.contiguous(memory_format=layout)
 
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
-        """See `Boundary`: with the weights of this image."""
+        """See `Boundary`: with the weights of this image, of its two parts if it is complex."""
+        if input.is_complex():
+            return _Parts(self.for_image(input.real, geometry), self.for_image(input.imag, geometry))
         image = input if self.fit_gradient else input.detach()
         every = [self.sizes(image.shape[dim], geometry, axis) for axis, dim in enumerate(geometry.dims)]
         return Predicted(self._weights_of_axes(image, every, geometry), constant=not self.fit_gradient)

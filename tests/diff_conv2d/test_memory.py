@@ -101,3 +101,14 @@ def test_weights_with_a_gradient_go_another_way(monkeypatch):
     expected = results("adaptive", "direct", tensors, **arguments)
     for found, wanted in zip(results("adaptive", "memory", tensors, **arguments), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in FREE if not MODES[mode].has_edge_kernels])
+def test_complex_images(mode):
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(1, 2, 24, 25, dtype=torch.complex128, generator=generator).cumsum(-1)
+    weight = torch.randn(3, 2, 3, 3, dtype=torch.complex128, generator=generator)
+    found, wanted = (
+        conv2d(image, weight, padding=1, padding_mode=mode, algorithm=algorithm) for algorithm in ("memory", "direct")
+    )
+    torch.testing.assert_close(found, wanted, rtol=1e-11, atol=1e-11)
