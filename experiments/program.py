@@ -59,8 +59,9 @@ def run_program(
     composed_from = HydraConfig.get().job.config_name if HydraConfig.initialized() else name
     modules = [f"experiments.{name}.program"]
     # A table of another name is what its overrides make of the program.
-    parts = {"overrides": chosen_parts()} if any(part.startswith("name=") for part in chosen_parts()) else {}
-    write_manifest(study, paths, modules, settings_of(config), program=name, config=composed_from, **parts)
+    overrides = chosen_parts()
+    more = {"overrides": overrides} if any(override.startswith("name=") for override in overrides) else {}
+    write_manifest(study, paths, modules, settings_of(config), program=name, config=composed_from, **more)
     with replacing(settings.output_dir / "runs" / study / "config.yaml") as partial:
         partial.write_text(OmegaConf.to_yaml(config), encoding="utf-8")
     # Plain prints: a path must not be broken into lines.

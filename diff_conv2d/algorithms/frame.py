@@ -43,8 +43,8 @@ def better_by_frame(input: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     """Whether `convolve_by_frame` is possible and pays.
 
     It is possible for real numbers where both ends of each axis are padded alike, outside traces, transforms and
-    autocast. It does not
-    pay where a large image is filtered in blocks, nor on small maps, where a quarter of the outputs lie in the frame.
+    autocast. It does not pay where a large image is filtered in blocks, nor on small maps, where a quarter of the
+    outputs lie in the frame.
     """
     if (
         geometry.before != geometry.after

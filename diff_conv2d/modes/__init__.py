@@ -15,6 +15,9 @@ mode             samples                            rule
 ``extrapolate``  ``P P | a b c d e f | P P``        polynomial of degree k // 2 (or `degree`)
 ``diff``         ``P P | a b c d e f | P P``        polynomial of degree k - 1 (or `degree`)
 ===============  =================================  ==========================================
+
+`adaptive` and `linear_prediction` fit what they extend by to the image. `partial` scales outputs; `explicit` and
+`diff_explicit` train kernels for those at the edge.
 """
 
 from __future__ import annotations

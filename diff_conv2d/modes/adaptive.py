@@ -134,8 +134,8 @@ class Adaptive(Extension):
     Exact on constants, and, up to rounding, on polynomials of degree below n and on sums of (n - 1) / 2 sinusoids
     along each axis. By default n is 12 for axes of at least 120 + p samples, 8 from 16 + p, 6 from 12 + p, and so on
     down to 1 (polynomials of degree 0 and 1) from 3 + p; shorter axes repeat the edge sample. p is the number of
-    samples to predict. An image or a channel with NaN or
-    infinite samples where the fit reads is extended by its edge samples; NaN stays on its lines.
+    samples to predict. An image or a channel with NaN or infinite samples where the fit reads is extended by its edge
+    samples; NaN stays on its lines.
 
     Source: ours; docs/adaptive.md derives it. Akin to Niemitalo et al., arXiv 2502.12300 (`LinearPrediction`).
 
