@@ -28,15 +28,20 @@ def _torch_pad(input: Tensor, geometry: Geometry, mode: str) -> Tensor:
     return F.pad(input, geometry.widths, mode=mode)
 
 
-@dataclass(frozen=True)
-class Zeros(Extension):
-    """Zeros outside: ``0 0 | a b c d | 0 0``. Torch's default, and to the bit the same."""
+class _TorchsOwn(Extension):
+    """A mode that torch's layers have too. Its results are theirs to the bit, unless 'fast' is asked for."""
 
-    name = "zeros"
     copies = True
-    does_sums = True
     same_for_all_sizes = True
     auto = "direct"
+
+
+@dataclass(frozen=True)
+class Zeros(_TorchsOwn):
+    """Zeros outside: ``0 0 | a b c d | 0 0``. Torch's default."""
+
+    name = "zeros"
+    does_sums = True
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
@@ -51,13 +56,10 @@ class Zeros(Extension):
 
 
 @dataclass(frozen=True)
-class Replicate(AxisExtension):
-    """The edge sample repeated: ``a a | a b c d | d d``. To the bit as torch."""
+class Replicate(_TorchsOwn, AxisExtension):
+    """The edge sample repeated: ``a a | a b c d | d d``."""
 
     name = "replicate"
-    copies = True
-    same_for_all_sizes = True
-    auto = "direct"
 
     def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`: the polynomial of degree 0."""
@@ -84,13 +86,10 @@ def _check_enough(name: str, input: Tensor, geometry: Geometry, spare: int) -> N
 
 
 @dataclass(frozen=True)
-class Reflect(AxisExtension):
-    """Mirrored at the edge sample: ``c b | a b c d | c b``. To the bit as torch."""
+class Reflect(_TorchsOwn, AxisExtension):
+    """Mirrored at the edge sample: ``c b | a b c d | c b``."""
 
     name = "reflect"
-    copies = True
-    same_for_all_sizes = True
-    auto = "direct"
 
     def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
@@ -108,14 +107,11 @@ class Reflect(AxisExtension):
 
 
 @dataclass(frozen=True)
-class Circular(Extension):
-    """Periodic: ``c d | a b c d | a b``. To the bit as torch."""
+class Circular(_TorchsOwn):
+    """Periodic: ``c d | a b c d | a b``."""
 
     name = "circular"
-    copies = True
     wraps = True
-    same_for_all_sizes = True
-    auto = "direct"
     why_padded = "reads the samples at the other end"
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
