@@ -10,10 +10,12 @@ The paper: K. Leng and J. Thiyagalingam, Padding-free Convolution based on Prese
 Characteristics of Kernels, arXiv 2309.06370.
 """
 
+from diff_conv2d.calibration import calibrate
 from diff_conv2d.conversion import convert
 from diff_conv2d.functional import DiffConv2d, conv1d, conv2d, conv3d, pad
 from diff_conv2d.layers import DiffConv2dLayer
 from diff_conv2d.modes import MODES, PaddingMode
+from diff_conv2d.modes.kept_predictors import fit
 from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d
 
 __all__ = [
@@ -24,9 +26,11 @@ __all__ = [
     "DiffConv2d",
     "DiffConv2dLayer",
     "PaddingMode",
+    "calibrate",
     "conv1d",
     "conv2d",
     "conv3d",
     "convert",
+    "fit",
     "pad",
 ]

@@ -14,6 +14,7 @@ from torch.nn.utils import parametrize
 from diff_conv2d.arguments import check_algorithm, per_axis, widths_of_padding
 from diff_conv2d.geometry import Algorithm
 from diff_conv2d.modes import PaddingMode, boundary
+from diff_conv2d.modes.kept_predictors import RunningPredictors
 from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d, check_change
 
 __all__ = ["convert"]
@@ -120,8 +121,11 @@ def convert(
             chosen.append(name)
     for name in chosen:
         layer = convolutions[name]
+        before = layer.padding_mode
         _become_ours(layer)
         layer._set_mode(padding_mode, algorithm, options)
+        if isinstance(layer.predictors, RunningPredictors):
+            layer.predictors.mode_before = before
     if verbose:
         given = [f"padding_mode={padding_mode!r}", *(f"{k}={v}" for k, v in options.items() if v is not None)]
         _say(f"{_count(chosen)} now {'has' if len(chosen) == 1 else 'have'} {', '.join(given)}", chosen)

@@ -12,7 +12,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from diff_conv2d.algorithms.choice import convolve
-from diff_conv2d.arguments import check_algorithm, per_axis, widths_of_padding
+from diff_conv2d.arguments import check_algorithm, check_tensors, per_axis, widths_of_padding
 from diff_conv2d.geometry import Algorithm, Geometry
 from diff_conv2d.modes import MODES, PaddingMode, boundary
 from diff_conv2d.modes.base import Boundary
@@ -125,6 +125,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         padding_mode: Any
         edge_weight: nn.Parameter | None
         edge_bias: nn.Parameter | None
+        predictors: Any
         algorithm: Any
         _mode: Boundary
         _torchs_forward: Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -170,12 +171,14 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         mode.check(self.axes)
         check_change(self, mode)
         mode.algorithm_for(algorithm)
-        stays = _has_mode(self, mode)
+        stays = _has_mode(self, mode) and mode.needs_layer == (getattr(self, "predictors", None) is not None)
         self.algorithm, self._mode = algorithm, mode
         vars(self)["padding_mode"] = name
         if stays:
             return
         shape = mode.edge_weight_shape(tuple(self.weight.shape), self.geometry)
+        made = mode.module_for_layer(self.in_channels, self.geometry)
+        self.predictors = None if made is None else made.to(self.weight.device, self.weight.dtype.to_real())
         self.register_parameter("edge_weight", None)
         self.register_parameter("edge_bias", None)
         self._outdated = ()
@@ -254,11 +257,23 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         mode, edge_weight, edge_bias = self._mode, None, None
+        if mode.needs_layer:
+            mode = self._kept(input)
         # Looking up a missing parameter costs microseconds, so it is skipped.
         if mode.has_edge_kernels:
             self._check_edge_kernels(weight, bias)
             edge_weight, edge_bias = self.edge_weight, self.edge_bias
         return convolve(input, weight, bias, self.geometry, self.groups, mode, edge_weight, edge_bias)
+
+    def _kept(self, input: Tensor) -> Boundary:
+        """Return how the layer's own predictors extend an image."""
+        geometry = self.geometry
+        if self.training:
+            # It may be fitted to the images, which `convolve` checks only later.
+            check_tensors(self.axes, input, self.weight, None, self.groups, geometry)
+            input = input if input.ndim > self.axes + 1 else input.unsqueeze(0)
+        extension: Boundary = self.predictors(input, geometry)
+        return extension
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
         def apply(tensor: Tensor) -> Any:
@@ -282,6 +297,10 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
             if source.shape == getattr(self, name).shape:
                 # A copy: with assign=True the tensor itself becomes the parameter.
                 state_dict[prefix + "edge_" + name] = source.detach().expand(edge.shape).clone()
+        kept = {} if self.predictors is None else self.predictors.state_dict(prefix=prefix + "predictors.")
+        if not kept.keys() & state_dict.keys():
+            # A checkpoint of another mode, or torch's, leaves them as they are.
+            state_dict.update(kept)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def __prepare_scriptable__(self) -> nn.Module:

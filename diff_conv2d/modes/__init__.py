@@ -16,8 +16,8 @@ mode             samples                            rule
 ``diff``         ``P P | a b c d e f | P P``        polynomial of degree k - 1 (or `degree`)
 ===============  =================================  ==========================================
 
-`adaptive` and `linear_prediction` fit what they extend by to the image. `partial` scales outputs; `explicit` and
-`diff_explicit` train kernels for those at the edge.
+`adaptive` and `linear_prediction` fit what they extend by to the image; `learned` and `peripheral` train it with the
+layer. `partial` scales outputs; `explicit` and `diff_explicit` train kernels for those at the edge.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ from diff_conv2d.modes.antireflect import Antireflect
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.modes.copying import Circular, Reflect, Replicate, Symmetric, Zeros
 from diff_conv2d.modes.explicit import Explicit
+from diff_conv2d.modes.learned import Learned
 from diff_conv2d.modes.linear_prediction import LinearPrediction
 from diff_conv2d.modes.noise import Random
 from diff_conv2d.modes.partial import Partial
+from diff_conv2d.modes.peripheral import Peripheral
 from diff_conv2d.modes.polynomial import Diff, DiffExplicit, Extrapolate
 
 __all__ = ["MODES", "PaddingMode", "boundary"]
@@ -52,6 +54,8 @@ PaddingMode = Literal[
     "linear_prediction",
     "adaptive",
     "antireflect",
+    "learned",
+    "peripheral",
 ]
 
 _CLASSES: tuple[type[Boundary], ...] = (
@@ -69,6 +73,8 @@ _CLASSES: tuple[type[Boundary], ...] = (
     LinearPrediction,
     Adaptive,
     Antireflect,
+    Learned,
+    Peripheral,
 )
 MODES = {mode.name: mode for mode in _CLASSES}
 if tuple(MODES) != get_args(PaddingMode):
@@ -78,8 +84,8 @@ if tuple(MODES) != get_args(PaddingMode):
 _OPTIONS = {name: tuple(field.name for field in dataclasses.fields(mode)) for name, mode in MODES.items()}
 
 
-def boundary(padding_mode: str, **options: Any) -> Boundary:
-    """Return the mode of this name with these options; None stands for the default of an option.
+def boundary(padding_mode: str | Boundary, **options: Any) -> Boundary:
+    """Return the mode of this name with these options, or one that is fitted already; None is an option's default.
 
     Raises:
         ValueError: if there is no such mode.
@@ -93,6 +99,10 @@ def boundary(padding_mode: str, **options: Any) -> Boundary:
         ...
         TypeError: padding_mode='zeros' has no option 'degree'; it has none
     """
+    if isinstance(padding_mode, Boundary):
+        if names := ", ".join(name for name, value in options.items() if value is not None):
+            raise TypeError(f"padding_mode is fitted already and has no option; got {names}")
+        return padding_mode
     if not isinstance(padding_mode, str):
         raise TypeError(f"padding_mode must be a string, got {padding_mode!r}; there are {', '.join(MODES)}")
     if padding_mode not in MODES:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diff_conv2d.extension import by_axis
 from diff_conv2d.extension.axis import Axis
@@ -19,7 +19,7 @@ from diff_conv2d.modes.prediction_weights import blend, edge_differences, fitted
 from diff_conv2d.precision import fitting_dtype, working_dtype
 from diff_conv2d.tracing import is_autocast, is_traced, size_is_at_least
 
-__all__ = ["Adaptive", "Predicted", "Sizes"]
+__all__ = ["Adaptive", "Parts", "Predicted", "Sizes"]
 
 
 class _Fit(NamedTuple):
@@ -57,7 +57,7 @@ _SIZES_OF_LINES = {120: _Fit(12, 60, 1), 60: _Fit(8, 30, 1), **{k: v for k, v in
 _RIDGES = {torch.float64: 1e-13, torch.float32: 1e-6}
 # Number of differences of one axis up to which both axes are fitted together.
 _FEW = 1 << 20
-_POOLED: dict[str, tuple[int, ...]] = {"none": (), "channels": (1,), "batch": (0,)}
+_POOLED: dict[str, tuple[int, ...]] = {"none": (), "channels": (1,), "batch": (0,), "all": (0, 1)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ class Predicted(AxisExtension):
 
 
 @dataclass(frozen=True, eq=False)
-class _Parts(AxisExtension):
+class Parts(AxisExtension):
     """An extension of complex images, whose real and imaginary parts are extended by themselves."""
 
     real: AxisExtension
@@ -146,10 +146,15 @@ class Adaptive(Extension):
             float32.
         band: samples at each end that the fit reads, instead of 2 n + p (n given) or a number by size.
         pool: 'none': each image and channel has weights of its own; 'channels': the channels of an image share
-            theirs; 'batch': the images of a batch share theirs, channel by channel.
+            theirs; 'batch': the images of a batch share theirs, channel by channel; 'all': both.
         select: blend the candidates; otherwise the fit with n samples is taken as it is.
         fit_gradient: let gradients also flow through the weights, which are constants to them otherwise.
         fit_dtype: precision of the fit; float64 where the device has it.
+        track_running_stats: for layers alone: keep a running average of the weights of batches, as a BatchNorm keeps
+            its statistics, extend by it, and freeze it in evaluation; see `RunningPredictors`. Each channel has
+            weights of its own, or all share theirs with `pool='channels'`.
+        momentum: by how much a batch moves the average.
+        fit_every: batches from one fit to the next.
 
     Example:
         >>> import diff_conv2d
@@ -164,10 +169,13 @@ class Adaptive(Extension):
     taps: int | None = None
     ridge: float | None = None
     band: int | None = None
-    pool: Literal["none", "channels", "batch"] = "none"
+    pool: Literal["none", "channels", "batch", "all"] = "none"
     select: bool = True
     fit_gradient: bool = False
     fit_dtype: torch.dtype | None = None
+    track_running_stats: bool = False
+    momentum: float = 0.1
+    fit_every: int = 16
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -178,7 +186,8 @@ class Adaptive(Extension):
             raise ValueError(f"taps must be at least 2, got {self.taps}; padding_mode='replicate' has one")
         if self.band is not None and self.band <= (self.taps or 2):
             raise ValueError(f"band must be larger than taps (at least 3), got {self.band} for taps={self.taps}")
-        for name, value in (("select", self.select), ("fit_gradient", self.fit_gradient)):
+        flags = {name: getattr(self, name) for name in ("select", "fit_gradient", "track_running_stats")}
+        for name, value in flags.items():
             if not isinstance(value, bool):
                 raise TypeError(f"{name} must be True or False, got {value!r}")
         if self.ridge is not None:
@@ -186,10 +195,36 @@ class Adaptive(Extension):
                 raise TypeError(f"ridge must be a number, got {self.ridge!r}")
             if not 0 < self.ridge < float("inf"):
                 raise ValueError(f"ridge must be finite and above 0, got {self.ridge!r}")
+        if not isinstance(self.momentum, (int, float)) or isinstance(self.momentum, bool):
+            raise TypeError(f"momentum must be a number, got {self.momentum!r}")
+        if not 0 < self.momentum <= 1:
+            raise ValueError(f"momentum must be above 0, and at most 1, got {self.momentum!r}")
+        if not isinstance(self.fit_every, int) or isinstance(self.fit_every, bool):
+            raise TypeError(f"fit_every must be an integer, got {self.fit_every!r}")
+        if self.fit_every < 1:
+            raise ValueError(f"fit_every must be at least 1, got {self.fit_every}")
+        if self.track_running_stats and (self.fit_gradient or self.pool in ("batch", "all")):
+            raise ValueError(
+                "track_running_stats needs fit_gradient=False and pool='none' or 'channels': the predictors of all "
+                "batches are averaged, without a gradient; got "
+                f"fit_gradient={self.fit_gradient} and pool={self.pool!r}"
+            )
         if not isinstance(self.pool, str) or self.pool not in _POOLED:
             raise ValueError(f"pool must be one of {', '.join(_POOLED)}; got {self.pool!r}")
         if not any(self.fit_dtype is allowed for allowed in (None, *_RIDGES)):
             raise ValueError(f"fit_dtype must be torch.float32 or torch.float64, got {self.fit_dtype!r}")
+
+    @property
+    def needs_layer(self) -> bool:
+        """See `Boundary`."""
+        return self.track_running_stats
+
+    def module_for_layer(self, channels: int, geometry: Geometry) -> nn.Module | None:
+        """See `Boundary`: the running average."""
+        # It extends by what this module fits.
+        from diff_conv2d.modes.kept_predictors import RunningPredictors
+
+        return RunningPredictors(self, channels, geometry) if self.track_running_stats else None
 
     def check_chunked(self, is_complex: bool) -> None:
         """See `Boundary`."""
@@ -209,10 +244,10 @@ class Adaptive(Extension):
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
         """See `Boundary`: with the weights of this image, of its two parts if it is complex."""
         if input.is_complex():
-            return _Parts(self.for_image(input.real, geometry), self.for_image(input.imag, geometry))
+            return Parts(self.for_image(input.real, geometry), self.for_image(input.imag, geometry))
         image = input if self.fit_gradient else input.detach()
         every = [self.sizes(image.shape[dim], geometry, axis) for axis, dim in enumerate(geometry.dims)]
-        return Predicted(self._weights_of_axes(image, every, geometry), constant=not self.fit_gradient)
+        return Predicted(self.weights_of_axes(image, every, geometry), constant=not self.fit_gradient)
 
     def with_weights(self, weights: Sequence[Tensor | None]) -> AxisExtension:
         """See `Boundary`."""
@@ -242,7 +277,7 @@ class Adaptive(Extension):
         differences = _differences(image, sizes, geometry, axis)
         return self._predictors(differences, sizes, geometry.dilation[axis], image.ndim < 5)
 
-    def _weights_of_axes(
+    def weights_of_axes(
         self, image: Tensor, sizes: list[Sizes | None], geometry: Geometry
     ) -> Sequence[Tensor | None]:
         """Return the weights of every axis."""
@@ -252,7 +287,7 @@ class Adaptive(Extension):
         if first is None or not square or (first, step) != (sizes[1], geometry.dilation[1]):
             return [s and self.weights(image, s, geometry, axis) for axis, s in enumerate(sizes)]
         rows, columns = (_differences(image, first, geometry, axis) for axis in (0, 1))
-        if rows.numel() > _FEW:
+        if rows.numel() > _FEW or self.pool == "all":
             return [self._predictors(lines, first, step, in_a_row=True) for lines in (rows, columns)]
         # Fit both axes at once, joined along a dimension that is not pooled: half the calls.
         dim = 1 if self.pool == "batch" else 0

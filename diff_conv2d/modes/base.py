@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from diff_conv2d.arguments import check_dtype
 from diff_conv2d.extension import by_axis
@@ -38,6 +38,8 @@ class Boundary(ABC):
     #: Whether it does the sums itself, by `convolve`.
     does_sums: ClassVar[bool] = True
     has_edge_kernels: ClassVar[bool] = False
+    #: Whether a layer trains weights of its own for the mode.
+    trained: ClassVar[bool] = False
     #: Whether samples outside are copies of those inside, or zeros, and not computed from them.
     copies: ClassVar[bool] = False
     #: Whether the other end of an axis comes next.
@@ -52,6 +54,17 @@ class Boundary(ABC):
     why_not_chunked: ClassVar[str] = ""
     #: Why a padded copy of the image is needed, as the end of a sentence; empty if it is not.
     why_padded: ClassVar[str] = ""
+
+    @property
+    def needs_layer(self) -> bool:
+        """Whether a layer must keep something for it."""
+        return False
+
+    def module_for_layer(self, channels: int, geometry: Geometry) -> nn.Module | None:
+        """Return what a layer keeps, if the mode `needs_layer`: called with a batch of images and the geometry, it
+        returns how these are extended, a `Boundary`.
+        """
+        return None
 
     def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """Convolve a batch of images (N, C, ...), if the mode `does_sums`."""
@@ -82,6 +95,11 @@ class Boundary(ABC):
             ValueError: if such a mode is to compute too many.
         """
         check_dtype(input)
+        if self.needs_layer:
+            raise ValueError(
+                f"padding_mode={self.name!r} with these options needs a layer that keeps its weights, such as "
+                "diff_conv2d.Conv2d; diff_conv2d.fit fits predictors to images once"
+            )
         if self.copies:
             return
         if not (input.is_floating_point() or input.is_complex()):

@@ -39,6 +39,7 @@ class Explicit(Boundary):
 
     name = "explicit"
     has_edge_kernels = True
+    trained = True
     why_not_chunked = "needs trained edge kernels, and correlate takes a single kernel"
 
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:

@@ -145,6 +145,7 @@ class DiffExplicit(Diff):
 
     name = "diff_explicit"
     has_edge_kernels = True
+    trained = True
     does_sums = True
     why_not_chunked = "needs a trained edge kernel, and correlate takes a single kernel"
 

@@ -91,6 +91,10 @@ METHODS = {
     "linear_prediction": MethodStyle("LinPred", "#CC79A7", "--", "p", filled=False),
     "explicit": MethodStyle("EBH", "#009E73", "-.", "*"),
     "diff_explicit": MethodStyle("Diff-EBH", "#000000", "--", "o", filled=False),
+    "learned": MethodStyle("Learned", "#7B3294", "--", "P", filled=False),
+    "peripheral": MethodStyle("PP-Pad", "#7B3294", ":", "X", filled=False),
+    "peripheral_shared": MethodStyle("PP-Pad shared", "#C2A5CF", ":", "X"),
+    "adaptive_running": MethodStyle("Adapt running", "#CC79A7", ":", "P", filled=False, width=1.4),
     # The control: true data beyond the edge instead of a boundary mode.
     "halo": MethodStyle("True context", "#8C510A", "-.", "H"),
 }

@@ -26,6 +26,10 @@ class ModeCase:
     deterministic: bool = True
     #: It takes images that are smaller than their padding.
     any_size: bool = True
+    #: It works without a layer that keeps weights for it.
+    functional: bool = True
+    #: The numbers of spatial axes that it is for.
+    axes: tuple = (1, 2, 3)
 
 
 CASES = {
@@ -44,8 +48,11 @@ CASES = {
     "linear_prediction": ModeCase(linear=False, axes_alike=False),
     # One number of taps for all sizes, so that one exported graph serves them; gradients as differences see them.
     "adaptive": ModeCase({"taps": 3, "fit_gradient": True}, linear=False),
+    "learned": ModeCase(functional=False),
+    "peripheral": ModeCase(functional=False, linear=False, constants=False, axes_alike=False, axes=(2,)),
 }
 DETERMINISTIC = [name for name, case in CASES.items() if case.deterministic]
+FUNCTIONAL = [name for name, case in CASES.items() if case.functional]
 
 
 def edge_kernels(mode, problem, weight, bias, copies=True):

@@ -307,7 +307,7 @@ def test_small_images_have_fewer_taps(size):
         ({"taps": 2.0}, TypeError, "taps must be an integer, got 2.0"),
         ({"band": 4, "taps": 4}, ValueError, "band must be larger than taps .* got 4 for taps=4"),
         ({"ridge": 0.0}, ValueError, "ridge must be finite and above 0, got 0.0"),
-        ({"pool": "all"}, ValueError, "pool must be one of none, channels, batch; got 'all'"),
+        ({"pool": "some"}, ValueError, "pool must be one of none, channels, batch, all; got 'some'"),
         ({"fit_dtype": torch.float16}, ValueError, "fit_dtype must be torch.float32 or torch.float64"),
         ({"degree": 2}, TypeError, "padding_mode='adaptive' has no option 'degree'; it has taps, "),
     ],

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 import torch.nn.functional as F
-from mode_cases import CASES, edge_kernels
+from mode_cases import CASES, FUNCTIONAL, edge_kernels
 from problems import PROBLEMS
 
 import diff_conv2d
@@ -16,7 +16,7 @@ IMAGE = torch.randn(1, 2, 8, 9, generator=torch.Generator().manual_seed(0))
 WEIGHT = torch.randn(3, 2, 3, 3, generator=torch.Generator().manual_seed(1))
 INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
 COPYING = ["zeros", "reflect", "replicate", "circular", "symmetric"]
-COMPUTING = [mode for mode in MODES if mode not in COPYING]
+COMPUTING = [mode for mode in FUNCTIONAL if mode not in COPYING]
 
 
 @pytest.mark.parametrize("dtype", [*INTEGERS, torch.bool])
@@ -38,7 +38,7 @@ def test_modes_that_compute_refuse_integers(mode, dtype, pad):
         diff_conv2d.pad(IMAGE.to(dtype), pad, mode)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", FUNCTIONAL)
 def test_a_convolution_of_integers_is_torchs_or_is_refused(mode):
     image, weight = (IMAGE * 9).to(torch.int64), (WEIGHT * 9).to(torch.int64)
     if mode in COPYING:
@@ -47,6 +47,16 @@ def test_a_convolution_of_integers_is_torchs_or_is_refused(mode):
     else:
         with pytest.raises(TypeError, match=f"input must be of a floating .*='{mode}'"):
             diff_conv2d.conv2d(image, weight, padding=1, padding_mode=mode)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in FUNCTIONAL])
+def test_functions_refuse_modes_that_need_a_layer(mode):
+    for call in (
+        lambda: diff_conv2d.conv2d(IMAGE, WEIGHT, padding=1, padding_mode=mode),
+        lambda: diff_conv2d.pad(IMAGE, (1, 1, 1, 1), mode),
+    ):
+        with pytest.raises(ValueError, match=f"padding_mode='{mode}' with these options needs a layer"):
+            call()
 
 
 @pytest.mark.parametrize("mode", COPYING)
@@ -170,7 +180,7 @@ def test_huge_paddings_end_at_once(mode, padding):
     assert time.monotonic() - started < 30
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", FUNCTIONAL)
 @pytest.mark.parametrize("other", [torch.float64, torch.complex64, torch.int64])
 def test_autocast_casts_single_and_half_precision_alone(mode, other):
     edges = edge_kernels(mode, PROBLEMS["3x3"], WEIGHT, torch.zeros(WEIGHT.shape[0]))

@@ -3,12 +3,12 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mode_cases import FUNCTIONAL
 from torch.autograd import gradcheck, gradgradcheck
 
 import diff_conv2d
 from diff_conv2d.algorithms import blocks
 from diff_conv2d.algorithms.blocks import BLOCK, convolve_in_blocks
-from diff_conv2d.modes import MODES
 
 TORCH = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}
 TORCHS_MODES = ["zeros", "reflect", "replicate", "circular"]
@@ -127,7 +127,7 @@ LARGE = torch.randn(1, 1, 384, 400, generator=torch.Generator().manual_seed(0))
 WEIGHT = torch.randn(1, 1, 3, 3, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("mode", [name for name in MODES if name not in TORCHS_MODES and name != "partial"])
+@pytest.mark.parametrize("mode", [name for name in FUNCTIONAL if name not in TORCHS_MODES and name != "partial"])
 def test_large_images_are_filtered_in_blocks(mode, counted):
     edge = {}
     if mode == "explicit":

@@ -18,7 +18,7 @@ from diff_conv2d.modes import MODES
 from tests.diff_conv2d.mode_cases import CASES as CASES_OF_MODES
 
 FROM_INSIDE = [mode for mode, case in CASES_OF_MODES.items() if not case.any_size]
-AS_A_WHOLE = ("random", "linear_prediction", "explicit", "diff_explicit")
+AS_A_WHOLE = ("random", "linear_prediction", "explicit", "diff_explicit", "learned", "peripheral")
 MODES_BY_CHUNK = [mode for mode in MODES if mode not in AS_A_WHOLE]
 RNG = np.random.default_rng(0)
 

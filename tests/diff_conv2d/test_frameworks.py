@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 import torch.fx
-from mode_cases import CASES, DETERMINISTIC, edge_kernels
+from mode_cases import CASES, DETERMINISTIC, FUNCTIONAL, edge_kernels
 from problems import PROBLEMS
 from torch.ao.quantization import get_default_qconfig_mapping
 from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
@@ -166,7 +166,7 @@ def test_other_dtypes(mode, dtype):
     assert grad.abs().max() > 0
 
 
-@pytest.mark.parametrize("mode", [name for name, case in CASES.items() if case.linear])
+@pytest.mark.parametrize("mode", [name for name in FUNCTIONAL if CASES[name].linear])
 def test_a_real_kernel_convolves_each_part_of_a_complex_image_by_itself(mode):
     problem = PROBLEMS["3x3"]
     (real, weight, _), (imaginary, _, _) = problem.tensors(), problem.tensors(seed=1)
@@ -388,7 +388,7 @@ def test_a_traced_layer_is_right_or_refuses_the_size(mode, arguments):
         torch.nn.init.normal_(module.edge_weight)
     sizes = [(9, 10), (12, 12), (12, 17), (4, 3), (40, 41)]
     images = {size: torch.randn(2, 2, *size) for size in sizes}
-    free = mode in ("zeros", "reflect", "replicate", "circular", "symmetric", "partial")
+    free = mode in ("zeros", "reflect", "replicate", "circular", "symmetric", "partial", "peripheral")
     for size in sizes:
         traced = torch.jit.trace(module, images[size][:1], check_trace=False)
         for other, image in images.items():

@@ -5,11 +5,11 @@ import torch
 
 from diff_conv2d import MODES, Conv2d, conv1d, conv2d, conv3d
 from diff_conv2d.algorithms import frame
-from tests.diff_conv2d.mode_cases import edge_kernels
+from tests.diff_conv2d.mode_cases import FUNCTIONAL, edge_kernels
 from tests.diff_conv2d.problems import PROBLEMS
 
 PADDED = [name for name, mode in MODES.items() if mode.why_padded]
-FREE = [name for name in MODES if name not in PADDED]
+FREE = [name for name in FUNCTIONAL if name not in PADDED]
 CONVOLUTIONS = {1: conv1d, 2: conv2d, 3: conv3d}
 # A convolution by its frame pays for images of this size, so that it is what is tried.
 LARGE = {1: (60,), 2: (40, 37), 3: (24, 25, 26)}

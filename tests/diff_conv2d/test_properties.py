@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 import torch
 from hypothesis import given, settings
-from mode_cases import CASES, edge_kernels
+from mode_cases import CASES, FUNCTIONAL, edge_kernels
 from problems import Problem
 from torch import nn
 
@@ -13,10 +13,10 @@ import diff_conv2d
 CONVS = {1: diff_conv2d.conv1d, 2: diff_conv2d.conv2d, 3: diff_conv2d.conv3d}
 LAYERS = {1: diff_conv2d.Conv1d, 2: diff_conv2d.Conv2d, 3: diff_conv2d.Conv3d}
 TORCH = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-LINEAR = [name for name, case in CASES.items() if case.linear]
-CONSTANT = [name for name, case in CASES.items() if case.constants]
+LINEAR = [name for name in FUNCTIONAL if CASES[name].linear]
+CONSTANT = [name for name in FUNCTIONAL if CASES[name].constants]
 # Modes whose kernel is the same at every output, so that flipping it flips them.
-PLAIN = [name for name, case in CASES.items() if case.deterministic and name not in ("explicit", "diff_explicit")]
+PLAIN = [name for name in FUNCTIONAL if CASES[name].deterministic and "explicit" not in name]
 few = settings(max_examples=15, deadline=None, derandomize=True)
 
 

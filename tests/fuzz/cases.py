@@ -8,11 +8,13 @@ from math import prod
 import numpy as np
 import torch
 
+import diff_conv2d
 from tests.fuzz import oracle
 
 TORCHS = ("zeros", "reflect", "replicate", "circular")
 LINEAR = (*TORCHS, "symmetric", "extrapolate", "diff", "partial", "explicit", "diff_explicit")
 FITTED = ("adaptive", "linear_prediction", "random")
+UNTRAINED = [name for name, mode in diff_conv2d.MODES.items() if not mode.trained]
 EXTENDING = tuple(mode for mode in (*LINEAR, *FITTED) if mode not in ("partial", "explicit", "diff_explicit"))
 
 DTYPES = {

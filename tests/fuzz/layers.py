@@ -72,7 +72,7 @@ def _changed_attribute(case, problem, made, layer):
     name = choice(rng, ["padding", "stride", "dilation", "padding_mode"])
     value = choice(rng, [1, 2, (1,), [2] * problem.axes, (1, 2, 1)[: problem.axes]])
     if name == "padding_mode":
-        value = choice(rng, [m for m in diff_conv2d.MODES if m not in (*cases.FITTED, "explicit", "diff_explicit")])
+        value = choice(rng, [m for m in cases.UNTRAINED if m not in cases.FITTED])
     case.note(f"{name} = {value!r}")
     whole = value if isinstance(value, str) else tuple(oracle.widths(value, problem.kernel, problem.dilation)[0])
     changed = replace(problem, **{"mode" if name == "padding_mode" else name: whole})

@@ -1,0 +1,126 @@
+"""The extension of many images by the same weights: these are prepared once, and few calls then extend a batch.
+
+In a network a layer's time goes into the number of its calls as much as into their work, since the convolution before
+has filled the caches. Each side takes one product forwards, and one addition for each sample outside backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from diff_conv2d.extension.by_axis import sample_weights
+from diff_conv2d.extension.in_place import linear
+from diff_conv2d.tracing import is_autocast, is_traced, is_transformed
+
+__all__ = ["Sides", "can_be_prepared", "extended_by_product", "prepared"]
+
+
+class Sides(NamedTuple):
+    """Weights (C or 1, samples outside, m samples nearest to the edge), both in the order of positions."""
+
+    top: Tensor | None
+    bottom: Tensor | None
+    left: Tensor | None
+    right: Tensor | None
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+def can_be_prepared(input: Tensor, dilation: tuple[int, ...]) -> bool:
+    """Whether it is a plain batch (N, C, H, W), of single precision or more, outside compilers and transforms."""
+    if input.ndim != 4 or max(dilation) > 1 or type(input) is not Tensor or input.dtype.itemsize < 4:
+        return False
+    return input.is_contiguous() and not (is_traced() or is_transformed() or is_autocast(input))
+
+
+def prepared(weights: Sequence[Tensor | None], before: tuple[int, ...], after: tuple[int, ...]) -> Sides:
+    """Prepare the weights v of predictors (see `by_axis.predicted`), (C or 1, p, m - 1); None where nothing is added.
+
+    Example:
+        >>> v = torch.tensor([[[-1.0]]])  # x(-1) = 2 x(0) - x(1)
+        >>> prepared((v, None), (1, 0), (1, 0))[:2]
+        (tensor([[[ 2., -1.]]]), tensor([[[-1.,  2.]]]))
+    """
+    sides: list[Tensor | None] = []
+    for v, low, high in zip(weights, before, after, strict=True):
+        w = None if v is None else sample_weights(v)
+        sides.append(w[:, :low].flip(1) if w is not None and low else None)
+        sides.append(w[:, :high].flip(2) if w is not None and high else None)
+    top, bottom, left, right = sides
+    return Sides(top, bottom, left, right, before, after)
+
+
+def extended_by_product(input: Tensor, sides: Sides) -> Tensor:
+    """Extend a batch (N, C, H, W).
+
+    Example:
+        >>> v = torch.tensor([[[-1.0]]])
+        >>> image = torch.arange(4.0).expand(1, 1, 4, 4)
+        >>> extended_by_product(image, prepared((None, v), (0, 1), (0, 1)))[0, 0, 0]
+        tensor([-1.,  0.,  1.,  2.,  3.,  4.])
+    """
+    *weights, before, after = sides
+    direct = partial(_extended, before=before, after=after)
+    if not torch.is_grad_enabled() or not input.requires_grad:
+        return direct(input, *weights)
+    return linear(input, direct, partial(_adjoint, before=before, after=after), *weights)
+
+
+def _extended(input: Tensor, *sides: Tensor | None, before: tuple[int, ...], after: tuple[int, ...]) -> Tensor:
+    top, bottom, left, right = sides
+    images, channels, height, width = input.shape
+    low, start = before
+    stop = start + width
+    padded = input.new_empty((images, channels, low + height + after[0], stop + after[1]))
+    rows = padded[..., start:stop]
+    rows[:, :, low : low + height] = input
+    if top is not None:
+        rows[:, :, :low] = top @ input[:, :, : top.shape[2]]
+    if bottom is not None:
+        rows[:, :, low + height :] = bottom @ input[:, :, height - bottom.shape[2] :]
+    # On the new rows, too: the corners.
+    if left is not None:
+        padded[..., :start] = (left @ rows[..., : left.shape[2]].mT).mT
+    if right is not None:
+        padded[..., stop:] = (right @ rows[..., width - right.shape[2] :].mT).mT
+    return padded
+
+
+def _adjoint(grad: Tensor, *sides: Tensor | None, before: tuple[int, ...], after: tuple[int, ...]) -> Tensor:
+    """Add the gradient of each sample outside, times its weights, to those of its sources."""
+    top, bottom, left, right = sides
+    (low, start), (high, last) = before, after
+    height, width = grad.shape[2] - low - high, grad.shape[3] - start - last
+    inside = grad[:, :, low : low + height]
+    result = inside[..., start : start + width].clone()
+    _add_columns(result, inside, left, right)
+    if top is not None or bottom is not None:
+        new = torch.cat([grad[:, :, :low], grad[:, :, low + height :]], 2)
+        rows = new[..., start : start + width]
+        _add_columns(rows, new, left, right)
+        _add(result, rows[:, :, :low], top, False)
+        _add(result, rows[:, :, low:], bottom, True)
+    return result
+
+
+def _add_columns(result: Tensor, padded: Tensor, left: Tensor | None, right: Tensor | None) -> None:
+    """Add to columns the gradients of those beside them, which `padded` has."""
+    if left is not None:
+        _add(result.mT, padded[..., : left.shape[1]].mT, left, False)
+    if right is not None:
+        _add(result.mT, padded[..., padded.shape[3] - right.shape[1] :].mT, right, True)
+
+
+def _add(result: Tensor, outside: Tensor, weights: Tensor | None, at_end: bool) -> None:
+    """Add to the rows next to an end the gradients of the rows outside, times their weights."""
+    if weights is None:
+        return
+    count, taps = weights.shape[1:]
+    near = result[:, :, result.shape[2] - taps :] if at_end else result[:, :, :taps]
+    for row in range(count):
+        near.addcmul_(weights[:, row, :, None], outside[:, :, row : row + 1])
