@@ -1,14 +1,27 @@
 """The group `padding` of the configuration: every boundary mode is a choice, `padding=NAME`.
 
-configs/padding has a file for each mode whose options are of interest. The other modes are stored here.
+configs/padding has a file for each mode whose options are of interest; the other modes are stored here. A file of
+another name is a variant: a mode with options that make it a method of its own in the tables.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
 from hydra.core.config_store import ConfigStore
 
 from diff_conv2d import MODES
 from experiments.paths import CONFIGS
 
-__all__ = ["store_modes"]
+__all__ = ["METHODS", "VARIANTS", "method_of", "store_modes"]
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted((CONFIGS / "padding").glob("*.yaml"))
+    if path.stem not in MODES
+}
+#: What networks are trained with, by name: the modes, then the variants.
+METHODS: dict[str, dict[str, Any]] = {mode: {"mode": mode} for mode in MODES} | VARIANTS
 
 
 def store_modes() -> None:
@@ -16,3 +29,14 @@ def store_modes() -> None:
     for mode in MODES:
         if not (CONFIGS / "padding" / f"{mode}.yaml").is_file():
             ConfigStore.instance().store(mode, {"mode": mode}, group="padding")
+
+
+def method_of(padding: Mapping[str, Any]) -> str:
+    """Name the method: the variant whose mode and options are given, or else the mode.
+
+    Example:
+        >>> method_of({"mode": "peripheral"}), method_of({"mode": "peripheral", "shared": True})
+        ('peripheral', 'peripheral_shared')
+    """
+    fits = (name for name, variant in VARIANTS.items() if variant.items() <= dict(padding).items())
+    return next(fits, str(padding["mode"]))

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from diff_conv2d.modes import MODES
+from experiments.padding_configs import METHODS
 from experiments.training.finished_runs import HALO, Run
 from experiments.training.run_folder import data_name
 from scripts.sweeps import Sweep
@@ -35,7 +35,7 @@ def cells_of(
         name: of the experiment, for messages.
         sweep: which runs belong to it.
         runs: all there are, of the sweep's `experiment_name`.
-        methods: modes, and `halo`.
+        methods: of `experiments.padding_configs`, and `halo`.
         seeds: seeds.
         where: settings that a run must have, `SETTING`, or `METHOD:SETTING` for the runs of one method.
 
@@ -120,7 +120,7 @@ def rows_without_blocks(cells: Mapping[Cell, Run]) -> list[dict[str, Any]]:
 
 
 def _check(methods: list[str], seeds: list[int]) -> None:
-    allowed = (*MODES, HALO)
+    allowed = (*METHODS, HALO)
     if unknown := [method for method in methods if method not in allowed]:
         raise ValueError(f"methods must be of {', '.join(allowed)}; got {unknown[0]!r}")
     for what, given in (("methods", methods), ("seeds", seeds)):

@@ -28,7 +28,7 @@ __all__ = ["compared", "main", "steps_of", "summary"]
 
 PACKAGE = "diff_conv2d"
 # They hold on to the library that they were imported with.
-USERS = ("experiments.benchmark.cases", "experiments.models")
+USERS = ("experiments.benchmark.cases", "experiments.models", "experiments.padding_configs")
 
 
 def steps_of(folder: Path, case: str) -> dict[str, Callable[[], object]]:

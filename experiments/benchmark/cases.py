@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 
 import diff_conv2d
 from diff_conv2d.layers import DiffConv2dLayer
-from diff_conv2d.modes import MODES
+from diff_conv2d.modes import boundary
+from experiments.benchmark.timing import Periodic
 from experiments.models.unet import UNet
+from experiments.padding_configs import METHODS as PADDINGS
 
 __all__ = ["CASES", "METHODS", "Case", "steps"]
 
@@ -21,7 +24,7 @@ __all__ = ["CASES", "METHODS", "Case", "steps"]
 TORCH = ("reflect", "replicate", "circular")
 WAYS = ("speed", "memory")
 # Whatever `steps` may return.
-METHODS = (*MODES, *(f"torch_{mode}" for mode in TORCH), *(f"diff_{way}" for way in WAYS), "scipy", "opencv")
+METHODS = (*PADDINGS, *(f"torch_{mode}" for mode in TORCH), *(f"diff_{way}" for way in WAYS), "scipy", "opencv")
 
 
 @dataclass(frozen=True)
@@ -94,15 +97,13 @@ def steps(case: Case, device: torch.device) -> dict[str, Callable[[], object]]:
     if case.channels_last:
         image = image.to(memory_format=torch.channels_last)
     if case.network is not None:
-        return {mode: _network_step(case, mode, image) for mode in MODES}
+        return {m: _network_step(case, m, image) for m in PADDINGS if _has_axes(case, m)}
     result: dict[str, Callable[[], object]] = {"zeros": _layer_step(case, _torch_layer(case, "zeros"), image)}
     for mode in TORCH:
         result[f"torch_{mode}"] = _layer_step(case, _torch_layer(case, mode), image)
-    for mode in MODES:
-        if mode != "zeros":
-            result[mode] = _layer_step(
-                case, diff_conv2d.convert(_torch_layer(case, "zeros"), mode, verbose=False), image
-            )
+    for method in PADDINGS:
+        if method != "zeros" and _has_axes(case, method):
+            result[method] = _layer_step(case, _converted(_torch_layer(case, "zeros"), method), image)
     if case.axes == 2 and case.stride == case.dilation == 1:
         for way in WAYS:
             layer = DiffConv2dLayer(*_channels(case), case.kernel, groups=case.groups, optimized_for=way)
@@ -123,10 +124,40 @@ def _torch_layer(case: Case, mode: str) -> nn.Module:
     return kinds[case.axes - 1](*_channels(case), case.kernel, padding=width, bias=case.training, **options)
 
 
+def _has_axes(case: Case, method: str) -> bool:
+    """Whether the library, which may be an earlier one, has the method for so many axes."""
+    try:
+        boundary(**_mode_of(method)).check(case.axes)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _mode_of(method: str) -> dict[str, Any]:
+    """The method's mode and options, as arguments of ours."""
+    mode, *options = PADDINGS[method].items()
+    return {"padding_mode": mode[1], **dict(options)}
+
+
+def _converted(network: nn.Module, method: str, **options: object) -> nn.Module:
+    return diff_conv2d.convert(network, **_mode_of(method), **options, verbose=False)
+
+
+def _periodic(step: Callable[[], object], network: nn.Module) -> Callable[[], object]:
+    """Time a step of training over whole periods, if layers fit their running predictors now and then."""
+    periods = [module.fit_every for module in network.modules() if hasattr(module, "fit_every")]
+    if periods:
+        return Periodic(step, periods[0])
+    return step
+
+
 def _layer_step(case: Case, layer: nn.Module, image: Tensor) -> Callable[[], object]:
     layer = layer.to(image.device, image.dtype)
     if not case.training:
         layer.requires_grad_(False)
+        # Running predictors need a batch of training first.
+        layer(image)
+        layer.eval()
 
         def call() -> object:
             with torch.inference_mode():
@@ -145,10 +176,10 @@ def _layer_step(case: Case, layer: nn.Module, image: Tensor) -> Callable[[], obj
             gradient.append(torch.randn_like(output))
         return output.backward(gradient[0])
 
-    return train
+    return _periodic(train, layer)
 
 
-def _network_step(case: Case, mode: str, image: Tensor) -> Callable[[], object]:
+def _network_step(case: Case, method: str, image: Tensor) -> Callable[[], object]:
     torch.manual_seed(0)
     if case.network == "resnet18":
         from torchvision.models import resnet18
@@ -158,8 +189,8 @@ def _network_step(case: Case, mode: str, image: Tensor) -> Callable[[], object]:
         network = UNet(3, 3, width=16, depth=3)
     else:
         network = UNet(3, 3, width=16, depth=4, activation="tanh")
-    degree = {"degree": 2} if case.network == "resnet18" and mode == "diff" else {}
-    network = diff_conv2d.convert(network, mode, verbose=False, **degree).to(image.device, image.dtype)
+    degree = {"degree": 2} if case.network == "resnet18" and method == "diff" else {}
+    network = _converted(network, method, **degree).to(image.device, image.dtype)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
 
     def step() -> None:
@@ -169,7 +200,7 @@ def _network_step(case: Case, mode: str, image: Tensor) -> Callable[[], object]:
         F.mse_loss(output, target).backward()
         optimizer.step()
 
-    return step
+    return _periodic(step, network)
 
 
 def _image_libraries(case: Case, image: Tensor) -> dict[str, Callable[[], object]]:

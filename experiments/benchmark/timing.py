@@ -1,17 +1,34 @@
 """Times that can be compared: warmed up, taken in turns, given as ratios of one round."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
 import torch
 
-__all__ = ["interleaved", "peak_memory", "ratios_to", "synchronise"]
+__all__ = ["Periodic", "interleaved", "peak_memory", "ratios_to", "synchronise"]
 
 # How many times as long as the fastest function so far counts as slow, from how many seconds on, and how often such
 # a function is timed.
 SLOW, SLOW_SECONDS, SLOW_ROUNDS = 5, 0.2, 2
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """A function that does more at one call of every `period`: it is measured over whole periods."""
+
+    step: Callable[[], object]
+    period: int
+
+    def __call__(self) -> object:
+        """Call it once."""
+        return self.step()
+
+
+def _period(step: Callable[[], object]) -> int:
+    return step.period if isinstance(step, Periodic) else 1
 
 
 def synchronise(device: torch.device) -> None:
@@ -62,7 +79,8 @@ def interleaved(
                 step()
             seconds = _time(step, 1, device)
             shortest = min(shortest, seconds)
-        repeats[name] = max(1, round(least_seconds / max(seconds, 1e-7)))
+        period = _period(step)
+        repeats[name] = period * max(1, round(least_seconds / period / max(seconds, 1e-7)))
     names = list(steps)
     times = np.full((rounds, len(names)), np.nan)
     for turn in range(rounds):
@@ -117,11 +135,13 @@ def peak_memory(step: Callable[[], object], device: torch.device) -> int:
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
-        step()
+        for _ in range(_period(step)):
+            step()
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
-        step()
+        for _ in range(_period(step)):
+            step()
     events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
     held = np.cumsum([event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())])
     return int(max(held.max(initial=0), 0))

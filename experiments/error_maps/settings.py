@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diff_conv2d.modes import MODES
 from experiments.checks import LARGEST_SEED, choice, file_name, folder, integer, mapping, names, optional, text
+from experiments.padding_configs import METHODS
 from experiments.settings import setting
 from experiments.training.finished_runs import HALO
 
@@ -37,7 +37,7 @@ class Settings:
     name: str = setting(file_name, given=_at_scale())
     seed: int = setting(integer, 0, LARGEST_SEED)
     where: dict[str, Any] | None = setting(optional, mapping)
-    methods: list[str] | None = setting(optional, names, (*MODES, HALO, *(f"{mode}+{HALO}" for mode in MODES)))
+    methods: list[str] | None = setting(optional, names, (*METHODS, HALO, *(f"{name}+{HALO}" for name in METHODS)))
     patches: int = setting(integer, 1)
     runs_dir: str = setting(text)
     output_dir: Path = setting(folder)

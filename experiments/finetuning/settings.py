@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from diff_conv2d.modes import MODES
 from experiments.checks import folder, integers, names, number, optional, processes, texts, torch_device
+from experiments.padding_configs import METHODS
 from experiments.settings import group, setting
 from experiments.trained_networks import checked_sweep
 
@@ -32,7 +32,7 @@ class Settings:
     """What ``configs/finetuning.yaml`` says."""
 
     sweep: DictConfig = group(checked_sweep)
-    modes: list[str] = setting(names, MODES)
+    modes: list[str] = setting(names, METHODS)
     steps: list[int] = setting(_steps)
     learning_rate_share: float = setting(_share)
     regions: list[str] = setting(texts)

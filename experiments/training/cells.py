@@ -10,7 +10,6 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from diff_conv2d import MODES
 from experiments.checks import (
     LARGEST_SEED,
     Reader,
@@ -22,7 +21,7 @@ from experiments.checks import (
     text,
     texts,
 )
-from experiments.padding_configs import store_modes
+from experiments.padding_configs import METHODS, store_modes
 from experiments.paths import CONFIGS
 
 __all__ = ["Cell", "composed", "read_sweep", "sweep_cells", "sweep_names"]
@@ -164,8 +163,8 @@ def sweep_names(config: DictConfig) -> list[str]:
 
 
 def method_settings(controls: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The settings of train.py that each method stands for: the boundary modes, then the controls."""
-    return {mode: [f"padding={mode}"] for mode in MODES} | dict(controls)
+    """The settings of train.py that each method stands for: boundary modes, variants of them, controls."""
+    return {method: [f"padding={method}"] for method in METHODS} | dict(controls)
 
 
 def composed(cell: Cell) -> DictConfig:

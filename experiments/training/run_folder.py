@@ -13,6 +13,7 @@ from typing import Any
 import filelock
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.padding_configs import method_of
 from experiments.records import replacing
 
 __all__ = ["RunFolder", "RunInUseError", "are_results", "data_name", "is_first_process", "method_name", "run_name"]
@@ -48,10 +49,10 @@ def data_name(config: DictConfig) -> str:
 
 
 def method_name(config: DictConfig) -> str:
-    """The name of the method in tables: the boundary mode; `halo` for zero padding beyond a halo of true context."""
+    """The method's name in tables: the mode, a variant, or `halo` for zero padding beyond a halo of true context."""
     if not config.data.get("halo"):
-        return str(config.padding.mode)
-    return "halo" if config.padding.mode == "zeros" else f"{config.padding.mode}+halo"
+        return method_of(config.padding)
+    return "halo" if config.padding.mode == "zeros" else f"{method_of(config.padding)}+halo"
 
 
 def run_name(config: DictConfig) -> Path:
