@@ -36,7 +36,8 @@ def calibrate(
     Returns:
         For each such layer, by name, how well it predicts: the samples near the edges of its last input are hidden,
         and predicted from the others. The mean absolute error of the new predictors, divided by that of the mode that
-        the layer had before `convert` (zeros if it was made with the running predictors).
+        the layer had before `convert` (zeros if it was made with the running predictors). Layers whose images are no
+        larger than their padding at both ends are left out.
 
     Raises:
         ValueError: no layer tracks running statistics, or there is no batch.
@@ -65,7 +66,8 @@ def calibrate(
             model(batch) if forward is None else forward(model, batch)
     if not inputs:
         raise ValueError("batches must hold at least one batch, got none")
-    return {name: _gain(layers[name], image) for name, image in inputs.items()}
+    gains = ((name, _gain(layers[name], image)) for name, image in inputs.items())
+    return {name: gain for name, gain in gains if gain is not None}
 
 
 @contextmanager
@@ -100,13 +102,18 @@ def _watched(layers: dict[str, Any], inputs: dict[str, Tensor]) -> Any:
             handle.remove()
 
 
-def _gain(layer: Any, image: Tensor) -> float:
-    """Return the error of predicting the samples near the edges of an image, relative to the mode before."""
+def _gain(layer: Any, image: Tensor) -> float | None:
+    """Return the error of predicting the samples near the edges of an image, relative to the mode before.
+
+    None if nothing is left to predict them from.
+    """
     axes, geometry = layer.axes, layer.geometry
     image = image if image.ndim > axes + 1 else image.unsqueeze(0)
     inside = image
     for axis, dim in enumerate(geometry.dims):
         width = geometry.before[axis], geometry.after[axis]
+        if image.shape[dim] <= sum(width):
+            return None
         inside = inside.narrow(dim, width[0], image.shape[dim] - sum(width))
     running = layer.predictors
     new = _error(running.extension(), image, inside, geometry)

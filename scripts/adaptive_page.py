@@ -19,6 +19,8 @@ from scripts.pages import filled, update
 __all__ = ["PARTS", "Tables", "kinds_table", "main", "markdown", "read_tables", "with_parts"]
 
 LARGE = 128
+# Samples from which a crop is said to have enough for a fit of its own.
+ENOUGH = 14
 # Modes shown kind by kind.
 SHOWN = ("adaptive", "linear_prediction", "replicate", "extrapolate", "diff")
 # As good as the best degree: within ten per cent.
@@ -29,17 +31,19 @@ WORSE_MEDIAN = 0.1
 
 @dataclass(frozen=True)
 class Tables:
-    """Errors on the fields of the study, of its variants there, and on the held-out fields."""
+    """Errors on the fields of the study, of its variants there, on the held-out fields, and by others' weights."""
 
     study: pd.DataFrame
     variants: pd.DataFrame
     held_out: pd.DataFrame
+    others: pd.DataFrame
+    others_held_out: pd.DataFrame
 
 
 def read_tables() -> Tables:
     """Read the tables as they are kept."""
     folder = REPOSITORY / "results" / "tables"
-    names = ("adaptive", "adaptive_ablation", "adaptive_held_out")
+    names = ("adaptive", "adaptive_ablation", "adaptive_held_out", "adaptive_others", "adaptive_others_held_out")
     return Tables(*(read_table(folder / f"{name}.csv", (), "make reproduce-adaptive") for name in names))
 
 
@@ -250,6 +254,23 @@ def held_out(tables: Tables) -> str:
     return text + f"\nLeft out: {flat} cells of flat crops, on which every mode is exact.\n"
 
 
+def others(tables: Tables) -> str:
+    """Compare weights fitted to other crops with those fitted to the crop itself, size by size."""
+    text = "| fields | size | own fit | others' fit | others' / own | `replicate` |\n|---|---|---|---|---|---|\n"
+    said = []
+    for name, errors in (("first set", tables.others), ("held-out set", tables.others_held_out)):
+        table = ratios(errors)
+        for size, part in table.groupby(level="size", sort=True):
+            own, lent = part["adaptive"], part["adaptive_fitted_to_others"]
+            cells = (f"{_number(_mean(column))}, {_number(column.max())}" for column in (own, lent))
+            text += f"| {name} ({len(part)}) | {size} px | {' | '.join(cells)} | {_mean(lent / own):.2f} "
+            text += f"| {_number(_mean(part['replicate']))} |\n"
+        large = table[table.index.get_level_values("size") >= ENOUGH]
+        own, lent = large["adaptive"], large["adaptive_fitted_to_others"]
+        said.append(f"{_mean(lent / own):.2f} times that of the own fit, the worst cell {lent.max():.2f} ({name})")
+    return f"{text}\nFrom {ENOUGH} px on, by others' weights the geometric mean is {'; '.join(said)}.\n"
+
+
 PARTS: dict[str, Callable[[Tables], str]] = {
     "summary": summary,
     "table": lambda tables: markdown(tables.study),
@@ -257,6 +278,7 @@ PARTS: dict[str, Callable[[Tables], str]] = {
     "kinds": lambda tables: kinds_table(ratios(tables.study), KINDS),
     "held out": held_out,
     "losses": losses,
+    "others": others,
 }
 
 

@@ -116,6 +116,8 @@ QUICK = {
         ("fields=[forest]", "methods=[replicate,diff,adaptive]"),
         {"adaptive_held_out": ("field", "size", "crop", *CELL)},
     ),
+    "adaptive_others": Quick(("fields=[discs,blurred_2]",), {"adaptive_others": ("field", "size", *CELL)}),
+    "adaptive_others_held_out": Quick(("fields=[forest]",), {"adaptive_others_held_out": ("field", "size", *CELL)}),
 }
 
 

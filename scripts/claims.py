@@ -46,6 +46,12 @@ BESIDES: dict[str, tuple[Contrast, ...]] = {
         *_AGAINST_CONTEXT,
         Contrast("diff", "replicate", "mse", "frame"),
         Contrast("adaptive", "diff", "mse", "frame"),
+        # Kept weights against the own fit, and their rivals against them.
+        *(Contrast("adaptive_running", other, "mse", "frame") for other in ("replicate", "adaptive")),
+        *(
+            Contrast(rival, "adaptive_running", "mse", "frame")
+            for rival in ("learned", "peripheral", "peripheral_shared", "linear_prediction")
+        ),
     ),
     "normalization": (
         *_AGAINST_CONTEXT,

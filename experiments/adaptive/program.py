@@ -1,9 +1,11 @@
 """The study of adaptive boundaries: `python -m experiments.adaptive kernel_sizes=[3]`, see configs/adaptive.yaml.
 
-On held-out fields: `python -m experiments.adaptive --config-name adaptive_held_out`, see that file.
+On held-out fields: `python -m experiments.adaptive --config-name adaptive_held_out`, see that file. With weights that
+were fitted to other crops of the same field: `--config-name adaptive_others`.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -13,35 +15,63 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
 
+import diff_conv2d
 from experiments.adaptive.settings import FIELD_SETS, Settings
 from experiments.adaptive.summary import best_degree, ratios, summary_table
 from experiments.adaptive.variants import VARIANTS
 from experiments.data.synthetic_fields import standardised
 from experiments.edge_error import edge_errors
 from experiments.hydra_program import hydra_program
-from experiments.methods import compared
+from experiments.methods import Method, compared
 from experiments.program import run_program
 from experiments.progress import progress_bar
 from experiments.random_numbers import random_kernels, random_source
 from experiments.records import write_together
 
-__all__ = ["cut", "main", "measure", "run"]
+__all__ = ["cut", "fitted_to_others", "main", "measure", "places", "run"]
 
 
-def cut(field: Tensor, size: int, count: int, frame: int, generator: torch.Generator) -> Tensor | None:
-    """Cut crops with a frame of the truth around them, (count, size + 2 frame, ...); None if the field is too small.
+# Places that are tried for a crop that must not touch others.
+MOST_TRIES = 10_000
+
+
+def places(field: Tensor, whole: int, count: int, generator: torch.Generator) -> list[list[int]] | None:
+    """Choose the corners of crops of some size; None if the field is too small.
 
     One crop is the middle of the field; several lie anywhere.
     """
-    whole = size + 2 * frame
     room = [length - whole for length in field.shape]
     if min(room) < 0:
         return None
     if count == 1:
-        corners = [[side // 2 for side in room]]
-    else:
-        corners = [[int(torch.randint(side + 1, (), generator=generator)) for side in room] for _ in range(count)]
+        return [[side // 2 for side in room]]
+    return [[int(torch.randint(side + 1, (), generator=generator)) for side in room] for _ in range(count)]
+
+
+def cut(field: Tensor, corners: list[list[int]], whole: int) -> Tensor:
+    """Cut crops, (count, whole, whole)."""
     return torch.stack([field[top : top + whole, left : left + whole] for top, left in corners])
+
+
+def fitted_to_others(
+    field: Tensor, corners: list[list[int]], whole: int, frame: int, count: int, generator: torch.Generator
+) -> Method | None:
+    """A convolution with weights fitted to other crops, which touch none of those at `corners`.
+
+    None if the field has no room for so many of them.
+    """
+    others: list[list[int]] = []
+    for _ in range(MOST_TRIES):
+        place = [int(torch.randint(length - whole + 1, (), generator=generator)) for length in field.shape]
+        if all(max(abs(a - b) for a, b in zip(place, corner, strict=True)) >= whole for corner in corners):
+            others.append(place)
+        if len(others) == count:
+            break
+    else:
+        return None
+    size = whole - 2 * frame
+    boundary = diff_conv2d.fit(cut(field, others, size).unsqueeze(1), padding=frame)
+    return partial(diff_conv2d.conv2d, padding="same", padding_mode=boundary)
 
 
 def measure(settings: Settings, name: str) -> Iterator[tuple[list[dict[str, object]], list[dict[str, object]]]]:
@@ -51,12 +81,20 @@ def measure(settings: Settings, name: str) -> Iterator[tuple[list[dict[str, obje
         rows: tuple[list[dict[str, object]], list[dict[str, object]]] = ([], [])
         for kernel in settings.kernel_sizes:
             key = settings.seed, name, size
-            images = cut(field, size, count, kernel // 2, random_source("crops", *key))
-            if images is None:
+            frame, whole = kernel // 2, size + 2 * (kernel // 2)
+            corners = places(field, whole, count, random_source("crops", *key))
+            if corners is None:
                 continue
+            images = cut(field, corners, whole)
             kernels = random_kernels(settings.num_kernels, kernel, *key, kernel)
             tables = [compared(settings.methods, range(kernel), random_source("noise", *key, kernel))]
             tables += [VARIANTS] if size in settings.ablation_sizes else []
+            if settings.other_crops:
+                others = settings.other_crops, random_source("others", *key, kernel)
+                method = fitted_to_others(field, corners, whole, frame, *others)
+                if method is None:
+                    continue
+                tables[0]["adaptive_fitted_to_others"] = method
             # A batch is measured by its mean; crops that are told apart are batches of one.
             batches = images.split(1) if settings.each_crop else [images]
             for (crop_number, batch), (table, methods) in product(

@@ -69,6 +69,7 @@ class Settings:
     kernel_sizes: list[int] = setting(kernel_sizes)
     crops: dict[int, int] = setting(_crops, given=lambda found: [max(found.kernel_sizes or [3])])
     each_crop: bool = setting(yes_or_no)
+    other_crops: int = setting(integer, 0, MOST_CROPS)
     ablation_sizes: list[int] = setting(_ablation_sizes, given=lambda found: [found.crops])
     num_kernels: int = setting(integer, 1, MOST_KERNELS)
     seed: int = setting(integer, 0, LARGEST_SEED)

@@ -1,6 +1,7 @@
 """Trained networks converted to another boundary mode, tested, and trained further."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import torch
 from hydra.utils import instantiate
@@ -8,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from diff_conv2d import convert
+from diff_conv2d import calibrate, convert
+from diff_conv2d.modes.kept_predictors import RunningPredictors
 from experiments.data.splits import Splits
 from experiments.finetuning.settings import Settings
 from experiments.metrics.block_mean import BlockMean
@@ -17,7 +19,7 @@ from experiments.tasks.classification import Classification
 from experiments.tasks.task import Batch, Task, TrainingDivergedError
 from experiments.training.train import build_task
 
-__all__ = ["chance", "converted", "fine_tuned", "measured", "training_batches"]
+__all__ = ["calibrated", "chance", "converted", "fine_tuned", "measured", "training_batches"]
 
 
 def converted(config: DictConfig, data: Splits, weights: dict[str, Tensor], padding: DictConfig) -> Task:
@@ -36,6 +38,19 @@ def converted(config: DictConfig, data: Splits, weights: dict[str, Tensor], padd
     given = {str(k): tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     convert(task.network, mode, verbose=False, **given)
     return task
+
+
+def calibrated(task: Task, data: Splits, config: DictConfig, settings: Settings) -> dict[str, float]:
+    """Fit the running predictors of a converted network, if it has any, to the first batches of fine-tuning.
+
+    Returns:
+        For each layer, what `diff_conv2d.calibrate` says: the error of predicting samples near the edges, relative to
+        that of the mode before.
+    """
+    if not any(isinstance(module, RunningPredictors) for module in task.modules()):
+        return {}
+    batches = islice(training_batches(data, config), settings.calibration_batches)
+    return calibrate(task.to(settings.device), (images.to(settings.device) for images, _ in batches))
 
 
 @torch.no_grad()

@@ -1,8 +1,8 @@
 """Fine-tuning of converted networks: `python -m experiments.finetuning only=[diff]`, see configs/finetuning.yaml.
 
 A network that was trained with zero padding is converted to another boundary mode by `diff_conv2d.convert`. It is
-tested as it is then, and after some steps of further training. The control is the network with its zero padding,
-trained further by as many steps.
+tested as it is then, and after some steps of further training. Running predictors are fitted to a few batches first,
+by `diff_conv2d.calibrate`. The control is the network with its zero padding, trained further by as many steps.
 """
 
 from pathlib import Path
@@ -16,14 +16,14 @@ from rich.console import Console
 from experiments.checks import writable
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
-from experiments.finetuning.converted_networks import chance, converted, fine_tuned
+from experiments.finetuning.converted_networks import calibrated, chance, converted, fine_tuned
 from experiments.finetuning.settings import Settings
 from experiments.finetuning.summary import MOST_FREQUENT
 from experiments.hydra_program import hydra_program
 from experiments.manifest import settings_of, write_manifest
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
-from experiments.records import write_table
+from experiments.records import write_together
 from experiments.settings import read_settings
 from experiments.tasks.task import TrainingDivergedError
 from experiments.trained_networks import about, trained_weights
@@ -34,10 +34,14 @@ __all__ = ["TRAINED", "main", "manifest", "run"]
 
 # What the networks were trained with.
 TRAINED = "zeros"
+LAYER_COLUMNS = ["data", "model", "method", "seed", "layer", "relative_error"]
 
 
-def run(settings: Settings, console: Console) -> pd.DataFrame:
+def run(settings: Settings, console: Console) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Convert, test and fine-tune every network.
+
+    Returns:
+        The results, and how well running predictors predict in each layer.
 
     Raises:
         FileNotFoundError: a network has not been trained.
@@ -52,6 +56,7 @@ def run(settings: Settings, console: Console) -> pd.DataFrame:
     weights = {key: trained_weights(cell) for key, cell in trained.items()}
     loaded: dict[str, Splits] = {}
     rows: list[dict[str, Any]] = []
+    layers: list[dict[str, Any]] = []
     with progress_bar(len(cells), console) as advance:
         for cell in cells:
             origin = trained[cell.sweep, cell.seed]
@@ -64,6 +69,8 @@ def run(settings: Settings, console: Console) -> pd.DataFrame:
                 known = {"steps": 0, "metric": "accuracy", "region": "whole", "value": chance(data)}
                 rows.append(place | {"method": MOST_FREQUENT} | known)
             task = converted(config, data, weights[cell.sweep, cell.seed], composed(cell).padding)
+            gains = calibrated(task, data, config, settings)
+            layers += [place | {"layer": name, "relative_error": gain} for name, gain in gains.items()]
             rows += [
                 place | {"steps": steps, "metric": metric, "region": region, "value": regions[region]}
                 for steps, results in fine_tuned(task, data, config, settings)
@@ -72,16 +79,16 @@ def run(settings: Settings, console: Console) -> pd.DataFrame:
                 if region in regions
             ]
             advance(cell.name)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), pd.DataFrame(layers, columns=LAYER_COLUMNS)
 
 
-def manifest(path: Path, settings: Settings) -> None:
-    """Write what the table was made from, the runs of its networks included."""
+def manifest(paths: list[Path], settings: Settings) -> None:
+    """Write what the tables were made from, the runs of their networks included."""
     trained = [composed(cell) for cell in _cells(settings) if cell.method == TRAINED]
     data = sorted({config.data._target_.rpartition(".")[0] for config in trained})
     runs = sorted(run_name(config).as_posix() for config in trained)
     modules = ["experiments.finetuning.program", *data]
-    write_manifest("finetuning", [path], modules, settings_of(settings.sweep), program="finetuning", runs=runs)
+    write_manifest("finetuning", paths, modules, settings_of(settings.sweep), program="finetuning", runs=runs)
 
 
 def _cells(settings: Settings) -> list[Cell]:
@@ -99,9 +106,9 @@ def main(config: DictConfig) -> None:
     path = REPOSITORY / settings.output_dir / "tables" / "finetuning.csv"
     writable("output_dir", path.parent)
     try:
-        table = run(settings, Console())
+        table, layers = run(settings, Console())
     except TrainingDivergedError as error:
         raise ValueError(error) from error
-    write_table(path, table)
-    manifest(path, settings)
-    print(path)
+    paths = write_together({path: table, path.with_name("finetuning_layers.csv"): layers})
+    manifest(paths, settings)
+    print(*paths, sep="\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from experiments.checks import folder, integers, names, number, optional, processes, texts, torch_device
+from experiments.checks import folder, integer, integers, names, number, optional, processes, texts, torch_device
 from experiments.padding_configs import METHODS
 from experiments.settings import group, setting
 from experiments.trained_networks import checked_sweep
@@ -33,6 +33,7 @@ class Settings:
 
     sweep: DictConfig = group(checked_sweep)
     modes: list[str] = setting(names, METHODS)
+    calibration_batches: int = setting(integer, 1, 10**6)
     steps: list[int] = setting(_steps)
     learning_rate_share: float = setting(_share)
     regions: list[str] = setting(texts)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+import diff_conv2d
 from experiments.adaptive import program as adaptive
 from experiments.adaptive.settings import Settings
 from experiments.adaptive.summary import best_degree, field_means, ratios, summary, summary_table
@@ -137,12 +138,28 @@ def test_a_batch_is_the_mean_of_its_images():
 
 def test_crops_have_a_frame_and_one_is_the_middle():
     field = torch.arange(400.0).view(20, 20)
-    (middle,) = adaptive.cut(field, 8, 1, 2, torch.Generator())
+    (middle,) = adaptive.cut(field, adaptive.places(field, 12, 1, torch.Generator()), 12)
     assert torch.equal(middle, field[4:16, 4:16])
-    crops = adaptive.cut(field, 8, 5, 2, torch.Generator().manual_seed(0))
+    corners = adaptive.places(field, 12, 5, torch.Generator().manual_seed(0))
+    crops = adaptive.cut(field, corners, 12)
     assert crops.shape == (5, 12, 12)
-    assert torch.equal(crops, adaptive.cut(field, 8, 5, 2, torch.Generator().manual_seed(0)))
-    assert adaptive.cut(field, 20, 1, 1, torch.Generator()) is None
+    assert corners == adaptive.places(field, 12, 5, torch.Generator().manual_seed(0))
+    assert adaptive.places(field, 22, 1, torch.Generator()) is None
+
+
+def test_weights_of_others_never_see_what_is_measured(monkeypatch):
+    field = torch.arange(3600.0, dtype=torch.float64).view(60, 60)
+    corners, seen = [[0, 0], [30, 40]], []
+    fit = diff_conv2d.fit
+    monkeypatch.setattr(diff_conv2d, "fit", lambda crops, **options: seen.append(crops) or fit(crops, **options))
+    convolve = adaptive.fitted_to_others(field, corners, 12, 1, 8, torch.Generator().manual_seed(0))
+    measured = {value for crop in adaptive.cut(field, corners, 12) for value in crop.flatten().tolist()}
+    assert seen[0].shape == (8, 1, 10, 10)
+    assert not measured & set(seen[0].flatten().tolist())
+    # The field is a plane, which they continue.
+    image, kernel = field[20:30, 20:30][None, None], torch.ones(1, 1, 3, 3, dtype=torch.float64)
+    torch.testing.assert_close(convolve(image, kernel), 9 * image)
+    assert adaptive.fitted_to_others(field, [[20, 20]], 30, 1, 8, torch.Generator()) is None
 
 
 def test_what_is_compared():

@@ -12,11 +12,13 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from diff_conv2d.modes.kept_predictors import RunningPredictors
 from experiments.data.splits import Splits
-from experiments.finetuning.converted_networks import chance, converted, fine_tuned, training_batches
-from experiments.finetuning.program import run
+from experiments.finetuning.converted_networks import calibrated, chance, converted, fine_tuned, training_batches
+from experiments.finetuning.program import LAYER_COLUMNS, run
 from experiments.finetuning.settings import Settings
 from experiments.finetuning.summary import MOST_FREQUENT, means, sentence
+from experiments.padding_configs import VARIANTS
 from experiments.paths import CONFIGS
 from experiments.settings import read_settings
 from experiments.trained_networks import trained_weights
@@ -34,7 +36,10 @@ QUICK = {
     ],
     "classification": [*COMMON, "data.train_tiles=16", "data.validation_tiles=16", "data.test_tiles=33"],
 }
-ONLY = {"super_resolution": "zeros,explicit,diff,halo", "classification": "zeros,replicate,diff"}
+ONLY = {
+    "super_resolution": "zeros,explicit,diff,adaptive_running,halo",
+    "classification": "zeros,replicate,diff,adaptive_running",
+}
 
 
 def settings(sweep, runs, *overrides):
@@ -46,9 +51,9 @@ def settings(sweep, runs, *overrides):
 
 @pytest.fixture(scope="module", params=list(QUICK))
 def studied(request, tmp_path_factory):
-    """The settings of a study, and its table, of a network that was trained for one epoch of one batch."""
+    """The settings of a study, and its tables, of a network that was trained for one epoch of one batch."""
     runs = tmp_path_factory.mktemp("runs")
-    config = settings(request.param, runs, f"only=[{ONLY[request.param]}]", "steps=[0,2]")
+    config = settings(request.param, runs, f"only=[{ONLY[request.param]}]", "steps=[0,2]", "calibration_batches=2")
     (cell,) = sweep_cells(OmegaConf.merge(config, {"only": ["zeros"]}))
     assert run_cell(composed(cell), Console(quiet=True, force_terminal=False)) is None
     return config, cell, run(read_settings(Settings, config), Console(quiet=True))
@@ -57,7 +62,7 @@ def studied(request, tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_network_that_is_neither_converted_nor_trained_further_has_the_results_of_its_record(studied):
-    _, cell, table = studied
+    _, cell, (table, _) = studied
     record = json.loads(cell_folder(composed(cell)).record.read_text())["results"]
     as_trained = table[(table["method"] == "zeros") & (table["steps"] == 0)]
     assert len(as_trained) == (1 if cell.sweep == "classification" else 3)
@@ -68,7 +73,7 @@ def test_a_network_that_is_neither_converted_nor_trained_further_has_the_results
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_table(studied):
-    _, cell, table = studied
+    _, cell, (table, _) = studied
     assert list(table.columns) == ["data", "model", "method", "seed", "steps", "metric", "region", "value"]
     # True context is no mode to convert to.
     methods = set(ONLY[cell.sweep].split(",")) - {"halo"}
@@ -89,6 +94,37 @@ def test_the_table(studied):
     assert frame["explicit", 2] != pytest.approx(frame["zeros", 2], rel=1e-5)
     assert frame["diff", 0] != pytest.approx(frame["zeros", 0], rel=1e-3)
     assert frame["zeros", 2] != pytest.approx(frame["zeros", 0], rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_running_predictors_are_fitted_before_the_first_test(studied):
+    config, cell, (table, layers) = studied
+    assert list(layers.columns) == LAYER_COLUMNS
+    assert set(layers["method"]) == {"adaptive_running"}
+    of_run, data = composed(cell), instantiate(composed(cell).data)
+    task = converted(of_run, data, trained_weights(cell), OmegaConf.create(VARIANTS["adaptive_running"]))
+    tracked = {name for name, module in task.named_modules() if isinstance(module, RunningPredictors)}
+    every = {name.removesuffix(".predictors") for name in tracked}
+    # In maps of two pixels there is nothing to predict from.
+    assert set(layers["layer"]) < every if cell.sweep == "classification" else set(layers["layer"]) == every
+    before = {name: parameter.detach().clone() for name, parameter in task.named_parameters()}
+    gains = calibrated(task, data, of_run, read_settings(Settings, config))
+    assert gains == pytest.approx(layers.set_index("layer")["relative_error"].to_dict(), rel=1e-5)
+    assert all(torch.equal(parameter, before[name]) for name, parameter in task.named_parameters())
+    values = means(table)
+    if cell.sweep == "super_resolution":
+        frame = values["mse", "frame"]
+        assert frame["adaptive_running", 0] != pytest.approx(frame["zeros", 0], rel=1e-6)
+    assert (
+        calibrated(
+            converted(of_run, data, trained_weights(cell), OmegaConf.create({"mode": "zeros"})),
+            data,
+            of_run,
+            read_settings(Settings, config),
+        )
+        == {}
+    )
 
 
 @pytest.mark.slow

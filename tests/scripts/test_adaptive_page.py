@@ -122,7 +122,9 @@ def held_out(**adaptive_errors):
             {**degrees, "adaptive": value} if value else dict.fromkeys(degrees, 0.0) | {"adaptive": 0.0}
         ).items()
     ]
-    return Tables(study, variants, pd.DataFrame(rows, columns=["field", "size", "crop", *COLUMNS[2:]]))
+    crops = pd.DataFrame(rows, columns=["field", "size", "crop", *COLUMNS[2:]])
+    lent = errors({"scan": {**degrees, "adaptive": 0.5, "adaptive_fitted_to_others": 0.6}}, sizes=(10, 14))
+    return Tables(study, variants, crops, lent, lent)
 
 
 def test_held_out_fields_confirm_or_do_not():
@@ -143,6 +145,16 @@ def test_what_selection_is_worth():
     text = PARTS["rivals"](held_out(runge=[0.5]))
     assert "by more than 0 %" in text
     assert "the worst case from 0.90 to 3.00 times" in " ".join(text.split())
+
+
+def test_weights_of_others_are_compared_with_the_own_ones():
+    tables = held_out(runge=[0.5])
+    text = PARTS["others"](tables)
+    assert "| first set (1) | 10 px | 0.50, 0.50 | 0.60, 0.60 | 1.20 | 1.00 |" in text
+    assert "From 14 px on, by others' weights the geometric mean is 1.20 times that of the own fit, the worst" in text
+    worse = tables.others.copy()
+    worse.loc[worse["method"] == "adaptive_fitted_to_others", "l1_error"] *= 2
+    assert "2.40 times that of the own fit" in PARTS["others"](replace(tables, others=worse))
 
 
 def test_only_what_is_between_the_marks_is_replaced():
