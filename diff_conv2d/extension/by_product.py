@@ -20,8 +20,12 @@ from diff_conv2d.tracing import is_autocast, is_traced, is_transformed
 __all__ = ["Sides", "can_be_prepared", "extended_by_product", "prepared"]
 
 
+# Weights up to which a copy for each image is kept; larger ones are copied at each call.
+_FEW = 1 << 18
+
+
 class Sides(NamedTuple):
-    """Weights (C or 1, samples outside, m samples nearest to the edge), both in the order of positions."""
+    """Weights (N or none, C or 1, samples outside, m samples nearest to the edge), both in the order of positions."""
 
     top: Tensor | None
     bottom: Tensor | None
@@ -38,19 +42,31 @@ def can_be_prepared(input: Tensor, dilation: tuple[int, ...]) -> bool:
     return input.is_contiguous() and not (is_traced() or is_transformed() or is_autocast(input))
 
 
-def prepared(weights: Sequence[Tensor | None], before: tuple[int, ...], after: tuple[int, ...]) -> Sides:
+def prepared(
+    weights: Sequence[Tensor | None], before: tuple[int, ...], after: tuple[int, ...], shape: tuple[int, ...]
+) -> Sides:
     """Prepare the weights v of predictors (see `by_axis.predicted`), (C or 1, p, m - 1); None where nothing is added.
+
+    Args:
+        weights: of each axis.
+        before: samples added at the low end of each axis.
+        after: samples added at the high end.
+        shape: images and channels of a batch, (N, C).
 
     Example:
         >>> v = torch.tensor([[[-1.0]]])  # x(-1) = 2 x(0) - x(1)
-        >>> prepared((v, None), (1, 0), (1, 0))[:2]
-        (tensor([[[ 2., -1.]]]), tensor([[[-1.,  2.]]]))
+        >>> prepared((v, None), (1, 0), (1, 0), (1, 1))[:2]
+        (tensor([[[[ 2., -1.]]]]), tensor([[[[-1.,  2.]]]]))
     """
     sides: list[Tensor | None] = []
     for v, low, high in zip(weights, before, after, strict=True):
         w = None if v is None else sample_weights(v)
-        sides.append(w[:, :low].flip(1) if w is not None and low else None)
-        sides.append(w[:, :high].flip(2) if w is not None and high else None)
+        for side in (w[:, :low].flip(1), w[:, :high].flip(2)) if w is not None else (None, None):
+            if side is None or not side.shape[1]:
+                sides.append(None)
+                continue
+            every = side.expand(*shape, -1, -1)
+            sides.append(every.contiguous() if every.numel() <= _FEW else side)
     top, bottom, left, right = sides
     return Sides(top, bottom, left, right, before, after)
 
@@ -61,7 +77,7 @@ def extended_by_product(input: Tensor, sides: Sides) -> Tensor:
     Example:
         >>> v = torch.tensor([[[-1.0]]])
         >>> image = torch.arange(4.0).expand(1, 1, 4, 4)
-        >>> extended_by_product(image, prepared((None, v), (0, 1), (0, 1)))[0, 0, 0]
+        >>> extended_by_product(image, prepared((None, v), (0, 1), (0, 1), (1, 1)))[0, 0, 0]
         tensor([-1.,  0.,  1.,  2.,  3.,  4.])
     """
     *weights, before, after = sides
@@ -80,14 +96,14 @@ def _extended(input: Tensor, *sides: Tensor | None, before: tuple[int, ...], aft
     rows = padded[..., start:stop]
     rows[:, :, low : low + height] = input
     if top is not None:
-        rows[:, :, :low] = top @ input[:, :, : top.shape[2]]
+        rows[:, :, :low] = top @ input[:, :, : top.shape[-1]]
     if bottom is not None:
-        rows[:, :, low + height :] = bottom @ input[:, :, height - bottom.shape[2] :]
+        rows[:, :, low + height :] = bottom @ input[:, :, height - bottom.shape[-1] :]
     # On the new rows, too: the corners.
     if left is not None:
-        padded[..., :start] = (left @ rows[..., : left.shape[2]].mT).mT
+        padded[..., :start] = (left @ rows[..., : left.shape[-1]].mT).mT
     if right is not None:
-        padded[..., stop:] = (right @ rows[..., width - right.shape[2] :].mT).mT
+        padded[..., stop:] = (right @ rows[..., width - right.shape[-1] :].mT).mT
     return padded
 
 
@@ -111,16 +127,16 @@ def _adjoint(grad: Tensor, *sides: Tensor | None, before: tuple[int, ...], after
 def _add_columns(result: Tensor, padded: Tensor, left: Tensor | None, right: Tensor | None) -> None:
     """Add to columns the gradients of those beside them, which `padded` has."""
     if left is not None:
-        _add(result.mT, padded[..., : left.shape[1]].mT, left, False)
+        _add(result.mT, padded[..., : left.shape[-2]].mT, left, False)
     if right is not None:
-        _add(result.mT, padded[..., padded.shape[3] - right.shape[1] :].mT, right, True)
+        _add(result.mT, padded[..., padded.shape[3] - right.shape[-2] :].mT, right, True)
 
 
 def _add(result: Tensor, outside: Tensor, weights: Tensor | None, at_end: bool) -> None:
     """Add to the rows next to an end the gradients of the rows outside, times their weights."""
     if weights is None:
         return
-    count, taps = weights.shape[1:]
+    count, taps = weights.shape[-2:]
     near = result[:, :, result.shape[2] - taps :] if at_end else result[:, :, :taps]
     for row in range(count):
-        near.addcmul_(weights[:, row, :, None], outside[:, :, row : row + 1])
+        near.addcmul_(weights[..., row, :, None], outside[:, :, row : row + 1])

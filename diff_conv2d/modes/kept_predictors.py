@@ -23,6 +23,8 @@ __all__ = ["Frozen", "LearnedPredictors", "RunningPredictors", "fit"]
 
 # Samples that predictors read at most, as of the largest images.
 _MOST_TAPS = 12
+# Sizes of batches whose sides are kept.
+_MOST_SIDES = 16
 # Images of a batch to which predictors are fitted.
 _ENOUGH = 4
 
@@ -59,9 +61,11 @@ class Frozen(Extension):
         ends = geometry.before, geometry.after
         # All sizes that are large enough for the predictors have one result.
         sizes = tuple(min(n, v.shape[-1] + 1) for n, v in zip(input.shape[2:], self.predictors, strict=True))
-        key = ends, input.shape[1], sizes, input.dtype, input.device
+        key = ends, input.shape[:2], sizes, input.dtype, input.device
         if key in self._sides:
             return self._sides[key]
+        if len(self._sides) >= _MOST_SIDES:
+            self._sides.clear()
         # Kept for other calls, which may want a gradient.
         with torch.inference_mode(False):
             weights = [self._cut(input, geometry, axis) for axis in range(len(geometry.kernel))]
@@ -69,7 +73,7 @@ class Frozen(Extension):
                 v is None and max(of_axis) for v, of_axis in zip(weights, zip(*ends, strict=True), strict=True)
             )
             kept = [None if v is None else v[0].to(input.dtype) for v in weights]
-            self._sides[key] = None if short else prepared(kept, *ends)
+            self._sides[key] = None if short else prepared(kept, *ends, input.shape[:2])
         return self._sides[key]
 
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:

@@ -91,10 +91,10 @@ def measure(settings: Settings, name: str) -> Iterator[tuple[list[dict[str, obje
             tables += [VARIANTS] if size in settings.ablation_sizes else []
             if settings.other_crops:
                 others = settings.other_crops, random_source("others", *key, kernel)
-                method = fitted_to_others(field, corners, whole, frame, *others)
-                if method is None:
+                lent = fitted_to_others(field, corners, whole, frame, *others)
+                if lent is None:
                     continue
-                tables[0]["adaptive_fitted_to_others"] = method
+                tables[0]["adaptive_fitted_to_others"] = lent
             # A batch is measured by its mean; crops that are told apart are batches of one.
             batches = images.split(1) if settings.each_crop else [images]
             for (crop_number, batch), (table, methods) in product(

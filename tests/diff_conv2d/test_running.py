@@ -6,11 +6,15 @@ import io
 import pytest
 import torch
 from torch import nn
-from torch.autograd import gradcheck
+from torch.autograd import gradcheck, gradgradcheck
 
 import diff_conv2d
 from diff_conv2d import Conv1d, Conv2d, Conv3d, conv2d, convert, fit, pad
+from diff_conv2d.extension.by_product import can_be_prepared
+from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.adaptive import Adaptive
+from diff_conv2d.modes.base import AxisExtension
+from diff_conv2d.modes.kept_predictors import Frozen
 
 LAYERS = {1: Conv1d, 2: Conv2d, 3: Conv3d}
 SIZES = {1: (40,), 2: (24, 31), 3: (16, 17, 20)}
@@ -320,3 +324,91 @@ def test_two_processes_end_with_the_same_buffers(tmp_path):
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     assert all(torch.equal(value, second[name]) for name, value in first.items())
     assert first["0.predictors.num_batches_tracked"] == 10
+
+
+# The fast way
+
+
+def frozen(channels, padding, taps, seed=0):
+    """Random weights, for which the order of channels, distances and ends matters."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = channels, max(padding), taps - 1
+    return Frozen([torch.randn(shape, dtype=torch.float64, generator=generator) for _ in range(2)])
+
+
+def plainly(boundary, image, geometry):
+    """The extension axis by axis, by the rule for the samples outside."""
+    return AxisExtension.extend(boundary.for_image(image, geometry), image, geometry)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("before", "after"), [((1, 1), (1, 1)), ((2, 1), (1, 3)), ((0, 2), (0, 2)), ((1, 0), (2, 0)), ((0, 2), (1, 0))]
+)
+def test_products_give_what_the_rule_gives(before, after, channels):
+    geometry = Geometry(tuple(b + a + 1 for b, a in zip(before, after, strict=True)), (1, 1), (1, 1), before, after)
+    boundary = frozen(channels, (*before, *after), 5)
+    for size in ((9, 11), (5, 5), (3, 8)):
+        image = torch.randn(2, 3, *size, dtype=torch.float64)
+        assert can_be_prepared(image, geometry.dilation)
+        torch.testing.assert_close(boundary.extend(image, geometry), plainly(boundary, image, geometry))
+        assert gradcheck(lambda x: boundary.extend(x, geometry), image.requires_grad_(), fast_mode=True)
+        assert gradgradcheck(lambda x: boundary.extend(x, geometry), image, fast_mode=True)
+
+
+def test_products_read_no_more_than_the_rule():
+    geometry = Geometry((3, 3), (1, 1), (1, 1), (1, 1), (1, 1))
+    boundary = frozen(2, (1, 1), 4)
+    image = torch.zeros(1, 2, 12, 12, dtype=torch.float64)
+    image[0, 0, 2, 6] = torch.nan
+    found = boundary.extend(image, geometry).isnan()
+    assert torch.equal(found, plainly(boundary, image, geometry).isnan())
+    # Itself, and the sample above its column.
+    assert found.sum() == 2
+
+
+def test_what_was_prepared_without_gradients_serves_training():
+    layer = layer_of()
+    layer(images())
+    layer.eval()
+    with torch.inference_mode():
+        layer(images(seed=1))
+    image = images(seed=2).requires_grad_()
+    layer(image).sum().backward()
+    assert image.grad.isfinite().all()
+    layer.train()(images(seed=3)).sum().backward()
+
+
+def test_what_was_prepared_follows_the_buffers():
+    layer = layer_of()
+    layer(images())
+    layer.eval()
+    image = images(seed=1)
+    before = layer(image)
+    with torch.no_grad():
+        layer.predictors.weights_0.mul_(0.5)
+    changed = layer(image)
+    assert not torch.equal(before, changed)
+    twin = layer_of().eval()
+    twin(image)
+    twin.load_state_dict(layer.state_dict())
+    assert torch.equal(twin(image), changed)
+    precise = copy.deepcopy(layer).double()
+    torch.testing.assert_close(precise(image.double()).float(), changed, rtol=1e-4, atol=1e-5)
+    assert torch.equal(layer(image), changed)
+
+
+def test_it_launches_no_more_than_diff():
+    def launches(mode, **options):
+        layer = Conv2d(8, 8, 3, padding=1, padding_mode=mode, **options)
+        image = torch.randn(2, 8, 300, 300)
+        layer(image)
+        layer.eval()
+        with torch.no_grad():
+            layer(image)
+            with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+                layer(image)
+        work = ("pad", "copy_", "mul", "add", "bmm", "mkldnn_convolution", "cat", "sub", "gather", "fill_")
+        return sum(any(event.name.startswith(f"aten::{name}") for name in work) for event in profile.events())
+
+    assert launches("adaptive", track_running_stats=True) <= launches("diff")
