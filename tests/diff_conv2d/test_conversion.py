@@ -350,8 +350,9 @@ def test_what_is_compiled_or_distributed_is_refused(tmp_path):
     torch.distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
     try:
         wrapped = nn.parallel.DistributedDataParallel(network)
-        with pytest.raises(ValueError, match="must not be a DistributedDataParallel for padding_mode='explicit'"):
-            convert(wrapped, "explicit")
+        for mode in ("explicit", "learned"):
+            with pytest.raises(ValueError, match=f"must not be a DistributedDataParallel for padding_mode='{mode}'"):
+                convert(wrapped, mode)
         assert type(network[0]) is nn.Conv2d
         convert(wrapped, "diff", verbose=False)
     finally:
