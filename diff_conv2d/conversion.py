@@ -43,9 +43,9 @@ def convert(
 
     Each `torch.nn.Conv1d`, `Conv2d` and `Conv3d` with padding becomes the layer of this library. It stays the same
     object with the same Parameters, hooks, training flag, dtype and device, so that an existing optimizer keeps
-    working. A mode that trains weights of its own adds Parameters, which must be added to the optimizer. Left alone are
-    convolutions without padding, transposed ones, and classes derived from torch's with a forward of their own. (A
-    derived class without one, such as torchvision's `Conv3DSimple`, becomes the plain layer.)
+    working. A mode that trains weights of its own adds Parameters, which must be added to the optimizer. Left alone
+    are convolutions without padding, transposed ones, and classes derived from torch's with a forward of their own.
+    (A derived class without one, such as torchvision's `Conv3DSimple`, becomes the plain layer.)
     Converting back to 'zeros' restores the outputs of a network of zero padding to the bit. A layer that has the mode
     already keeps its edge kernels. Converted to another mode it loses them; converted back it gets new ones, copies
     of its kernel. Parametrizations (such as weight_norm) and pruning stay, but modes with edge kernels are refused
@@ -57,9 +57,9 @@ def convert(
     answering the most frequent class gives 0.175. After 60 steps of fine-tuning it has 0.634, 0.633 and 0.646,
     and with zero padding, fine-tuned alike, 0.652. The error of a UNet in the frame of 8 px, compared with zero
     padding: `adaptive` -12 %, `diff` -1 %, `partial` 2.4 times; after 60 steps -14 %, -9 % and +16 %. (Means over
-    3 seeds.) Convert before training, or fine-tune after converting. `calibrate` fits the running predictors of a
-    network that is converted by ``convert(model, "adaptive", track_running_stats=True)``, and tells for each layer how
-    much better they predict than its old mode.
+    3 seeds.) Convert before training, or fine-tune after converting. After
+    ``convert(model, "adaptive", track_running_stats=True)``, `calibrate` fits the running predictors to a few batches,
+    and tells for each layer how much better they predict than its old mode.
 
     Args:
         model: the network, or a single convolution.
