@@ -268,7 +268,8 @@ def others(tables: Tables) -> str:
         large = table[table.index.get_level_values("size") >= ENOUGH]
         own, lent = large["adaptive"], large["adaptive_fitted_to_others"]
         said.append(f"{_mean(lent / own):.2f} times that of the own fit, the worst cell {lent.max():.2f} ({name})")
-    return f"{text}\nFrom {ENOUGH} px on, by others' weights the geometric mean is {'; '.join(said)}.\n"
+    sentence = f"From {ENOUGH} px on, by others' weights the geometric mean is {' and '.join(said)}."
+    return f"{text}\n{fill(sentence, 130, break_long_words=False, break_on_hyphens=False)}\n"
 
 
 PARTS: dict[str, Callable[[Tables], str]] = {
