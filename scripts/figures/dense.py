@@ -30,7 +30,8 @@ from scripts.sweeps import METRICS, REFERENCE
 __all__ = ["draw"]
 
 # Inches.
-TOP, TITLE, BELOW, MARGIN, LINES_HEIGHT = 0.46, 0.36, 0.42, 0.05, 1.5
+TITLE, BELOW, MARGIN, LINES_HEIGHT = 0.36, 0.42, 0.05, 1.5
+COLUMNS_OF_LEGEND, LEGEND_ROW = 6, 0.17
 RIGHT, LINES_TITLE = 0.14, 0.22
 LINES_LEFT, LINES_GAP = 0.5, 0.62
 
@@ -68,7 +69,16 @@ def draw(table: pd.DataFrame, metric: str, line_metric: str) -> Figure:
         Panel(title + " *" * (region in marked), [differences(table, metric, region)], label, zero=True)
         for region, title in REGIONS.items()
     ]
-    tops = [TOP + TITLE]
+    several = int(table["seeds"].max()) > 1
+    errors, intervals = errors_by_region(table, line_metric), intervals_by_region(table, line_metric)
+    handles: list[Artist] = [plt.Line2D([], [], **METHODS[method].line) for method in in_order(errors)]
+    if several:
+        zero = METHODS[REFERENCE]
+        handles.append(Patch(color=zero.color, alpha=BAND_ALPHA, linewidth=0, label=f"{zero.label}, 95 % over seeds"))
+        if intervals.places.any():
+            label = f"{zero.label}, 95 % over seeds and places"
+            handles.append(plt.Line2D([], [], color=zero.color, alpha=2 * BAND_ALPHA, linewidth=3, label=label))
+    tops = [-(-len(handles) // COLUMNS_OF_LEGEND) * LEGEND_ROW + 0.12 + TITLE]
     tops.append(tops[0] + forest_height(levels) + BELOW + TITLE)
     tops.append(tops[1] + forest_height(paired) + BELOW + LINES_TITLE)
     tops.append(tops[2] + LINES_HEIGHT + BELOW + TITLE)
@@ -78,7 +88,6 @@ def draw(table: pd.DataFrame, metric: str, line_metric: str) -> Figure:
     draw_forest(figure, levels, tops[0], MARGIN, width)
     draw_forest(figure, paired, tops[1], MARGIN, width)
 
-    errors, intervals = errors_by_region(table, line_metric), intervals_by_region(table, line_metric)
     of_pixels = METRICS[line_metric].higher_is_better
     what = "Wrong pixels (%)" if of_pixels else METRICS[line_metric].label
     each = (width - LINES_LEFT - LINES_GAP) / 2
@@ -87,7 +96,6 @@ def draw(table: pd.DataFrame, metric: str, line_metric: str) -> Figure:
     ]
     draw_shells(axes[0], errors, what, intervals)
     draw_crops(axes[1], errors, what, intervals)
-    several = int(table["seeds"].max()) > 1
     draw_multiples(figure, table, line_metric, tops[3], MARGIN, width)
 
     what = what.removesuffix(" (%)")
@@ -103,21 +111,14 @@ def draw(table: pd.DataFrame, metric: str, line_metric: str) -> Figure:
         titles.append((MARGIN, tops[3] - 0.14, title))
     for x, y, title in titles:
         figure.text(x / PAGE_WIDTH, 1 - (y - 0.06) / height, title, va="bottom", fontweight="bold")
-    handles: list[Artist] = [plt.Line2D([], [], **METHODS[method].line) for method in in_order(errors)]
-    if several:
-        zero = METHODS[REFERENCE]
-        handles.append(Patch(color=zero.color, alpha=BAND_ALPHA, linewidth=0, label=f"{zero.label}, 95 % over seeds"))
-        if intervals.places.any():
-            label = f"{zero.label}, 95 % over seeds and places"
-            handles.append(plt.Line2D([], [], color=zero.color, alpha=2 * BAND_ALPHA, linewidth=3, label=label))
     figure.legend(
         handles=handles,
         loc="upper center",
         bbox_to_anchor=(0.5, 1 - 0.02 / height),
-        ncols=7,
+        ncols=COLUMNS_OF_LEGEND,
         frameon=False,
         handlelength=2.2,
-        columnspacing=1.3,
+        columnspacing=1.1,
         handletextpad=0.4,
     )
     return figure

@@ -79,6 +79,7 @@ class MethodStyle:
 METHODS = {
     "diff": MethodStyle("Diff", "#000000", "-", "o", width=1.6),
     "adaptive": MethodStyle("Adapt", "#CC79A7", "-", "P", width=1.4),
+    "adaptive_running": MethodStyle("Adapt run", "#CC79A7", ":", "P", filled=False, width=1.4),
     "extrapolate": MethodStyle("Extr", "#0072B2", "-", "s"),
     "replicate": MethodStyle("Repl", "#D55E00", "-", "^"),
     "reflect": MethodStyle("Refl", "#009E73", "-", "v"),
@@ -94,7 +95,6 @@ METHODS = {
     "learned": MethodStyle("Learned", "#7B3294", "--", "P", filled=False),
     "peripheral": MethodStyle("PP-Pad", "#7B3294", ":", "X", filled=False),
     "peripheral_shared": MethodStyle("PP-Pad shared", "#C2A5CF", ":", "X"),
-    "adaptive_running": MethodStyle("Adapt running", "#CC79A7", ":", "P", filled=False, width=1.4),
     # The control: true data beyond the edge instead of a boundary mode.
     "halo": MethodStyle("True context", "#8C510A", "-.", "H"),
 }
