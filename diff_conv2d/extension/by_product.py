@@ -25,7 +25,10 @@ _FEW = 1 << 18
 
 
 class Sides(NamedTuple):
-    """Weights (N or none, C or 1, samples outside, m samples nearest to the edge), both in the order of positions."""
+    """Weights (N C, samples outside, m samples nearest to the edge), both in the order of positions.
+
+    If they are many, (1, C or 1, samples outside, m).
+    """
 
     top: Tensor | None
     bottom: Tensor | None
@@ -56,7 +59,7 @@ def prepared(
     Example:
         >>> v = torch.tensor([[[-1.0]]])  # x(-1) = 2 x(0) - x(1)
         >>> prepared((v, None), (1, 0), (1, 0), (1, 1))[:2]
-        (tensor([[[[ 2., -1.]]]]), tensor([[[[-1.,  2.]]]]))
+        (tensor([[[ 2., -1.]]]), tensor([[[-1.,  2.]]]))
     """
     sides: list[Tensor | None] = []
     for v, low, high in zip(weights, before, after, strict=True):
@@ -66,7 +69,7 @@ def prepared(
                 sides.append(None)
                 continue
             every = side.expand(*shape, -1, -1)
-            sides.append(every.contiguous() if every.numel() <= _FEW else side)
+            sides.append(every.flatten(0, 1) if every.numel() <= _FEW else side.unsqueeze(0))
     top, bottom, left, right = sides
     return Sides(top, bottom, left, right, before, after)
 
@@ -88,55 +91,65 @@ def extended_by_product(input: Tensor, sides: Sides) -> Tensor:
 
 
 def _extended(input: Tensor, *sides: Tensor | None, before: tuple[int, ...], after: tuple[int, ...]) -> Tensor:
-    top, bottom, left, right = sides
     images, channels, height, width = input.shape
-    low, start = before
+    image, (low, start) = input.flatten(0, 1), before
+    top, bottom, left, right = _for_stack(sides, images, channels)
     stop = start + width
-    padded = input.new_empty((images, channels, low + height + after[0], stop + after[1]))
+    padded = input.new_empty((images * channels, low + height + after[0], stop + after[1]))
     rows = padded[..., start:stop]
-    rows[:, :, low : low + height] = input
+    rows[:, low : low + height] = image
     if top is not None:
-        rows[:, :, :low] = top @ input[:, :, : top.shape[-1]]
+        rows[:, :low] = top.bmm(image[:, : top.shape[2]])
     if bottom is not None:
-        rows[:, :, low + height :] = bottom @ input[:, :, height - bottom.shape[-1] :]
+        rows[:, low + height :] = bottom.bmm(image[:, height - bottom.shape[2] :])
     # On the new rows, too: the corners.
     if left is not None:
-        padded[..., :start] = (left @ rows[..., : left.shape[-1]].mT).mT
+        padded[..., :start] = left.bmm(rows[..., : left.shape[2]].mT).mT
     if right is not None:
-        padded[..., stop:] = (right @ rows[..., width - right.shape[-1] :].mT).mT
-    return padded
+        padded[..., stop:] = right.bmm(rows[..., width - right.shape[2] :].mT).mT
+    return padded.view(images, channels, *padded.shape[1:])
+
+
+def _for_stack(sides: Sequence[Tensor | None], images: int, channels: int) -> list[Tensor | None]:
+    """Return the weights of every image and channel, (N C, samples outside, m)."""
+    return [
+        side if side is None or side.ndim == 3 else side.expand(images, channels, -1, -1).flatten(0, 1)
+        for side in sides
+    ]
 
 
 def _adjoint(grad: Tensor, *sides: Tensor | None, before: tuple[int, ...], after: tuple[int, ...]) -> Tensor:
     """Add the gradient of each sample outside, times its weights, to those of its sources."""
-    top, bottom, left, right = sides
+    images, channels = grad.shape[:2]
+    padded = grad.flatten(0, 1)
+    top, bottom, left, right = _for_stack(sides, images, channels)
     (low, start), (high, last) = before, after
-    height, width = grad.shape[2] - low - high, grad.shape[3] - start - last
-    inside = grad[:, :, low : low + height]
+    height, width = padded.shape[1] - low - high, padded.shape[2] - start - last
+    inside = padded[:, low : low + height]
     result = inside[..., start : start + width].clone()
     _add_columns(result, inside, left, right)
     if top is not None or bottom is not None:
-        new = torch.cat([grad[:, :, :low], grad[:, :, low + height :]], 2)
+        new = torch.cat([padded[:, :low], padded[:, low + height :]], 1)
         rows = new[..., start : start + width]
         _add_columns(rows, new, left, right)
-        _add(result, rows[:, :, :low], top, False)
-        _add(result, rows[:, :, low:], bottom, True)
-    return result
+        _add(result, rows[:, :low], top, False)
+        _add(result, rows[:, low:], bottom, True)
+    return result.view(images, channels, height, width)
 
 
 def _add_columns(result: Tensor, padded: Tensor, left: Tensor | None, right: Tensor | None) -> None:
     """Add to columns the gradients of those beside them, which `padded` has."""
     if left is not None:
-        _add(result.mT, padded[..., : left.shape[-2]].mT, left, False)
+        _add(result.mT, padded[..., : left.shape[1]].mT, left, False)
     if right is not None:
-        _add(result.mT, padded[..., padded.shape[3] - right.shape[-2] :].mT, right, True)
+        _add(result.mT, padded[..., padded.shape[2] - right.shape[1] :].mT, right, True)
 
 
 def _add(result: Tensor, outside: Tensor, weights: Tensor | None, at_end: bool) -> None:
     """Add to the rows next to an end the gradients of the rows outside, times their weights."""
     if weights is None:
         return
-    count, taps = weights.shape[-2:]
-    near = result[:, :, result.shape[2] - taps :] if at_end else result[:, :, :taps]
+    count, taps = weights.shape[1:]
+    near = result[:, result.shape[1] - taps :] if at_end else result[:, :taps]
     for row in range(count):
-        near.addcmul_(weights[..., row, :, None], outside[:, :, row : row + 1])
+        near.addcmul_(weights[:, row, :, None], outside[:, row : row + 1])
