@@ -113,6 +113,18 @@ def costs(table: pd.DataFrame) -> str:
         each = [f"{name} {span(cases['adaptive'])} times" for name, cases in others.items() if "adaptive" in cases]
         sentences.append(f"`adaptive` takes {span(layers['adaptive'])} times zero padding's time in these layers")
         sentences[-1] += f"; where one does little arithmetic: {listed(each)}." if each else "."
+    words = {"cnn": "in these layers", "networks": "in the networks", "inference": "with small inputs in inference"}
+    kept = []
+    for group, where in words.items():
+        cases = _cases(ratios, group)
+        if {"adaptive_running", "replicate"} <= set(cases):
+            share = cases["adaptive_running"] / cases["replicate"]
+            kept.append(f"{np.exp(np.log(share).mean()):.2f} times ({share.max():.2f}) {where}")
+    if kept:
+        sentences.append(
+            f"Kept predictors (`adaptive_running`) take, as a multiple of `replicate`'s time: {listed(kept)} (geometric "
+            "mean, in brackets the most; the fit to one batch in sixteen is counted)."
+        )
     of_layers = _cases(peaks, "cnn")
     if len(of_layers) and {"zeros", "diff", "diff_memory"} <= set(of_layers):
         shares = of_layers.div(of_layers["zeros"], axis=0)

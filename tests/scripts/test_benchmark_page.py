@@ -54,6 +54,13 @@ def test_sentences_hold_whichever_is_the_slower(diff, to_replicate):
     assert "`adaptive` takes 2.00 times zero padding's time in these layers" in text
     assert "depthwise 2.00 times and in one dimension 2.00 times." in text
     assert f"with a padded copy: 1.00 and {diff:.2f} (a)" in text
+    assert "Kept predictors" not in text
+
+
+def test_kept_predictors_are_compared_with_replicate():
+    table = benchmark(1.0, methods=("zeros", "replicate", "adaptive_running"))
+    table.loc[(table["method"] == "adaptive_running") & (table["case"] == "a"), "ratio"] = 4.0
+    assert "1.41 times (2.00) in these layers and 1.00 times (1.00) in the networks (" in costs(table)
 
 
 def test_a_sentence_that_lacks_a_method_is_left_out():
