@@ -58,8 +58,8 @@ def convert(
     and with zero padding, fine-tuned alike, 0.652. The error of a UNet in the frame of 8 px, compared with zero
     padding: `adaptive` -12 %, `diff` -1 %, `partial` 2.4 times; after 60 steps -14 %, -9 % and +16 %. (Means over
     3 seeds.) Convert before training, or fine-tune after converting. After
-    ``convert(model, "adaptive", track_running_stats=True)``, `calibrate` fits the running predictors to a few batches,
-    and tells for each layer how much better they predict than its old mode.
+    ``convert(model, "adaptive", track_running_stats=True)``, `calibrate` fits the running predictors to a few
+    batches, and tells for each layer how much better they predict than its old mode.
 
     Args:
         model: the network, or a single convolution.

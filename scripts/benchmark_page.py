@@ -122,8 +122,8 @@ def costs(table: pd.DataFrame) -> str:
             kept.append(f"{np.exp(np.log(share).mean()):.2f} times ({share.max():.2f}) {where}")
     if kept:
         sentences.append(
-            f"Kept predictors (`adaptive_running`) take, as a multiple of `replicate`'s time: {listed(kept)} (geometric "
-            "mean, in brackets the most; the fit to one batch in sixteen is counted)."
+            f"Kept predictors (`adaptive_running`) take, as a multiple of `replicate`'s time: {listed(kept)} "
+            "(geometric mean, in brackets the most; the fit to one batch in sixteen is counted)."
         )
     of_layers = _cases(peaks, "cnn")
     if len(of_layers) and {"zeros", "diff", "diff_memory"} <= set(of_layers):
