@@ -28,6 +28,8 @@ def calibrate(
     such as the statistics of a BatchNorm, stays as it is. The network may have learnt to live with its old padding:
     what it gains is to be measured, or it is to be trained further (see `convert`).
 
+    Running averages that the layers have already are given up: all batches have the same weight.
+
     Args:
         model: with layers that track running statistics.
         batches: what the network is called with: tensors, or what `forward` takes.
@@ -36,11 +38,12 @@ def calibrate(
     Returns:
         For each such layer, by name, how well it predicts: the samples near the edges of its last input are hidden,
         and predicted from the others. The mean absolute error of the new predictors, divided by that of the mode that
-        the layer had before `convert` (zeros if it was made with the running predictors). Layers whose images are no
-        larger than their padding at both ends are left out.
+        the layer had before `convert` (zeros if it had none, or one that extends no images by itself). Layers whose
+        images are no larger than their padding at both ends are left out.
 
     Raises:
         ValueError: no layer tracks running statistics, or there is no batch.
+        TypeError: `model` is no module, `batches` are not several, or one is no tensor and `forward` is not given.
 
     Example:
         >>> import diff_conv2d
@@ -50,6 +53,10 @@ def calibrate(
         >>> sorted(calibrate(network, [waves, waves.mT]))
         ['0', '2']
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if isinstance(batches, (Tensor, str)) or not isinstance(batches, Iterable):
+        raise TypeError(f"batches must be several batches, such as a list of them, got {type(batches).__name__}")
     layers = {
         name: layer
         for name, layer in model.named_modules()
@@ -60,41 +67,71 @@ def calibrate(
             "model must have layers that track running statistics, got none: "
             'diff_conv2d.convert(model, "adaptive", track_running_stats=True) makes them'
         )
-    inputs: dict[str, Tensor] = {}
-    with torch.no_grad(), _only_fitting(model), _watched(layers, inputs):
-        for batch in batches:
-            model(batch) if forward is None else forward(model, batch)
-    if not inputs:
-        raise ValueError("batches must hold at least one batch, got none")
-    gains = ((name, _gain(layers[name], image)) for name, image in inputs.items())
-    return {name: gain for name, gain in gains if gain is not None}
+
+    def call(batch: Any) -> None:
+        if forward is not None:
+            forward(model, batch)
+            return
+        if not isinstance(batch, Tensor):
+            raise TypeError(
+                f"batches must hold tensors, got {type(batch).__name__}; otherwise give forward, such as "
+                "lambda model, batch: model(batch[0])"
+            )
+        model(batch)
+
+    last, count = None, 0
+    gains: dict[str, float] = {}
+    with torch.no_grad(), _as_in_evaluation(model):
+        with _only_fitting(layers.values()):
+            for batch in batches:
+                call(batch)
+                last, count = batch, count + 1
+        if not count:
+            raise ValueError("batches must hold at least one batch, got none")
+        with _measured(layers, gains):
+            call(last)
+    return gains
 
 
 @contextmanager
-def _only_fitting(model: nn.Module) -> Any:
-    """Within, running predictors are fitted to every batch, and all else is as in evaluation."""
+def _as_in_evaluation(model: nn.Module) -> Any:
+    """Within, all modules are in evaluation mode."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    running = [module for module, _ in modes if isinstance(module, RunningPredictors)]
-    for one in running:
-        one.fits_always = one.training = True
     try:
         yield
     finally:
-        for one in running:
-            one.fits_always = False
         for module, training in modes:
             module.training = training
 
 
 @contextmanager
-def _watched(layers: dict[str, Any], inputs: dict[str, Tensor]) -> Any:
-    """Within, the last input of each layer is kept."""
+def _only_fitting(layers: Iterable[Any]) -> Any:
+    """Within, running predictors begin anew and are fitted to every batch."""
+    running = [layer.predictors for layer in layers]
+    for one in running:
+        one.reset_parameters()
+        one.fits_always = one.training = True
+    try:
+        yield
+    finally:
+        for one in running:
+            one.fits_always = one.training = False
 
-    def keep(name: str) -> Callable[..., None]:
-        return lambda layer, arguments: inputs.update({name: arguments[0].detach()})
 
-    handles = [layer.register_forward_pre_hook(keep(name)) for name, layer in layers.items()]
+@contextmanager
+def _measured(layers: dict[str, Any], gains: dict[str, float]) -> Any:
+    """Within, each call of a layer writes its gain."""
+
+    def measure(name: str) -> Callable[..., None]:
+        def hook(layer: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+            gain = _gain(layer, arguments[0] if arguments else named["input"])
+            if gain is not None:
+                gains[name] = gain
+
+        return hook
+
+    handles = [layer.register_forward_pre_hook(measure(name), with_kwargs=True) for name, layer in layers.items()]
     try:
         yield
     finally:
@@ -116,8 +153,10 @@ def _gain(layer: Any, image: Tensor) -> float | None:
             return None
         inside = inside.narrow(dim, width[0], image.shape[dim] - sum(width))
     running = layer.predictors
-    new = _error(running.extension(), image, inside, geometry)
-    old = _error(boundary(running.mode_before), image, inside, geometry)
+    mode = boundary(running.mode_before)
+    if not mode.extends or mode.needs_layer:
+        mode = boundary("zeros")
+    new, old = _error(running.extension(), image, inside, geometry), _error(mode, image, inside, geometry)
     return new / old if old else float(new > 0)
 
 

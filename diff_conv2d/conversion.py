@@ -123,7 +123,9 @@ def convert(
             chosen.append(name)
     for name in chosen:
         layer = convolutions[name]
-        before = layer.padding_mode
+        kept = getattr(layer, "predictors", None)
+        before = getattr(layer, "_mode", layer.padding_mode)
+        before = kept.mode_before if isinstance(kept, RunningPredictors) else before
         _become_ours(layer)
         layer._set_mode(padding_mode, algorithm, options)
         if isinstance(layer.predictors, RunningPredictors):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import lru_cache
+from math import isfinite
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -92,6 +94,12 @@ def check_change(layer: nn.Module, mode: Boundary, name: str = "the layer") -> N
         )
 
 
+def _seed_of(weight: Tensor) -> int:
+    """Return a seed that depends on the values of a kernel and on torch's seed, without a random number drawn."""
+    total = 0.0 if weight.is_meta else torch.view_as_real(weight.detach().to(torch.complex128)).sum().item()
+    return (torch.initial_seed() + (int(total * 2**20) if isfinite(total) else 0)) % 2**63
+
+
 def _for_script(layer: Any) -> Any:
     """Copy the computation of torch's layer, under a name by which torch.jit.script finds it."""
     function = layer._conv_forward
@@ -171,14 +179,17 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         mode.check(self.axes)
         check_change(self, mode)
         mode.algorithm_for(algorithm)
-        stays = _has_mode(self, mode) and mode.needs_layer == (getattr(self, "predictors", None) is not None)
+        stays = _has_mode(self, mode) and not mode.needs_layer and getattr(self, "predictors", None) is None
+        stays = stays or (mode.needs_layer and mode == vars(self).get("_mode"))
         self.algorithm, self._mode = algorithm, mode
         vars(self)["padding_mode"] = name
         if stays:
             return
         shape = mode.edge_weight_shape(tuple(self.weight.shape), self.geometry)
-        made = mode.module_for_layer(self.in_channels, self.geometry)
-        self.predictors = None if made is None else made.to(self.weight.device, self.weight.dtype.to_real())
+        made = mode.module_for_layer(self.in_channels, self.geometry, _seed_of(self.weight))
+        if made is not None:
+            made.to(self.weight.device, self.weight.dtype.to_real()).train(self.training)
+        self.predictors = made
         self.register_parameter("edge_weight", None)
         self.register_parameter("edge_bias", None)
         self._outdated = ()
@@ -195,7 +206,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
             self.edge_bias = nn.Parameter(self.bias.detach().expand(*copies, -1).clone(), requires_grad=trained)
 
     def reset_parameters(self) -> None:
-        """As in torch; edge kernels start anew as copies of the kernel."""
+        """As in torch; edge kernels start anew as copies of the kernel, and what else a mode keeps starts anew."""
         super().reset_parameters()
         for name in ("weight", "bias"):
             # torch's constructor calls this before there are any.
@@ -203,6 +214,8 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
             if edge is not None:
                 with torch.no_grad():
                     edge.copy_(getattr(self, name))
+        if getattr(self, "predictors", None) is not None:
+            self.predictors.reset_parameters()
 
     def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
         """As in torch; also remembers that a kernel was replaced but its edge kernels were not."""
@@ -268,7 +281,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
     def _kept(self, input: Tensor) -> Boundary:
         """Return how the layer's own predictors extend an image."""
         geometry = self.geometry
-        if self.training:
+        if self.predictors.training:
             # It may be fitted to the images, which `convolve` checks only later.
             check_tensors(self.axes, input, self.weight, None, self.groups, geometry)
             input = input if input.ndim > self.axes + 1 else input.unsqueeze(0)
@@ -315,7 +328,8 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
 
     def extra_repr(self) -> str:
         """Return torch's text and the options of the mode that were given."""
-        options = [f"{name}={value}" for name, value in vars(self._mode).items() if value is not None]
+        shown = [option.name for option in fields(self._mode) if option.repr]
+        options = [f"{name}={value}" for name in shown if (value := getattr(self._mode, name)) is not None]
         if self.algorithm != "auto":
             options.append(f"algorithm={self.algorithm}")
         torchs: str = super().extra_repr()  # type: ignore[no-untyped-call]

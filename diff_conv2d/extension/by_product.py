@@ -21,7 +21,7 @@ __all__ = ["Sides", "can_be_prepared", "extended_by_product", "prepared"]
 
 
 # Weights up to which a copy for each image is kept; larger ones are copied at each call.
-_FEW = 1 << 18
+_FEW = 1 << 16
 
 
 class Sides(NamedTuple):
@@ -40,7 +40,9 @@ class Sides(NamedTuple):
 
 def can_be_prepared(input: Tensor, dilation: tuple[int, ...]) -> bool:
     """Whether it is a plain batch (N, C, H, W), of single precision or more, outside compilers and transforms."""
-    if input.ndim != 4 or max(dilation) > 1 or type(input) is not Tensor or input.dtype.itemsize < 4:
+    if input.ndim != 4 or max(dilation) > 1 or type(input) is not Tensor:
+        return False
+    if input.dtype not in (torch.float32, torch.float64):
         return False
     return input.is_contiguous() and not (is_traced() or is_transformed() or is_autocast(input))
 
@@ -120,36 +122,38 @@ def _for_stack(sides: Sequence[Tensor | None], images: int, channels: int) -> li
 
 def _adjoint(grad: Tensor, *sides: Tensor | None, before: tuple[int, ...], after: tuple[int, ...]) -> Tensor:
     """Add the gradient of each sample outside, times its weights, to those of its sources."""
-    images, channels = grad.shape[:2]
-    padded = grad.flatten(0, 1)
-    top, bottom, left, right = _for_stack(sides, images, channels)
+    # An older vmap, of batches of gradients, can neither flatten nor index the whole of an axis.
+    top, bottom, left, right = (
+        side.view(*grad.shape[:2], *side.shape[1:]) if side is not None and side.ndim == 3 else side for side in sides
+    )
     (low, start), (high, last) = before, after
-    height, width = padded.shape[1] - low - high, padded.shape[2] - start - last
-    inside = padded[:, low : low + height]
-    result = inside[..., start : start + width].clone()
+    height, width = grad.shape[2] - low - high, grad.shape[3] - start - last
+    inside = grad.narrow(2, low, height)
+    result = inside.narrow(3, start, width).clone()
     _add_columns(result, inside, left, right)
     if top is not None or bottom is not None:
-        new = torch.cat([padded[:, :low], padded[:, low + height :]], 1)
-        rows = new[..., start : start + width]
+        new = torch.cat([grad.narrow(2, 0, low), grad.narrow(2, low + height, high)], 2)
+        rows = new.narrow(3, start, width)
         _add_columns(rows, new, left, right)
-        _add(result, rows[:, :low], top, False)
-        _add(result, rows[:, low:], bottom, True)
-    return result.view(images, channels, height, width)
+        _add(result, rows.narrow(2, 0, low), top, False)
+        _add(result, rows.narrow(2, low, high), bottom, True)
+    return result
 
 
 def _add_columns(result: Tensor, padded: Tensor, left: Tensor | None, right: Tensor | None) -> None:
     """Add to columns the gradients of those beside them, which `padded` has."""
-    if left is not None:
-        _add(result.mT, padded[..., : left.shape[1]].mT, left, False)
-    if right is not None:
-        _add(result.mT, padded[..., padded.shape[2] - right.shape[1] :].mT, right, True)
+    for side, at_end in ((left, False), (right, True)):
+        if side is not None:
+            count = side.shape[2]
+            beside = padded.narrow(3, padded.shape[3] - count if at_end else 0, count)
+            _add(result.mT, beside.mT, side, at_end)
 
 
 def _add(result: Tensor, outside: Tensor, weights: Tensor | None, at_end: bool) -> None:
     """Add to the rows next to an end the gradients of the rows outside, times their weights."""
     if weights is None:
         return
-    count, taps = weights.shape[1:]
-    near = result[:, result.shape[1] - taps :] if at_end else result[:, :taps]
+    count, taps = weights.shape[2:]
+    near = result.narrow(2, result.shape[2] - taps if at_end else 0, taps)
     for row in range(count):
-        near.addcmul_(weights[:, row, :, None], outside[:, row : row + 1])
+        near.addcmul_(weights[:, :, row, :, None], outside.narrow(2, row, 1))

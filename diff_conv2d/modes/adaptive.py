@@ -219,7 +219,7 @@ class Adaptive(Extension):
         """See `Boundary`."""
         return self.track_running_stats
 
-    def module_for_layer(self, channels: int, geometry: Geometry) -> nn.Module | None:
+    def module_for_layer(self, channels: int, geometry: Geometry, seed: int) -> nn.Module | None:
         """See `Boundary`: the running average."""
         # It extends by what this module fits.
         from diff_conv2d.modes.kept_predictors import RunningPredictors

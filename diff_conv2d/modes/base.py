@@ -60,9 +60,11 @@ class Boundary(ABC):
         """Whether a layer must keep something for it."""
         return False
 
-    def module_for_layer(self, channels: int, geometry: Geometry) -> nn.Module | None:
-        """Return what a layer keeps, if the mode `needs_layer`: called with a batch of images and the geometry, it
-        returns how these are extended, a `Boundary`.
+    def module_for_layer(self, channels: int, geometry: Geometry, seed: int) -> nn.Module | None:
+        """Return what a layer keeps, if the mode `needs_layer`, with random numbers by this seed.
+
+        Called with a batch of images and the geometry, it returns how these are extended, a `Boundary`. It has
+        `reset_parameters`.
         """
         return None
 

@@ -51,7 +51,7 @@ class Learned(Extension):
         """See `Boundary`: what a layer keeps does it."""
         raise NotImplementedError
 
-    def module_for_layer(self, channels: int, geometry: Geometry) -> nn.Module:
+    def module_for_layer(self, channels: int, geometry: Geometry, seed: int) -> nn.Module:
         """See `Boundary`: the weights."""
         # It extends by what `Adaptive` fits, a mode beside this one.
         from diff_conv2d.modes.kept_predictors import LearnedPredictors

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import Extension
+from diff_conv2d.tracing import is_transformed
 
 __all__ = ["Peripheral"]
 
@@ -70,22 +71,32 @@ class Peripheral(Extension):
         """See `Boundary`: what a layer keeps does it."""
         raise NotImplementedError
 
-    def module_for_layer(self, channels: int, geometry: Geometry) -> nn.Module:
+    def module_for_layer(self, channels: int, geometry: Geometry, seed: int) -> nn.Module:
         """See `Boundary`."""
-        return _SideNetworks(1 if self.shared else channels)
+        return _SideNetworks(1 if self.shared else channels, seed)
 
 
 class _SideNetworks(nn.ModuleList):
     """The networks of the sides top, bottom, left and right."""
 
-    def __init__(self, channels: int) -> None:
-        # Equal seeds are to give equal kernels whatever the mode.
+    def __init__(self, channels: int, seed: int) -> None:
+        self._seed = seed
         with torch.random.fork_rng(devices=[]):
             super().__init__(_network(channels, vertical) for vertical in (True, True, False, False))
+        self.reset_parameters()
 
     def forward(self, image: Tensor, geometry: Geometry) -> Extension:
         """Return the extension of a batch of images (N, C, H, W)."""
         return _Rings(self)
+
+    def reset_parameters(self) -> None:
+        """Begin anew."""
+        # Equal seeds are to give equal kernels whatever the mode, so that these numbers are drawn apart.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self._seed)
+            for part in self.modules():
+                if isinstance(part, nn.Conv2d):
+                    part.reset_parameters()
 
 
 def _network(channels: int, vertical: bool) -> nn.Module:
@@ -141,8 +152,8 @@ class _Rings(Extension):
 
 def _with_line(image: Tensor, line: Tensor, dim: int, place: int) -> Tensor:
     """Put a row or a column in its place; its ends are the zeros of the outermost corners."""
-    if torch.compiler.is_exporting():
-        # ONNX has no write to a part of a tensor whose size is open.
+    if torch.compiler.is_exporting() or is_transformed():
+        # ONNX has no write to a part of a tensor whose size is open, and vmap none to one image of many values.
         line = line.expand(*image.shape[:2], -1, -1)
         before, _, after = torch.split(image, [place, 1, image.shape[dim] - place - 1], dim)
         return torch.cat([before, line, after], dim)

@@ -12,6 +12,7 @@ import diff_conv2d
 from diff_conv2d import Conv1d, Conv2d, Conv3d, conv2d, convert, fit, pad
 from diff_conv2d.extension.by_product import can_be_prepared
 from diff_conv2d.geometry import Geometry
+from diff_conv2d.modes import boundary
 from diff_conv2d.modes.adaptive import Adaptive
 from diff_conv2d.modes.base import AxisExtension
 from diff_conv2d.modes.kept_predictors import Frozen
@@ -164,7 +165,7 @@ def test_under_autocast():
 def test_a_layer_changes_to_the_mode_and_back():
     layer = Conv2d(3, 4, 3, padding=1, padding_mode="replicate")
     network = convert(nn.Sequential(layer), "adaptive", track_running_stats=True, verbose=False)
-    assert network[0].predictors.mode_before == "replicate"
+    assert boundary(network[0].predictors.mode_before) == boundary("replicate")
     network(images())
     assert set(network.state_dict()) > {"0.weight", "0.predictors.weights_0"}
     convert(network, "zeros", verbose=False)
@@ -333,7 +334,7 @@ def frozen(channels, padding, taps, seed=0):
     """Random weights, for which the order of channels, distances and ends matters."""
     generator = torch.Generator().manual_seed(seed)
     shape = channels, max(padding), taps - 1
-    return Frozen([torch.randn(shape, dtype=torch.float64, generator=generator) for _ in range(2)])
+    return Frozen([torch.randn(shape, dtype=torch.float64, generator=generator) for _ in range(2)], (1, 1))
 
 
 def plainly(boundary, image, geometry):
