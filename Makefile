@@ -202,9 +202,9 @@ reproduce-filtering reproduce-adaptive reproduce-convergence reproduce-shells re
 .PHONY: reproduce-adaptive
 reproduce-adaptive: env ## The study of the adaptive boundary: tables, held-out fields too, figure, page
 	$(RUN) -m experiments.adaptive $(ELSEWHERE) $(ARGS)
-	for set in held_out others others_held_out; do \
-	  $(RUN) -m experiments.adaptive --config-name adaptive_$$set $(filter output_dir=%,$(ELSEWHERE) $(ARGS)) || exit 1; \
-	done
+	$(RUN) -m experiments.adaptive --config-name adaptive_held_out $(filter output_dir=%,$(ELSEWHERE) $(ARGS))
+	$(RUN) -m experiments.adaptive --config-name adaptive_others $(filter output_dir=%,$(ELSEWHERE) $(ARGS))
+	$(RUN) -m experiments.adaptive --config-name adaptive_others_held_out $(filter output_dir=%,$(ELSEWHERE) $(ARGS))
 	$(RUN) -m scripts.figures.adaptive $(DRAWN)
 	$(if $(ELSEWHERE)$(ARGS),,$(RUN) -m scripts.adaptive_page)
 
