@@ -11,10 +11,12 @@ from experiments.adaptive.summary import ROUNDING, best_degree, field_means, rat
 from experiments.data.held_out_fields import HELD_OUT_KINDS
 from experiments.data.study_fields import KINDS
 from experiments.data.synthetic_fields import Kinds
+from experiments.finetuning.summary import means
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
 from scripts.figures.tables import read_table
 from scripts.pages import filled, update
+from scripts.prose import span
 
 __all__ = ["PARTS", "Tables", "kinds_table", "main", "markdown", "read_tables", "with_parts"]
 
@@ -31,20 +33,24 @@ WORSE_MEDIAN = 0.1
 
 @dataclass(frozen=True)
 class Tables:
-    """Errors on the fields of the study, of its variants there, on the held-out fields, and by others' weights."""
+    """Errors on the fields of the study, of its variants, on the held-out fields, by others' weights; of networks."""
 
     study: pd.DataFrame
     variants: pd.DataFrame
     held_out: pd.DataFrame
     others: pd.DataFrame
     others_held_out: pd.DataFrame
+    finetuning: pd.DataFrame
+    layers: pd.DataFrame
 
 
 def read_tables() -> Tables:
     """Read the tables as they are kept."""
     folder = REPOSITORY / "results" / "tables"
     names = ("adaptive", "adaptive_ablation", "adaptive_held_out", "adaptive_others", "adaptive_others_held_out")
-    return Tables(*(read_table(folder / f"{name}.csv", (), "make reproduce-adaptive") for name in names))
+    errors = [read_table(folder / f"{name}.csv", (), "make reproduce-adaptive") for name in names]
+    names = ("finetuning", "finetuning_layers")
+    return Tables(*errors, *(read_table(folder / f"{name}.csv", (), "make reproduce-finetuning") for name in names))
 
 
 def markdown(errors: pd.DataFrame) -> str:
@@ -272,6 +278,31 @@ def others(tables: Tables) -> str:
     return f"{text}\n{fill(sentence, 130, break_long_words=False, break_on_hyphens=False)}\n"
 
 
+def calibrated(tables: Tables) -> str:
+    """Say what conversion to kept weights and `calibrate` do to networks that were trained with zero padding."""
+    found = means(tables.finetuning)
+    steps = sorted(set(tables.finetuning["steps"]))
+    share = tables.layers.groupby(["model", "layer"])["relative_error"].mean()
+    worse = int((share >= 1).sum())
+    lines = [
+        _item(
+            f"In {'all' if not worse else len(share) - worse} of the {len(share)} layers the new weights predict "
+            f"hidden samples better than zeros do: with {span(share)} of their error."
+        )
+    ]
+    names = {"adaptive_running": "kept weights", "adaptive": "the own fit", "zeros": "zero padding"}
+    for model, (metric, region) in {"ResNet-18": ("accuracy", "whole"), "UNet": ("mse", "frame")}.items():
+        told = [
+            f"{names[method]} {', '.join(f'{found[metric, region, method, step]:.3f}' for step in steps)}"
+            for method in names
+        ]
+        what = "accuracy" if metric == "accuracy" else "error in the frame"
+        lines.append(
+            _item(f"{model}, {what} after {', '.join(map(str, steps))} steps of fine-tuning: {'; '.join(told)}.")
+        )
+    return "".join(lines)
+
+
 PARTS: dict[str, Callable[[Tables], str]] = {
     "summary": summary,
     "table": lambda tables: markdown(tables.study),
@@ -280,6 +311,7 @@ PARTS: dict[str, Callable[[Tables], str]] = {
     "held out": held_out,
     "losses": losses,
     "others": others,
+    "calibrated": calibrated,
 }
 
 

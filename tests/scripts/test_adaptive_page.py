@@ -124,7 +124,15 @@ def held_out(**adaptive_errors):
     ]
     crops = pd.DataFrame(rows, columns=["field", "size", "crop", *COLUMNS[2:]])
     lent = errors({"scan": {**degrees, "adaptive": 0.5, "adaptive_fitted_to_others": 0.6}}, sizes=(10, 14))
-    return Tables(study, variants, crops, lent, lent)
+    rows = [
+        ("d", "unet", method, 0, step, metric, region, value + step / 100)
+        for (metric, region) in (("accuracy", "whole"), ("mse", "frame"))
+        for method, value in (("zeros", 0.5), ("adaptive", 0.4), ("adaptive_running", 0.3))
+        for step in (0, 20)
+    ]
+    tuned = pd.DataFrame(rows, columns=["data", "model", "method", "seed", "steps", "metric", "region", "value"])
+    layers = pd.DataFrame({"model": "unet", "layer": ["a", "b"], "relative_error": [0.25, 1.5]})
+    return Tables(study, variants, crops, lent, lent, tuned, layers)
 
 
 def test_held_out_fields_confirm_or_do_not():
@@ -155,6 +163,17 @@ def test_weights_of_others_are_compared_with_the_own_ones():
     worse = tables.others.copy()
     worse.loc[worse["method"] == "adaptive_fitted_to_others", "l1_error"] *= 2
     assert "2.40 times that of the own fit" in PARTS["others"](replace(tables, others=worse))
+
+
+def test_what_calibration_does_is_told():
+    text = " ".join(PARTS["calibrated"](held_out(runge=[0.5])).split())
+    assert (
+        "In 1 of the 2 layers the new weights predict hidden samples better than zeros do: with 0.25 to 1.50" in text
+    )
+    assert (
+        "UNet, error in the frame after 0, 20 steps of fine-tuning: kept weights 0.300, 0.500; the own fit 0.4"
+        in text
+    )
 
 
 def test_only_what_is_between_the_marks_is_replaced():
