@@ -49,8 +49,10 @@ def read_tables() -> Tables:
     folder = REPOSITORY / "results" / "tables"
     names = ("adaptive", "adaptive_ablation", "adaptive_held_out", "adaptive_others", "adaptive_others_held_out")
     errors = [read_table(folder / f"{name}.csv", (), "make reproduce-adaptive") for name in names]
-    names = ("finetuning", "finetuning_layers")
-    return Tables(*errors, *(read_table(folder / f"{name}.csv", (), "make reproduce-finetuning") for name in names))
+    networks = ("finetuning", "finetuning_layers")
+    return Tables(
+        *errors, *(read_table(folder / f"{name}.csv", (), "make reproduce-finetuning") for name in networks)
+    )
 
 
 def markdown(errors: pd.DataFrame) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from operator import is_not
 from typing import Any
 
 import torch
@@ -221,8 +220,10 @@ class RunningPredictors(nn.Module):
 
     def extension(self) -> Extension:
         """Return the extension by the average as it is now; by an image's own fit if there is none."""
-        self._read()
         compiled = torch.compiler.is_compiling()
+        if self._frozen is not None and not compiled and self._is_known():
+            return self._frozen
+        self._read()
         if not self._seen and not (compiled and self.training):
             return self._own
         weights: list[Tensor] = [getattr(self, f"weights_{axis}") for axis in self._axes]
@@ -239,23 +240,29 @@ class RunningPredictors(nn.Module):
 
     def _cannot_tell(self) -> bool:
         """Whether changes of the buffers leave no trace."""
-        return any(buffer.is_inference() for buffer in self.buffers())
+        return any(buffer.is_inference() for buffer in self._buffers.values() if buffer is not None)
 
     def _read(self) -> None:
         """Read the buffers, if they are others or have changed since, as by loading or averaging."""
         if torch.compiler.is_compiling() or is_transformed() or self.num_batches_tracked.is_meta:
             return
-        buffers = list(self._buffers.values())
-        if not self._cannot_tell():
-            known, versions = self._known
-            same = len(known) == len(buffers) and not any(map(is_not, known, buffers))
-            if same and versions == [b._version for b in buffers if b is not None]:
-                return
+        if self._is_known():
+            return
         self._seen = int(self.num_batches_tracked)
         used = (getattr(self, f"weights_{axis}").flatten(0, 1).any(0).nonzero() for axis in self._axes)
         self._taps = [int(places.max()) + 2 if len(places) else 1 for places in used]
         self._frozen = None
         self._remember()
+
+    def _is_known(self) -> bool:
+        """Whether the buffers are those that were read, and have not changed since."""
+        buffers, (known, versions) = self._buffers, self._known
+        if len(buffers) != len(known):
+            return False
+        for buffer, kept, version in zip(buffers.values(), known, versions, strict=True):
+            if kept._version != version or buffer is not kept:
+                return False
+        return True
 
     def _remember(self) -> None:
         """Take the buffers as known."""
