@@ -5,12 +5,14 @@ from functools import cache
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from experiments.padding_configs import store_modes
 from experiments.paths import CONFIGS
 from experiments.training.run_folder import RunFolder, data_name, run_name
 
 
 @cache
 def _composed(experiment, padding):
+    store_modes()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return OmegaConf.to_yaml(compose("train", [f"experiment={experiment}", f"padding={padding}"]))
 
