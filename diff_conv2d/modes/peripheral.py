@@ -152,7 +152,8 @@ class _Rings(Extension):
 
 def _with_line(image: Tensor, line: Tensor, dim: int, place: int) -> Tensor:
     """Put a row or a column in its place; its ends are the zeros of the outermost corners."""
-    if torch.compiler.is_exporting() or is_transformed():
+    compiled = torch.compiler.is_compiling()
+    if torch.compiler.is_exporting() or (not compiled and is_transformed()):
         # ONNX has no write to a part of a tensor whose size is open, and vmap none to one image of many values.
         line = line.expand(*image.shape[:2], -1, -1)
         before, _, after = torch.split(image, [place, 1, image.shape[dim] - place - 1], dim)

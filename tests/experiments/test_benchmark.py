@@ -19,7 +19,8 @@ pytestmark = pytest.mark.slow
 )
 def test_every_case_has_every_mode(name):
     functions = steps(CASES[name], torch.device("cpu"))
-    assert set(MODES) <= set(functions)
+    # PP-Pad is for images of two axes.
+    assert set(MODES) - set(functions) == (set() if CASES[name].axes == 2 else {"peripheral"})
     assert set(functions) <= set(STYLES)
     assert set(functions) <= set(METHODS)
 
