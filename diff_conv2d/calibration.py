@@ -86,8 +86,8 @@ def calibrate(
             for batch in batches:
                 call(batch)
                 last, count = batch, count + 1
-        if not count:
-            raise ValueError("batches must hold at least one batch, got none")
+            if not count:
+                raise ValueError("batches must hold at least one batch, got none")
         with _measured(layers, gains):
             call(last)
     return gains
@@ -107,13 +107,18 @@ def _as_in_evaluation(model: nn.Module) -> Any:
 
 @contextmanager
 def _only_fitting(layers: Iterable[Any]) -> Any:
-    """Within, running predictors begin anew and are fitted to every batch."""
+    """Within, running predictors begin anew and are fitted to every batch; an error gives them back what they had."""
     running = [layer.predictors for layer in layers]
+    before = [{name: buffer.clone() for name, buffer in one.named_buffers()} for one in running]
     for one in running:
         one.reset_parameters()
         one.fits_always = one.training = True
     try:
         yield
+    except BaseException:
+        for one, buffers in zip(running, before, strict=True):
+            one.load_state_dict(buffers)
+        raise
     finally:
         for one in running:
             one.fits_always = one.training = False

@@ -343,9 +343,12 @@ def test_calibrate_measures_what_a_layer_is_given():
 )
 def test_arguments_of_calibrate(arguments, error, message):
     network = convert(network_of(), verbose=False, **RUNNING)
+    network(images())
+    before = copy.deepcopy(network.state_dict())
     with pytest.raises(error, match=message):
         calibrate(*arguments(network))
     assert all(module.training for module in network.modules())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 def test_a_wrong_batch_is_refused_before_it_is_fitted_and_single_images_are_taken():
