@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from diff_conv2d.extension.by_axis import channels_last_format
+from diff_conv2d.extension import by_axis
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import Extension
 from diff_conv2d.modes.prediction_weights import solve_normal_equations
-from diff_conv2d.precision import fitting_dtype
+from diff_conv2d.precision import computing_dtype, fitting_dtype
 
 __all__ = ["LinearPrediction"]
 
@@ -26,22 +26,20 @@ _ON_CIRCLE = 1e-6
 
 
 class _Model(NamedTuple):
-    """The model of each image and channel: weights (N, C, R, 2 m + 1), means of neighbours (N, C, P) and target."""
+    """The models of an end: weights (N, C, R, K, K) of neighbours r, l for each column; means (N, C, R + 1, K)."""
 
     weights: Tensor
     means: Tensor
-    mean: Tensor
 
-    def value(self, x: Tensor, down: int, along: int, middle: int, count: int) -> Tensor:
-        """Predict `count` pixels before the rows of x; the neighbourhood of the first has its middle at `middle`."""
-        rows, columns = self.weights.shape[2:]
-        total = self.mean[..., None, None]
+    def value(self, x: Tensor, column: int, steps: tuple[int, int], first: int, count: int) -> Tensor:
+        """Predict `count` pixels before the rows of x from neighbourhoods whose columns begin at `first`."""
+        rows, columns = self.weights.shape[2:4]
+        total = self.means[:, :, 0, column, None, None]
         for r in range(rows):
             for l in range(columns):
-                start = middle + (l - columns // 2) * along
-                neighbour = x[:, :, (r + 1) * down - 1 :][:, :, :1].narrow(3, start, count)
-                difference = neighbour - self.means[..., r * columns + l, None, None]
-                total = total + self.weights[:, :, r, l, None, None] * difference
+                neighbour = x[:, :, (r + 1) * steps[0] - 1, None].narrow(3, first + l * steps[1], count)
+                difference = neighbour - self.means[:, :, r + 1, l, None, None]
+                total = total + self.weights[:, :, r, l, column, None, None] * difference
         return total
 
 
@@ -66,6 +64,7 @@ class LinearPrediction(Extension):
     Args:
         neighbourhood: (R, 2 m + 1): rows outward-in, 1 or 2, and columns along the edge, an odd number. More than
             one column needs an image of two axes. It shrinks when the image has too few samples.
+        fit_gradient: let gradients also flow through a and c, which are constants to them otherwise.
     """
 
     name = "linear_prediction"
@@ -73,6 +72,7 @@ class LinearPrediction(Extension):
     why_padded = "predicts the corners from what it has predicted along the edges"
 
     neighbourhood: tuple[int, int] = (2, 1)
+    fit_gradient: bool = False
 
     def __post_init__(self) -> None:
         """Check the neighbourhood."""
@@ -82,6 +82,8 @@ class LinearPrediction(Extension):
         if len(value) != 2 or value[0] not in (1, 2) or value[1] < 1 or value[1] % 2 == 0:
             raise ValueError(f"neighbourhood must be (1 or 2 rows, an odd number of columns), got {value!r}")
         object.__setattr__(self, "neighbourhood", tuple(value))
+        if not isinstance(self.fit_gradient, bool):
+            raise TypeError(f"fit_gradient must be True or False, got {self.fit_gradient!r}")
 
     def check(self, axes: int) -> None:
         """See `Boundary`."""
@@ -93,57 +95,74 @@ class LinearPrediction(Extension):
         self.check(len(geometry.kernel))
         if input.is_complex():
             return torch.complex(self.extend(input.real, geometry), self.extend(input.imag, geometry))
-        image = input.to(fitting_dtype(input))
-        result = image
+        image = (input if self.fit_gradient else input.detach()).to(fitting_dtype(input))
+        result = input.to(computing_dtype(input.dtype))
         for axis, dim in enumerate(geometry.dims):
-            # Columns of the neighbourhood lie along the other axis.
-            steps = geometry.dilation[axis], geometry.dilation[-1 - axis]
-            low = self._outside(image, result, dim, steps, geometry.before[axis])
-            # The high end is the low end of the mirrored image.
-            high = self._outside(image.flip(dim), result.flip(dim), dim, steps, geometry.after[axis]).flip(dim)
-            result = torch.cat([low, result, high], dim)
-        layout = channels_last_format(input) or torch.contiguous_format
+            before, after = geometry.before[axis], geometry.after[axis]
+            if before or after:
+                # Columns of the neighbourhood lie along the other axis.
+                steps = geometry.dilation[axis], geometry.dilation[-1 - axis]
+                rule = self._rule(image, dim, steps)
+                result = by_axis.extended(result, dim, -before, image.shape[dim] + after, rule)
+        layout = by_axis.channels_last_format(input) or torch.contiguous_format
         return result.to(input.dtype).contiguous(memory_format=layout)
 
-    def _outside(self, image: Tensor, grown: Tensor, dim: int, steps: tuple[int, int], width: int) -> Tensor:
-        """Predict samples -width to -1 of `grown` along `dim` by the models of `image`; both are (N, C, ...)."""
-        lines = grown.movedim(dim, 2)
+    def _rule(self, image: Tensor, dim: int, steps: tuple[int, int]) -> Callable[[Tensor, range, bool], list[Tensor]]:
+        """Return how the samples beyond an end of `dim` follow from the models of the image (see `by_axis`)."""
         known = image.movedim(dim, 2).flatten(3) if image.ndim > 3 else image.unsqueeze(3)
         rows = min(self.neighbourhood[0], (known.shape[2] - 1) // steps[0])
-        columns = max(0, min(self.neighbourhood[1] // 2, (known.shape[3] // steps[1] - 1) // 2))
-        if width == 0 or rows == 0:
-            return lines.narrow(2, 0, 1).expand(*lines.shape[:2], width, *lines.shape[3:]).movedim(2, dim)
-        models = {o: _fit(known, rows, columns, o, steps) for o in range(-columns, columns + 1)}
-        if columns == 0:
-            models[0] = models[0]._replace(weights=_reflect_poles(models[0].weights))
-        nearest = lines.narrow(2, 0, rows * steps[0])
-        flat = nearest.flatten(3) if image.ndim > 3 else nearest.unsqueeze(3)
-        outside = _predict(flat, models, steps, width)
-        if columns > 0:
-            middle = known.mean((2, 3), keepdim=True)
-            reach = _LARGEST * (known - middle).abs().amax((2, 3), keepdim=True)
-            outside = torch.minimum(torch.maximum(outside, middle - reach), middle + reach)
-        return outside.reshape(*lines.shape[:2], width, *lines.shape[3:]).movedim(2, dim)
+        columns = 1 + 2 * max(0, min(self.neighbourhood[1] // 2, (known.shape[3] // steps[1] - 1) // 2))
+        models = _fit(known, rows, columns, steps) if rows else None
+
+        def outside(grown: Tensor, distances: range, high_end: bool) -> list[Tensor]:
+            width = len(distances)
+            nearest = grown.movedim(dim, 2)
+            # The high end is the low end of the mirrored image.
+            nearest = nearest.flip(2) if high_end else nearest
+            nearest = nearest.narrow(2, 0, max(1, rows * steps[0]))
+            if models is None:
+                lines = nearest.expand(*nearest.shape[:2], width, *nearest.shape[3:])
+            else:
+                flat = nearest.flatten(3) if grown.ndim > 3 else nearest.unsqueeze(3)
+                flat = _predict(flat.to(image.dtype), models[high_end], steps, width)
+                if columns > 1:
+                    middle = known.mean((2, 3), keepdim=True)
+                    reach = _LARGEST * (known - middle).abs().amax((2, 3), keepdim=True)
+                    flat = torch.minimum(torch.maximum(flat, middle - reach), middle + reach)
+                lines = flat.reshape(*nearest.shape[:2], width, *nearest.shape[3:])
+            lines = lines.flip(2) if high_end else lines
+            return [lines.movedim(2, dim).to(grown.dtype)]
+
+        return outside
 
 
-def _fit(x: Tensor, rows: int, columns: int, offset: int, steps: tuple[int, int]) -> _Model:
-    """Fit a model of the pixel `offset` columns from the middle of its neighbourhood; x is (N, C, rows, columns)."""
+def _fit(x: Tensor, rows: int, columns: int, steps: tuple[int, int]) -> tuple[_Model, _Model]:
+    """Fit the models of both ends, of the high one as of mirrored lines, to x of shape (N, C, samples, lines)."""
     down, along = steps
-    height, width = x.shape[2] - rows * down, x.shape[3] - 2 * columns * along
-
-    def block(row: int, column: int) -> Tensor:
-        return x.narrow(2, row * down, height).narrow(3, (columns + column) * along, width).flatten(2)
-
-    neighbours = [block(r, l) for r in range(1, rows + 1) for l in range(-columns, columns + 1)]
-    samples = torch.stack([*neighbours, block(0, offset)], 2)
-    means = samples.mean(3, keepdim=True)
-    # Scaling does not change the weights, and keeps the products of huge and tiny images in range.
-    centred = samples - means
+    height, width = x.shape[2] - rows * down, x.shape[3] - (columns - 1) * along
+    # Shifting and scaling does not change the weights, and keeps the products of huge and tiny images in range.
+    middle = x.mean((2, 3), keepdim=True)
+    centred = x - middle
     largest = centred.detach().abs().amax((2, 3), keepdim=True)
-    centred = centred / torch.where(largest > 0, largest, 1.0)
-    products = centred @ centred.mT
-    weights = solve_normal_equations(products[..., :-1, :-1], products[..., :-1, -1:], _RIDGE)
-    return _Model(weights.view(*x.shape[:2], rows, 2 * columns + 1), means[..., :-1, 0], means[..., -1, 0])
+    largest = torch.where(largest > 0, largest, 1.0)
+    centred = centred / largest
+    # All neighbourhoods with their pixel before or behind them: entry (r, l) of each is one block of the image.
+    places = [(r * down, l * along) for r in range(rows + 1) for l in range(columns)]
+    blocks = torch.stack([centred.narrow(2, r, height).narrow(3, l, width).flatten(2) for r, l in places], 2)
+    means = blocks.mean(3, keepdim=True)
+    # Once more, and not from the products: where all pixels of a block are the same, nothing may be left of them.
+    blocks = blocks.sub_(means)
+    products = blocks @ blocks.mT
+    shape = *x.shape[:2], rows + 1, columns
+    means = torch.unflatten((means * largest + middle).squeeze(3), 2, shape[2:])
+    products = products.view(*shape, *shape[2:])
+    ends = []
+    for end in ((means, products), (means.flip(2), products.flip(2, 4))):
+        neighbours = end[1][:, :, 1:, :, 1:].flatten(4).flatten(2, 3)
+        weights = solve_normal_equations(neighbours, end[1][:, :, 1:, :, 0].flatten(2, 3), _RIDGE)
+        weights = weights.view(*x.shape[:2], rows, columns, columns)
+        ends.append(_Model(_reflect_poles(weights) if columns == 1 else weights, end[0]))
+    return ends[0], ends[1]
 
 
 def _reflect_poles(weights: Tensor) -> Tensor:
@@ -171,20 +190,17 @@ def _into_circle(pole: Tensor) -> Tensor:
     return torch.where(outside, 1 / torch.where(outside, pole, 1.0), pole)
 
 
-def _predict(x: Tensor, models: dict[int, _Model], steps: tuple[int, int], width: int) -> Tensor:
+def _predict(x: Tensor, model: _Model, steps: tuple[int, int], width: int) -> Tensor:
     """Predict rows -width to -1 before the rows of x, (N, C, rows, columns)."""
-    down, along = steps
-    reach = max(models) * along
+    columns = model.weights.shape[3]
+    middle, along = columns // 2, steps[1]
+    last = x.shape[3] - (columns - 1) * along
     outside = x[:, :, :0]
     for _ in range(width):
         grown = torch.cat([outside, x], 2)
-        row = []
-        for offset in sorted(models):
-            # Columns nearer to an end than `reach` use the nearest neighbourhood that lies on the image.
-            if offset == 0:
-                middle, count = reach, x.shape[3] - 2 * reach
-            else:
-                middle, count = (reach if offset < 0 else x.shape[3] - reach - along), along
-            row.append(models[offset].value(grown, down, along, middle, count))
+        # Columns nearer to an end than half a neighbourhood use the nearest neighbourhood that lies on the image.
+        row = [model.value(grown, column, steps, 0, along) for column in range(middle)]
+        row += [model.value(grown, middle, steps, 0, last)]
+        row += [model.value(grown, column, steps, last - along, along) for column in range(middle + 1, columns)]
         outside = torch.cat([torch.cat(row, 3), outside], 2)
     return outside

@@ -45,8 +45,9 @@ CASES = {
     "diff": ModeCase(),
     "diff_explicit": ModeCase(),
     "antireflect": ModeCase(any_size=False),
-    "linear_prediction": ModeCase(linear=False, axes_alike=False),
-    # One number of taps for all sizes, so that one exported graph serves them; gradients as differences see them.
+    # Gradients as differences see them.
+    "linear_prediction": ModeCase({"fit_gradient": True}, linear=False, axes_alike=False),
+    # And one number of taps for all sizes, so that one exported graph serves them.
     "adaptive": ModeCase({"taps": 3, "fit_gradient": True}, linear=False),
     "learned": ModeCase(functional=False),
     "peripheral": ModeCase(functional=False, linear=False, constants=False, axes_alike=False, axes=(2,)),

@@ -133,3 +133,18 @@ def test_neighbourhood_is_checked(neighbourhood):
 def test_columns_need_two_axes():
     with pytest.raises(ValueError, match="neighbourhood must have one column for 1 axes"):
         diff_conv2d.Conv1d(1, 1, 3, padding=1, padding_mode="linear_prediction", neighbourhood=(2, 3))
+
+
+def test_gradients_flow_through_the_model_on_request_alone():
+    """The default takes a and c as constants: the prediction's gradient is then a, and the rest gets none."""
+    image = torch.from_numpy(coloured_noise((1, 1, 12, 10))).requires_grad_()
+    gradients = []
+    for fit_gradient in (False, True):
+        padded = pad(image, 1, (2, 1), fit_gradient=fit_gradient)
+        (gradient,) = torch.autograd.grad(padded[0, 0, 0, 4], image)
+        gradients.append(gradient[0, 0])
+    constant, whole = gradients
+    assert constant[:2, 3].abs().min() > 0.1
+    constant[:2, 3] = 0
+    assert not constant.any()
+    assert whole.ne(0).all()

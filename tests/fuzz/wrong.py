@@ -60,6 +60,7 @@ def _of_options(n):
                 object(),
             ]
             + ([(1, 3)] if n != 2 else []),
+            "fit_gradient": ["no", 2, object()],
             "taps": [3],
         },
         "adaptive": {

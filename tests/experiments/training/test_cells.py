@@ -47,9 +47,9 @@ def test_every_cell_composes_to_what_its_name_says(sweep):
             assert (method_name(run), run.seed, run.experiment_name) == (cell.method, 3, experiment)
             assert run.data.get("halo", 0) == (32 if cell.method == "halo" else 0)
             assert run.model.options.get("batch_norm", True) == (cell.variant != "unet_no_norm")
-    # Of 16 modes, two variants and the control: none has `antireflect` or `linear_prediction`, a UNet no `symmetric`;
-    # two networks, five methods.
-    count = {"classification": 17, "segmentation": 16, "super_resolution": 16, "normalization": 2 * 5}[sweep]
+    # Of 16 modes, two variants and the control: none has `antireflect`, a UNet no `symmetric`; two
+    # networks, five methods.
+    count = {"classification": 18, "segmentation": 17, "super_resolution": 17, "normalization": 2 * 5}[sweep]
     assert len(sweep_cells(settings(f"sweep={sweep}"))) == 5 * count
 
 
