@@ -23,6 +23,7 @@ __all__ = [
     "check_tensor",
     "check_tensors",
     "is_sequence",
+    "padding_of_widths",
     "per_axis",
     "widths_of_padding",
 ]
@@ -85,6 +86,18 @@ def per_axis(name: str, value: int | Sequence[int], axes: int, minimum: int) -> 
     return values
 
 
+def padding_of_widths(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
+    """Return what `widths_of_padding` takes: one integer for each axis, or two where its ends differ.
+
+    Example:
+        >>> padding_of_widths((1, 1), (1, 1)), padding_of_widths((3, 1), (4, 2))
+        ((1, 1), (1, 2, 3, 4))
+    """
+    if before == after:
+        return before
+    return tuple(width for ends in zip(reversed(before), reversed(after), strict=True) for width in ends)
+
+
 def widths_of_padding(
     padding: int | Sequence[int] | str,
     kernel: tuple[int, ...],
@@ -93,11 +106,14 @@ def widths_of_padding(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Samples to add before and after each axis.
 
-    'same' adds ``dilation * (kernel - 1)`` in all; where that is odd the extra sample comes after, as in torch.
+    'same' adds ``dilation * (kernel - 1)`` in all; where that is odd the extra sample comes after, as in torch. Two
+    integers for each axis are those of its two ends, counted from the last axis as in `torch.nn.functional.pad`.
 
     Example:
         >>> widths_of_padding("same", (3, 4), (1, 1), (1, 1))
         ((1, 1), (1, 2))
+        >>> widths_of_padding((1, 2, 3, 4), (3, 3), (1, 1), (1, 1))  # left, right, top, bottom
+        ((3, 1), (4, 2))
     """
     if isinstance(padding, str):
         if padding == "valid":
@@ -108,6 +124,9 @@ def widths_of_padding(
             raise ValueError(f"padding='same' is not defined for strided convolutions, got stride {stride}")
         totals = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
         return tuple(t // 2 for t in totals), tuple(t - t // 2 for t in totals)
+    if is_sequence(padding) and len(padding) == 2 * len(kernel):
+        every = per_axis("padding", padding, len(padding), minimum=0)
+        return every[-2::-2], every[-1::-2]
     widths = per_axis("padding", padding, len(kernel), minimum=0)
     return widths, widths
 

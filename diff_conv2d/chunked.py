@@ -22,7 +22,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from diff_conv2d.arguments import is_sequence
-from diff_conv2d.modes import MODES, PaddingMode, boundary
+from diff_conv2d.modes import MODES, AnyMode, boundary
 from diff_conv2d.modes.base import Boundary
 
 try:
@@ -41,7 +41,7 @@ _DTYPES = ("float16", "float32", "float64", "complex64", "complex128")
 def correlate(
     image: Any,
     kernel: Any,
-    padding_mode: PaddingMode = "diff",
+    padding_mode: AnyMode = "diff",
     degree: int | Sequence[int] | None = None,
     dims: Sequence[Hashable] | None = None,
     **options: Any,
@@ -146,7 +146,7 @@ def _checked_dtype(image: Any, kernel: Any) -> Any:
 
 
 def _checked_mode(
-    padding_mode: str, degree: int | Sequence[int] | None, options: dict[str, Any], dtype: Any
+    padding_mode: AnyMode, degree: int | Sequence[int] | None, options: dict[str, Any], dtype: Any
 ) -> Boundary:
     """The mode of this name, if it can work chunk by chunk."""
     mode = boundary(padding_mode, degree=degree, **options)

@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize
 
 from diff_conv2d.arguments import check_algorithm, per_axis, widths_of_padding
 from diff_conv2d.geometry import Algorithm
-from diff_conv2d.modes import PaddingMode, boundary
+from diff_conv2d.modes import AnyMode, boundary
 from diff_conv2d.modes.kept_predictors import RunningPredictors
 from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d, check_change
 
@@ -31,7 +31,7 @@ _LAYERS: dict[type[nn.Module], type[Conv1d | Conv2d | Conv3d]] = {
 
 def convert(
     model: _Model,
-    padding_mode: PaddingMode = "diff",
+    padding_mode: AnyMode = "diff",
     degree: int | Sequence[int] | None = None,
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
@@ -63,7 +63,7 @@ def convert(
 
     Args:
         model: the network, or a single convolution.
-        padding_mode: a name of the vocabulary, see `modes`.
+        padding_mode: a name of the vocabulary, see `modes`; or one for each axis or each end, see `conv2d`.
         degree: for 'diff' and 'extrapolate', the degree for every layer. 'diff' without it is of degree 6 for the 7x7
             stem of a ResNet, which multiplies noise by hundreds; 1 or 2 is wiser there.
         include: only layers whose name (as in `named_modules`) matches one of these patterns, such as 'layer1.*'.

@@ -20,7 +20,7 @@ from diff_conv2d.arguments import (
     widths_of_padding,
 )
 from diff_conv2d.geometry import Algorithm, Geometry
-from diff_conv2d.modes import PaddingMode, boundary
+from diff_conv2d.modes import AnyMode, boundary
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.modes.polynomial import Diff
 from diff_conv2d.tracing import only_as_traced
@@ -60,7 +60,7 @@ def conv1d(
     padding: int | Sequence[int] | str = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
-    padding_mode: PaddingMode = "diff",
+    padding_mode: AnyMode = "diff",
     degree: int | Sequence[int] | None = None,
     edge_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
@@ -86,7 +86,7 @@ def conv2d(
     padding: int | Sequence[int] | str = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
-    padding_mode: PaddingMode = "diff",
+    padding_mode: AnyMode = "diff",
     degree: int | Sequence[int] | None = None,
     edge_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
@@ -111,11 +111,15 @@ def conv2d(
         bias: one value for each output channel, or None.
         stride: steps of the window, in samples.
         padding: samples added at each end of each axis, 'same' (output of the size of the input; stride 1) or
-            'valid' (none). The default is torch's, which adds none: then no mode has anything to do.
+            'valid' (none). The default is torch's, which adds none: then no mode has anything to do. Ends may
+            differ: (left, right, top, bottom), counted from the last axis as in `pad`.
         dilation: distance between neighbouring taps of the kernel, in samples. Polynomials and predictors extend
             each lattice of that spacing by itself.
         groups: groups of channels that do not see each other, as in torch.
-        padding_mode: a name of the vocabulary, see `modes`.
+        padding_mode: a name of the vocabulary, see `modes`. Or one entry for each axis, as in ('zeros', 'circular')
+            for rows and columns, where an entry may be a pair for the low and the high end: ('diff', ('zeros',
+            'replicate')). An option goes to each mode that has it; {"mode": "diff", "degree": 1} in place of a name
+            gives its own.
         degree: for 'diff' (default k - 1) and 'extrapolate' (default k // 2): degree of the polynomial, for both
             axes or one for each. Noise grows with the degree; lower it for rough or noisy images.
         edge_weight: for 'explicit' (k * k - 1 kernels for padding='same', see `Explicit`) and 'diff_explicit' (one,
@@ -157,7 +161,7 @@ def conv3d(
     padding: int | Sequence[int] | str = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
-    padding_mode: PaddingMode = "diff",
+    padding_mode: AnyMode = "diff",
     degree: int | Sequence[int] | None = None,
     edge_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
@@ -177,7 +181,7 @@ def conv3d(
 def pad(
     input: Tensor,
     pad: Sequence[int],
-    mode: PaddingMode = "extrapolate",
+    mode: AnyMode = "extrapolate",
     degree: int | Sequence[int] | None = None,
     **options: Any,
 ) -> Tensor:
@@ -193,7 +197,7 @@ def pad(
             every other mode computes samples that integers cannot hold, and refuses them.
         pad: samples to add, counted from the last axis as in `torch.nn.functional.pad`: (left, right, top, bottom,
             front, back).
-        mode: how the image is extended; see `modes` for the drawings.
+        mode: how the image is extended; see `modes` for the drawings, and `conv2d` for a mode for each axis or end.
         degree: degree of the polynomial, for all axes or one for each (outermost first). By default 2 for
             'extrapolate', and for 'diff' the sum of the two pads of an axis: k - 1 for the kernel size k that this
             padding suits.
@@ -229,9 +233,7 @@ def pad(
     if 0 in input.shape[-axes:]:
         raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
     before, after = tuple(pad[-2::-2]), tuple(pad[-1::-2])
-    extension = boundary(mode, degree=degree, **options)
-    if degree is None and extension.degree_in_pad is not None:
-        extension = boundary(mode, degree=extension.degree_in_pad, **options)
+    extension = boundary(mode, degree=degree, **options).without_kernel()
     if not extension.extends:
         raise ValueError(f"mode={mode!r} needs the kernel and has no padded image: use diff_conv2d.conv{axes}d")
     kernel = tuple(b + a + 1 for b, a in zip(before, after, strict=True))

@@ -38,7 +38,7 @@ def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
     ]
     image = image.rechunk((*image.chunks[:leading], *chunks))
     weights = [_weights(image, mode, size, geometry, axis) for axis, size in enumerate(sizes) if size is not None]
-    blocks = _wrapped(image, geometry) if mode.wraps else image
+    blocks = _wrapped(image, mode, geometry)
     # A chunk without neighbours has no halo, and may be smaller than it.
     depth = {
         leading + axis: (geometry.before[axis], geometry.after[axis]) if len(chunks[axis]) > 1 else 0
@@ -57,14 +57,19 @@ def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
     )
 
 
-def _wrapped(image: Any, geometry: Geometry) -> Any:
-    """Put the samples of each opposite edge around the image, as parts of the outermost chunks."""
+def _wrapped(image: Any, mode: Boundary, geometry: Geometry) -> Any:
+    """Put the samples of the opposite edge before each end that wraps, as parts of the outermost chunks."""
     chunks = list(image.chunks)
-    for dim, before, after in zip(geometry.dims, geometry.before, geometry.after, strict=True):
-        lines, size = (slice(None),) * (image.ndim + dim), image.shape[dim]
-        image = da.concatenate(
-            [image[(*lines, slice(size - before, None))], image, image[(*lines, slice(after))]], dim
+    for axis, dim in enumerate(geometry.dims):
+        before, after = (
+            width if mode.wraps(axis, high_end) else 0
+            for high_end, width in ((False, geometry.before[axis]), (True, geometry.after[axis]))
         )
+        if not before and not after:
+            continue
+        lines, size = (slice(None),) * (image.ndim + dim), image.shape[dim]
+        places = np.arange(-before, 0) % size, np.arange(after) % size
+        image = da.concatenate([image[(*lines, places[0])], image, image[(*lines, places[1])]], dim)
         widths = list(chunks[dim])
         widths[0] += before
         widths[-1] += after
@@ -114,11 +119,13 @@ def _filter(
     """Do one task: filter a chunk with its halo, extended where the image ends."""
     axes = kernel.ndim
     place, counts = (block_info[0][name][-axes:] for name in ("chunk-location", "num-chunks"))
-    # 'circular' has its samples already.
-    outer = not mode.wraps
-    low = tuple(b if outer and i == 0 else 0 for b, i in zip(geometry.before, place, strict=True))
-    high = tuple(
-        a if outer and i == count - 1 else 0 for a, i, count in zip(geometry.after, place, counts, strict=True)
+    # Ends that wrap have their samples already.
+    low, high = (
+        tuple(
+            width if place[axis] == (counts[axis] - 1 if high_end else 0) and not mode.wraps(axis, high_end) else 0
+            for axis, width in enumerate(widths)
+        )
+        for high_end, widths in ((False, geometry.before), (True, geometry.after))
     )
     here = geometry._replace(before=low, after=high)
     images, weight = _images(block, axes), torch.from_numpy(kernel)[None, None]

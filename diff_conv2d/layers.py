@@ -12,7 +12,7 @@ from torch import Tensor
 
 from diff_conv2d.functional import check_optimized_for, paper_conv2d
 from diff_conv2d.geometry import Algorithm
-from diff_conv2d.modes import PaddingMode
+from diff_conv2d.modes import AnyMode, PaddingMode
 from diff_conv2d.torch_layers import Conv2d
 
 __all__ = [
@@ -93,7 +93,7 @@ class DiffConv2dLayer(Conv2d):
         if train_edge_kernel:
             self._add_edge_kernels(self.weight.shape)
 
-    def _set_mode(self, name: str, algorithm: Algorithm, options: Mapping[str, Any]) -> None:
+    def _set_mode(self, name: AnyMode, algorithm: Algorithm, options: Mapping[str, Any]) -> None:
         if name != "diff":
             raise ValueError(
                 f"padding_mode must be 'diff', got {name!r}; the other modes are those of diff_conv2d.Conv2d"

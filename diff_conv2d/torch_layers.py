@@ -14,9 +14,9 @@ import torch.fx
 from torch import Tensor, nn
 
 from diff_conv2d.algorithms.choice import convolve
-from diff_conv2d.arguments import check_algorithm, check_tensors, per_axis, widths_of_padding
+from diff_conv2d.arguments import check_algorithm, check_tensors, padding_of_widths, per_axis, widths_of_padding
 from diff_conv2d.geometry import Algorithm, Geometry
-from diff_conv2d.modes import MODES, PaddingMode, boundary
+from diff_conv2d.modes import MODES, AnyMode, boundary
 from diff_conv2d.modes.base import Boundary
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "check_change"]
@@ -60,8 +60,8 @@ def _check_sizes(layer: _BoundaryConv, name: str, value: Any) -> Any:
     """Return one integer for each axis, or the word of a padding, in the form that torch's constructor stores."""
     if name == "padding":
         ones = (1,) * layer.axes
-        before, _ = widths_of_padding(value, ones, ones, ones)
-        return value if isinstance(value, str) else before
+        widths = widths_of_padding(value, ones, ones, ones)
+        return value if isinstance(value, str) else padding_of_widths(*widths)
     return per_axis(name, value, layer.axes, minimum=1)
 
 
@@ -159,7 +159,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         dilation: _Size = 1,
         groups: int = 1,
         bias: bool = True,
-        padding_mode: PaddingMode = "diff",
+        padding_mode: AnyMode = "diff",
         device: torch.device | str | int | None = None,
         dtype: torch.dtype | None = None,
         degree: _Size | None = None,
@@ -170,7 +170,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         super().__init__(in_channels, out_channels, **sizes, groups=groups, bias=bias, device=device, dtype=dtype)
         self._set_mode(padding_mode, algorithm, {"degree": degree, **options})
 
-    def _set_mode(self, name: str, algorithm: Algorithm, options: Mapping[str, Any]) -> None:
+    def _set_mode(self, name: AnyMode, algorithm: Algorithm, options: Mapping[str, Any]) -> None:
         """Adopt a boundary mode.
 
         A layer that has the mode already keeps its edge kernels. New ones start as copies of the kernel.
@@ -357,11 +357,11 @@ def _parse_sizes(
     kernel = per_axis("kernel_size", kernel_size, axes, minimum=1)
     strides = per_axis("stride", stride, axes, minimum=1)
     dilations = per_axis("dilation", dilation, axes, minimum=1)
-    before, _ = widths_of_padding(padding, kernel, strides, dilations)
+    widths = widths_of_padding(padding, kernel, strides, dilations)
     return {
         "kernel_size": kernel,
         "stride": strides,
-        "padding": padding if isinstance(padding, str) else before,
+        "padding": padding if isinstance(padding, str) else padding_of_widths(*widths),
         "dilation": dilations,
     }
 
@@ -381,11 +381,11 @@ class Conv2d(_BoundaryConv, nn.Conv2d):
         out_channels: channels of the output.
         kernel_size: size of the kernel, for all axes or one for each.
         stride: as in torch.
-        padding: as in torch; what it adds is filled in by `padding_mode`.
+        padding: as in torch, or (left, right, top, bottom); what it adds is filled in by `padding_mode`.
         dilation: as in torch.
         groups: as in torch.
         bias: as in torch.
-        padding_mode: a name of the vocabulary, see `modes`.
+        padding_mode: a name of the vocabulary, see `modes`; or one for each axis or each end, see `conv2d`.
         device: as in torch.
         dtype: as in torch.
         degree: degree of the polynomial for 'diff' (default k - 1) and 'extrapolate' (default k // 2).

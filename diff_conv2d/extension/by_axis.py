@@ -33,6 +33,7 @@ __all__ = [
     "predicted",
     "sample_weights",
     "with_zeros",
+    "wrapped",
     "zeros",
 ]
 
@@ -114,15 +115,20 @@ def combined(input: Tensor, dim: int, distances: range, high_end: bool, matrix: 
     return [_sum(input, dim, *matrix.sources(input.shape[dim], distance), high_end) for distance in distances]
 
 
-def _sum(input: Tensor, dim: int, places: range, weights: tuple[int, ...], high_end: bool) -> Tensor:
+def _sum(input: Tensor, dim: int, places: Sequence[int], weights: tuple[int, ...], high_end: bool) -> Tensor:
     """Return the weighted sum of samples of an axis, whose places are counted from an end, with size 1 along it."""
-    span = (len(places) - 1) * places.step + 1
-    # The high end is the low end of the reversed image.
-    samples = input.narrow(dim, input.shape[dim] - places.start - span if high_end else places.start, span)
-    if weights == (1,):
-        return samples
-    if places.step > 1:
-        samples = samples[(slice(None),) * (dim % input.ndim) + (slice(None, None, places.step),)]
+    if isinstance(places, range):
+        span = (len(places) - 1) * places.step + 1
+        # The high end is the low end of the reversed image.
+        samples = input.narrow(dim, input.shape[dim] - places.start - span if high_end else places.start, span)
+        if weights == (1,):
+            return samples
+        if places.step > 1:
+            samples = samples[(slice(None),) * (dim % input.ndim) + (slice(None, None, places.step),)]
+    else:
+        last = input.shape[dim] - 1
+        index = torch.tensor([last - place for place in reversed(places)] if high_end else places, dtype=torch.int64)
+        samples = input.index_select(dim, index.to(input.device))
     # A product and a sum, not a matrix product, which autocast and TF32 would round.
     dtype = computing_dtype(input.dtype)
     column = torch.tensor(weights[::-1] if high_end else weights, dtype=dtype, device=input.device)
@@ -151,6 +157,23 @@ def mirrored(input: Tensor, dim: int, distances: range, high_end: bool, repeat_e
     place = torch.arange(nearest, farthest + 1, device=input.device) % period
     place = torch.minimum(place, period - repeat_edge - place)
     return [input.index_select(dim, length - 1 - place if high_end else place.flip(0))]
+
+
+def wrapped(input: Tensor, dim: int, distances: range, high_end: bool) -> list[Tensor]:
+    """The samples at the other end, as often as needed.
+
+    Example:
+        >>> wrapped(torch.tensor([1, 2, 3]), 0, range(4, 0, -1), False)
+        [tensor([3, 1, 2, 3])]
+    """
+    length = input.shape[dim]
+    first, last = (distances[-1], distances[0]) if distances.step < 0 else (distances[0], distances[-1])
+    if last <= length:
+        # The common case: the samples at the other end, as they are.
+        return [input.narrow(dim, first - 1 if high_end else length - last, last - first + 1)]
+    start, stop = (first - 1, last) if high_end else (-last, 1 - first)
+    places = torch.arange(start, stop, device=input.device)
+    return [input.index_select(dim, places % length)]
 
 
 def noise(

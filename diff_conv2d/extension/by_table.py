@@ -44,7 +44,7 @@ def extended_by_table(input: Tensor, table: FrameTable) -> Tensor:
     Example:
         >>> from diff_conv2d.extension.axis import Axis
         >>> from diff_conv2d.modes.polynomial_weights import Polynomial
-        >>> line, axis = torch.tensor([[[3.0, 5.0]]]), Axis(-1, 1, 0, Polynomial(degree=1))  # 2 x(0) - x(1)
+        >>> line, axis = torch.tensor([[[3.0, 5.0]]]), Axis(-1, 1, 0, Polynomial(degree=1), None)  # 2 x(0) - x(1)
         >>> extended_by_table(line, table_for(line, line.shape, (axis,), adjoint=False))
         tensor([[[1., 3., 5.]]])
     """
@@ -57,7 +57,7 @@ def adjoint_by_table(grad: Tensor, table: FrameTable) -> Tensor:
     Example:
         >>> from diff_conv2d.extension.axis import Axis
         >>> from diff_conv2d.modes.polynomial_weights import Polynomial
-        >>> grad, axis = torch.tensor([[[1.0, 0.0, 0.0]]]), Axis(-1, 1, 0, Polynomial(degree=1))
+        >>> grad, axis = torch.tensor([[[1.0, 0.0, 0.0]]]), Axis(-1, 1, 0, Polynomial(degree=1), None)
         >>> adjoint_by_table(grad, table_for(grad, (1, 1, 2), (axis,), adjoint=True))
         tensor([[[ 2., -1.]]])
     """
@@ -99,10 +99,10 @@ def _table(
         return None
     # Each new sample must depend on the edge sample and on at least one more.
     for axis, size in zip(axes, sizes, strict=True):
-        for s in range(1, max(axis.before, axis.after) + 1):
-            places, _ = axis.sources(size, s)
-            if len(places) < 2 or places[0]:
-                return None
+        for width, matrix in ((axis.before, axis.low), (axis.after, axis.high)):
+            for s in range(1, width + 1):
+                if matrix is None or len(places := matrix.sources(size, s)[0]) < 2 or places[0]:
+                    return None
     every = [_sources(axis, size) for axis, size in zip(axes, sizes, strict=True)]
     count = (prod(sum(map(len, sources)) for sources in every) - prod(sizes)) * images
     if not 0 < count <= _FEW_TERMS[adjoint]:
@@ -120,10 +120,14 @@ def _table(
 
 def _sources(axis: Axis, size: int) -> list[tuple[tuple[int, int], ...]]:
     """Place and weight of the sources of each sample of the continued axis; one inside is its own."""
-    low = [zip(*axis.sources(size, s), strict=True) for s in range(axis.before, 0, -1)]
+    low = [] if axis.low is None else [axis.low.sources(size, s) for s in range(axis.before, 0, -1)]
     inside = [((place, 1),) for place in range(size)]
-    high = [zip(*axis.sources(size, s), strict=True) for s in range(1, axis.after + 1)]
-    return [*map(tuple, low), *inside, *(tuple((size - 1 - place, w) for place, w in terms) for terms in high)]
+    high = [] if axis.high is None else [axis.high.sources(size, s) for s in range(1, axis.after + 1)]
+    return [
+        *(tuple(zip(*terms, strict=True)) for terms in low),
+        *inside,
+        *(tuple((size - 1 - place, w) for place, w in zip(*terms, strict=True)) for terms in high),
+    ]
 
 
 def _terms(

@@ -26,24 +26,28 @@ __all__ = ["extended_in_place", "linear"]
 _Map = Callable[..., Tensor]
 
 
-def extended_in_place(input: Tensor, axes: tuple[Axis, ...], weights: Sequence[Tensor | None] = ()) -> Tensor:
+#: Weights of the predictors of both ends of an axis, see `by_axis.predicted`; None for an end that has a matrix.
+Ends = tuple[Tensor | None, Tensor | None]
+
+
+def extended_in_place(input: Tensor, axes: tuple[Axis, ...], weights: Sequence[Ends] = ()) -> Tensor:
     """Return the image (N, C, ...) extended along all its axes, as `by_axis.extended` does along one.
 
     Args:
         input: image with at least one sample along each axis.
         axes: one for each spatial axis of the image, outermost first, also where nothing is added.
-        weights: of the predictors of each axis (see `by_axis.predicted`), without a gradient; None for an axis that
-            has a matrix, or is not extended. Not given if no axis has predictors.
+        weights: of the predictors of each axis, without a gradient. Not given if no axis has predictors.
 
     Example:
         >>> from diff_conv2d.modes.polynomial_weights import Polynomial
         >>> squares = torch.tensor([[[0.0, 1.0, 4.0, 9.0]]])
-        >>> extended_in_place(squares, (Axis(-1, 2, 1, Polynomial(degree=2)),))
+        >>> extended_in_place(squares, (Axis(-1, 2, 1, Polynomial(degree=2), Polynomial(degree=2)),))
         tensor([[[ 4.,  1.,  0.,  1.,  4.,  9., 16.]]])
     """
+    flat = [v for ends in weights for v in ends]
     if not torch.is_grad_enabled() or not input.requires_grad:
-        return _extended(input, *weights, axes=axes)
-    return linear(input, partial(_extended, axes=axes), partial(_adjoint, axes=axes), *weights)
+        return _extended(input, *flat, axes=axes)
+    return linear(input, partial(_extended, axes=axes), partial(_adjoint, axes=axes), *flat)
 
 
 def linear(input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None) -> Tensor:
@@ -105,11 +109,10 @@ def _extended(input: Tensor, *weights: Tensor | None, axes: tuple[Axis, ...]) ->
         for later in axes[number + 1 :]:
             if later.before or later.after:
                 part = part.narrow(later.dim, later.before, input.shape[later.dim])
-        v = weights[number] if weights else None
-        if v is None:
-            _write_sums(part, axis, holds_edge=number == 0)
-        else:
-            _write_predictions(part, axis, v)
+        _write_sums(part, axis, holds_edge=number == 0)
+        for high_end, v in enumerate(weights[2 * number : 2 * number + 2]):
+            if v is not None:
+                _write_predictions(part, axis, v, bool(high_end))
     return result
 
 
@@ -121,13 +124,13 @@ def _adjoint(grad: Tensor, *weights: Tensor | None, axes: tuple[Axis, ...]) -> T
     table = table_for(grad, (*grad.shape[: -len(axes)], *inside), axes, adjoint=True)
     if table is not None:
         return adjoint_by_table(grad, table)
-    return _adjoint_by_axes(grad, axes, (None,) * len(axes))
+    return _adjoint_by_axes(grad, axes, (None,) * 2 * len(axes))
 
 
 def _adjoint_by_axes(grad: Tensor, axes: tuple[Axis, ...], weights: Sequence[Tensor | None]) -> Tensor:
     if not axes:
         return grad.clone()
-    (axis, *_), (v, *_), inner = axes, weights, (axes[1:], weights[1:])
+    (axis, *_), ends, inner = axes, weights[:2], (axes[1:], weights[2:])
     dim, before, after = axis.dim, axis.before, axis.after
     if not before and not after:
         return _adjoint_by_axes(grad, *inner)
@@ -137,15 +140,15 @@ def _adjoint_by_axes(grad: Tensor, axes: tuple[Axis, ...], weights: Sequence[Ten
     outside = torch.cat([grad.narrow(dim, 0, before), grad.narrow(dim, before + length, after)], dim)
     if inner[0]:
         outside = _adjoint_by_axes(outside, *inner)
-    if v is None:
-        plan = _plan(axis, length)
-        for row in plan:
-            # A single row is all of them: torch's older vmap knows no slice that is the whole of an axis.
-            values = outside[row.outside] if len(plan) > 1 else outside
-            for _, place, w in row.terms:
-                image[place].add_(values, alpha=w)
-    else:
-        _add_predictions(image, outside, axis, v)
+    plan = _plan(axis, length)
+    for row in plan:
+        # A row may be all of them: torch's older vmap knows no slice that is the whole of an axis.
+        values = outside if row.is_all else outside[row.outside]
+        for _, place, w in row.terms:
+            image[place].add_(values, alpha=w)
+    for high_end, v in enumerate(ends):
+        if v is not None:
+            _add_predictions(image, outside, axis, v, bool(high_end))
     return image
 
 
@@ -162,10 +165,13 @@ def _padded(input: Tensor, axes: tuple[Axis, ...]) -> Tensor:
 
 
 def _write_sums(padded: Tensor, axis: Axis, holds_edge: bool) -> None:
-    """Write the samples outside along an axis with a matrix; if `holds_edge`, they are x(0) already."""
+    """Write the samples outside the ends of an axis that have a matrix; if `holds_edge`, they are x(0) already."""
     half = padded.dtype.itemsize < 4
     for row in _plan(axis, padded.shape[axis.dim] - axis.before - axis.after):
         outside, in_place = padded[row.target], holds_edge and row.from_edge
+        if not row.terms:
+            outside.zero_()
+            continue
         (source, _, w), *others = row.terms
         if in_place and w == 1 and not others:
             continue
@@ -182,35 +188,31 @@ def _write_sums(padded: Tensor, axis: Axis, holds_edge: bool) -> None:
             outside.copy_(value)
 
 
-def _write_predictions(padded: Tensor, axis: Axis, v: Tensor) -> None:
-    """Write the samples outside along an axis with predictors."""
+def _write_predictions(padded: Tensor, axis: Axis, v: Tensor, high_end: bool) -> None:
+    """Write the samples outside an end of an axis that has predictors."""
     dim, before, after = axis.dim, axis.before, axis.after
     length = padded.shape[dim] - before - after
-    inside = padded.narrow(dim, before, length)
-    if before:
-        (low,) = predicted(inside, dim, range(before, 0, -1), False, v, axis.dilation)
-        padded.narrow(dim, 0, before).copy_(low)
-    if after:
-        (high,) = predicted(inside, dim, range(1, after + 1), True, v, axis.dilation)
-        padded.narrow(dim, before + length, after).copy_(high)
+    if not (after if high_end else before):
+        return
+    distances = range(1, after + 1) if high_end else range(before, 0, -1)
+    (values,) = predicted(padded.narrow(dim, before, length), dim, distances, high_end, v, axis.dilation)
+    padded.narrow(dim, before + length if high_end else 0, len(distances)).copy_(values)
 
 
-def _add_predictions(image: Tensor, outside: Tensor, axis: Axis, v: Tensor) -> None:
+def _add_predictions(image: Tensor, outside: Tensor, axis: Axis, v: Tensor, high_end: bool) -> None:
     """Add the adjoint of predictions: gradients of the samples outside, those at the low end first, to the image."""
-    dim, step, before, after = axis.dim, axis.dilation, axis.before, axis.after
-    v = v.to(computing_dtype(image.dtype))
-    w = sample_weights(v)
+    dim, step, width = axis.dim, axis.dilation, axis.after if high_end else axis.before
+    if not width:
+        return
+    w = sample_weights(v.to(computing_dtype(image.dtype)))
     near, full = w.shape[3] * step, w.shape[2] * step
-    ends = (image.narrow(dim, 0, near), before, w.flip(-2)), (image.narrow(dim, -near, near), after, w.flip(-1))
-    for high_end, (samples, width, weights) in enumerate(ends):
-        if not width:
-            continue
-        values = outside.narrow(dim, before if high_end else 0, width)
-        if width < full:
-            # Filled up to whole lattices.
-            more = (0, full - width) if high_end else (full - width, 0)
-            values = F.pad(values, [0, 0] * (-dim - 1) + list(more))
-        _add_products(samples, values, weights, dim, step)
+    values = outside.narrow(dim, axis.before if high_end else 0, width)
+    if width < full:
+        # Filled up to whole lattices.
+        more = (0, full - width) if high_end else (full - width, 0)
+        values = F.pad(values, [0, 0] * (-dim - 1) + list(more))
+    samples = image.narrow(dim, -near if high_end else 0, near)
+    _add_products(samples, values, w.flip(-1) if high_end else w.flip(-2), dim, step)
 
 
 def _add_products(samples: Tensor, values: Tensor, w: Tensor, dim: int, step: int) -> None:
@@ -237,32 +239,35 @@ class _Row(NamedTuple):
     Attributes:
         target: their place in the padded image.
         outside: their place among the samples outside, those at the low end first.
+        is_all: there are no other samples outside.
         from_edge: the first of their terms is a multiple of the edge sample.
         terms: of each term its place in the padded image, in the image, and its weight.
     """
 
     target: _Index
     outside: _Index
+    is_all: bool
     from_edge: bool
     terms: tuple[tuple[_Index, _Index, int], ...]
 
 
 @lru_cache(maxsize=1024)
 def _plan(axis: Axis, length: int) -> list[_Row]:
-    """Plan the sums of an axis with a matrix."""
-    dim, before, after, *_ = axis
+    """Plan the sums of the ends that have a matrix."""
+    dim, before, after, low, high, _ = axis
     plan = []
     for s in range(1, max(before, after) + 1):
-        places, weights = axis.sources(length, s)
-        # A slice cannot have the step 0, or run backwards.
-        if s <= min(before, after) and 2 * places[-1] < length - 1:
-            ends = ["both"]
-        else:
-            ends = [end for end, width in (("low", before), ("high", after)) if s <= width]
-        for end in ends:
+        rules = {"low": low if s <= before else None, "high": high if s <= after else None}
+        made = {end: matrix.sources(length, s) for end, matrix in rules.items() if matrix is not None}
+        # Both ends in one slice, where they are made alike; a slice cannot have the step 0, or run backwards.
+        if len(made) == 2 and low == high and 2 * max(made["low"][0], default=0) < length - 1:
+            made = {"both": made["low"]}
+        for end, (places, weights) in made.items():
             at = partial(_slice, dim, end)
             terms = tuple((at(before, length, j), at(0, length, j), w) for j, w in zip(places, weights, strict=True))
-            plan.append(_Row(at(before, length, -s), at(before, 0, -s), not places[0], terms))
+            is_all = before + after == (2 if end == "both" else 1)
+            from_edge = bool(places) and not places[0]
+            plan.append(_Row(at(before, length, -s), at(before, 0, -s), is_all, from_edge, terms))
     return plan
 
 

@@ -14,6 +14,11 @@ mode             samples                            rule
 ``random``       ``? ? | a b c d e f | ? ?``        noise with the moments of the edge band
 ``extrapolate``  ``P P | a b c d e f | P P``        polynomial of degree k // 2 (or `degree`)
 ``diff``         ``P P | a b c d e f | P P``        polynomial of degree k - 1 (or `degree`)
+``constant``     ``v v | a b c d e f | v v``        one value, or one for each channel
+``antisymmetric``  ``-b -a | a b c d e f | -f -e``  mirrored beyond the edge sample, negative
+``dirichlet``    ``q p | a b c d e f | u v``        a value at the edge: p = 2 v - a
+``neumann``      ``q p | a b c d e f | u v``        a slope at the edge: p = a + g, q = b + 3 g
+``pole``         ``b' a' | a b c d e f | f' e'``    the other side of the globe, 180 degrees on
 ===============  =================================  ==========================================
 
 `adaptive` and `linear_prediction` fit what they extend by to the image; `learned` and `peripheral` train it with the
@@ -23,11 +28,14 @@ layer. `partial` scales outputs; `explicit` and `diff_explicit` train kernels fo
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
+from diff_conv2d.arguments import is_sequence
 from diff_conv2d.modes.adaptive import Adaptive
 from diff_conv2d.modes.antireflect import Antireflect
 from diff_conv2d.modes.base import Boundary
+from diff_conv2d.modes.conditions import Antisymmetric, Constant, Dirichlet, Neumann
 from diff_conv2d.modes.copying import Circular, Reflect, Replicate, Symmetric, Zeros
 from diff_conv2d.modes.explicit import Explicit
 from diff_conv2d.modes.learned import Learned
@@ -35,9 +43,11 @@ from diff_conv2d.modes.linear_prediction import LinearPrediction
 from diff_conv2d.modes.noise import Random
 from diff_conv2d.modes.partial import Partial
 from diff_conv2d.modes.peripheral import Peripheral
+from diff_conv2d.modes.pole import Pole
 from diff_conv2d.modes.polynomial import Diff, DiffExplicit, Extrapolate
+from diff_conv2d.modes.sided import sided
 
-__all__ = ["MODES", "PaddingMode", "boundary"]
+__all__ = ["MODES", "AnyMode", "PaddingMode", "boundary"]
 
 PaddingMode = Literal[
     "zeros",
@@ -56,6 +66,11 @@ PaddingMode = Literal[
     "antireflect",
     "learned",
     "peripheral",
+    "constant",
+    "antisymmetric",
+    "dirichlet",
+    "neumann",
+    "pole",
 ]
 
 _CLASSES: tuple[type[Boundary], ...] = (
@@ -75,6 +90,11 @@ _CLASSES: tuple[type[Boundary], ...] = (
     Antireflect,
     Learned,
     Peripheral,
+    Constant,
+    Antisymmetric,
+    Dirichlet,
+    Neumann,
+    Pole,
 )
 MODES = {mode.name: mode for mode in _CLASSES}
 if tuple(MODES) != get_args(PaddingMode):
@@ -84,33 +104,89 @@ if tuple(MODES) != get_args(PaddingMode):
 _OPTIONS = {name: tuple(field.name for field in dataclasses.fields(mode)) for name, mode in MODES.items()}
 
 
-def boundary(padding_mode: str | Boundary, **options: Any) -> Boundary:
+#: A mode by its name, by its name with options (``{"mode": "diff", "degree": 1}``), or one that is fitted already.
+_One = str | Mapping[str, Any] | Boundary
+#: One mode; or for each axis one, or a pair of them for its low and its high end.
+AnyMode = _One | Sequence[_One | Sequence[_One]]
+
+
+def boundary(padding_mode: AnyMode, **options: Any) -> Boundary:
     """Return the mode of this name with these options, or one that is fitted already; None is an option's default.
 
+    Where there are several modes, one for each axis or each end, an option goes to each mode that has it.
+
     Raises:
-        ValueError: if there is no such mode.
-        TypeError: if the mode has no such option.
+        ValueError: if there is no such mode, or it cannot be that of one side.
+        TypeError: if no mode has such an option.
 
     Example:
         >>> boundary("diff", degree=2)
         Diff(degree=2)
+        >>> boundary(("circular", ({"mode": "diff", "degree": 2}, "zeros")))
+        Sided((circular, (diff, zeros)))
         >>> boundary("zeros", degree=2)
         Traceback (most recent call last):
         ...
         TypeError: padding_mode='zeros' has no option 'degree'; it has none
     """
+    given = {name: value for name, value in options.items() if value is not None}
+    if isinstance(padding_mode, (str, Mapping, Boundary)):
+        return _one(padding_mode, given)
+    if not is_sequence(padding_mode):
+        raise TypeError(
+            f"padding_mode must be a string, or a sequence with one for each axis, got {padding_mode!r}; there are "
+            f"{', '.join(MODES)}"
+        )
+    used: set[str] = set()
+
+    def side(value: Any) -> Boundary:
+        if not isinstance(value, (str, Mapping, Boundary)):
+            raise TypeError(
+                "padding_mode must hold for each axis a name, or two for its low and its high end, such as "
+                f"('circular', ('zeros', 'replicate')); got {padding_mode!r}"
+            )
+        taken = {name: given[name] for name in given if name in _options_of(value)}
+        used.update(taken)
+        return _one(value, taken)
+
+    entries = [
+        [side(end) for end in entry] if is_sequence(entry) and len(entry) == 2 else side(entry)
+        for entry in padding_mode
+    ]
+    if not entries:
+        raise ValueError("padding_mode must have one entry for each axis, got none")
+    for name in given:
+        if name not in used:
+            raise TypeError(f"no mode of padding_mode={padding_mode!r} has an option {name!r}")
+    return sided(entries)
+
+
+def _options_of(value: _One) -> tuple[str, ...]:
+    """Return the options that may be given beside a mode: those that it does not have yet."""
+    if isinstance(value, Mapping):
+        return tuple(name for name in _options_of(value.get("mode", "")) if name not in value)
+    return _OPTIONS.get(value, ()) if isinstance(value, str) else ()
+
+
+def _one(padding_mode: _One, given: Mapping[str, Any]) -> Boundary:
+    """Return a single mode."""
     if isinstance(padding_mode, Boundary):
-        if names := ", ".join(name for name, value in options.items() if value is not None):
+        if names := ", ".join(given):
             raise TypeError(f"padding_mode is fitted already and has no option; got {names}")
         return padding_mode
-    if not isinstance(padding_mode, str):
-        raise TypeError(f"padding_mode must be a string, got {padding_mode!r}; there are {', '.join(MODES)}")
+    if isinstance(padding_mode, Mapping):
+        own = {name: value for name, value in padding_mode.items() if name != "mode" and value is not None}
+        if not isinstance(padding_mode.get("mode"), str):
+            raise TypeError(
+                f'padding_mode must name its mode, as in {{"mode": "diff", "degree": 1}}; got {padding_mode!r}'
+            )
+        if twice := ", ".join(name for name in own if name in given):
+            raise TypeError(f"padding_mode has its own {twice}, which is given twice")
+        return _one(padding_mode["mode"], {**own, **given})
     if padding_mode not in MODES:
         raise ValueError(f"padding_mode must be one of {', '.join(MODES)}; got {padding_mode!r}")
-    mode = MODES[padding_mode]
-    given = {name: value for name, value in options.items() if value is not None}
     for name in given:
         if name not in _OPTIONS[padding_mode]:
             has = ", ".join(_OPTIONS[padding_mode]) or "none"
             raise TypeError(f"padding_mode={padding_mode!r} has no option {name!r}; it has {has}")
-    return mode(**given)
+    return MODES[padding_mode](**given)

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from diff_conv2d.extension import by_axis
-from diff_conv2d.extension.axis import Axis
-from diff_conv2d.extension.in_place import extended_in_place
+from diff_conv2d.extension.axis import IntegerMatrix
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import AxisExtension, Extension
+from diff_conv2d.modes.parts import Parts
 from diff_conv2d.modes.polynomial_weights import Polynomial
 from diff_conv2d.modes.prediction_weights import blend, edge_differences, fitted, gram_matrix, polynomial, scores
 from diff_conv2d.precision import fitting_dtype, working_dtype
-from diff_conv2d.tracing import is_autocast, is_traced, size_is_at_least
+from diff_conv2d.tracing import is_autocast, size_is_at_least
 
-__all__ = ["Adaptive", "Parts", "Predicted", "Sizes"]
+__all__ = ["Adaptive", "Predicted", "Sizes"]
 
 
 class _Fit(NamedTuple):
@@ -69,53 +69,24 @@ class Predicted(AxisExtension):
         constant: see `AxisExtension`.
     """
 
+    name = "adaptive"
+
     predictors: Sequence[Tensor | None]
     constant: bool  # type: ignore[misc]
 
-    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
+    def rule(self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype) -> IntegerMatrix | Tensor:
         """See `AxisExtension`."""
-        v, dim = self.predictors[axis], geometry.dims[axis]
-        if v is None:
-            return by_axis.combined(input, dim, distances, high_end, Polynomial(0, geometry.dilation[axis]))
-        return by_axis.predicted(input, dim, distances, high_end, v, geometry.dilation[axis])
+        v = self.predictors[axis]
+        return Polynomial(0, geometry.dilation[axis]) if v is None else v
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        if not self.constant or is_traced() or self._is_tiny(geometry):
-            return super().extend(input, geometry)
-        ends = zip(geometry.dims, geometry.before, geometry.after, geometry.dilation, strict=True)
-        axes = tuple(Axis(dim, before, after, dilation=step) for dim, before, after, step in ends)
-        return extended_in_place(input, axes, self.predictors)
-
-    def _is_tiny(self, geometry: Geometry) -> bool:
-        """Whether an axis is extended that is too short for predictors."""
-        widths = zip(geometry.before, geometry.after, self.predictors, strict=True)
-        return any(v is None and (before or after) for before, after, v in widths)
+        return super().extend(input, geometry) if self.constant else self.extend_by_axis(input, geometry)
 
     def reach(self, geometry: Geometry, axis: int, length: int) -> int:
         """See `Boundary`: the samples of the predictors."""
         v = self.predictors[axis]
         return 1 if v is None else (v.shape[3] + 1) * geometry.dilation[axis]
-
-
-@dataclass(frozen=True, eq=False)
-class Parts(AxisExtension):
-    """An extension of complex images, whose real and imaginary parts are extended by themselves."""
-
-    real: AxisExtension
-    imaginary: AxisExtension
-
-    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
-        """See `AxisExtension`."""
-        arguments = axis, distances, high_end, geometry
-        pieces = zip(
-            self.real.outside(input.real, *arguments), self.imaginary.outside(input.imag, *arguments), strict=True
-        )
-        return [torch.complex(real, imaginary) for real, imaginary in pieces]
-
-    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """See `Boundary`."""
-        return torch.complex(self.real.extend(input.real, geometry), self.imaginary.extend(input.imag, geometry))
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from diff_conv2d.arguments import check_dtype
 from diff_conv2d.extension import by_axis
+from diff_conv2d.extension.axis import Axis
+from diff_conv2d.extension.in_place import extended_in_place
 from diff_conv2d.geometry import Algorithm, Geometry, Kernels
+from diff_conv2d.tracing import is_traced
 
 if TYPE_CHECKING:
+    from diff_conv2d.extension.axis import IntegerMatrix
+    from diff_conv2d.extension.in_place import Ends
     from diff_conv2d.modes.adaptive import Sizes
 
 __all__ = ["AxisExtension", "Boundary", "Extension"]
 
 # Most samples at an end for modes that compute them one by one, or fit them all at once.
 _MOST_COMPUTED = 4096
+# Most samples at an end that are written row by row in one buffer.
+_MOST_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -42,16 +50,14 @@ class Boundary(ABC):
     trained: ClassVar[bool] = False
     #: Whether samples outside are copies of those inside, or zeros, and not computed from them.
     copies: ClassVar[bool] = False
-    #: Whether the other end of an axis comes next.
-    wraps: ClassVar[bool] = False
     #: The algorithm that 'auto' stands for: torch's own modes keep torch's results to the bit by 'direct'.
     auto: ClassVar[Algorithm] = "auto"
-    #: Its degree in `pad`, which has no kernel to derive one from.
-    degree_in_pad: ClassVar[int | None] = None
     #: Whether the operations are the same for images of all sizes.
     same_for_all_sizes: ClassVar[bool] = False
     #: Why images cannot be filtered chunk by chunk, as the end of a sentence; empty if they can.
     why_not_chunked: ClassVar[str] = ""
+    #: Whether samples outside come from other lines, so that the other axes must not be extended yet.
+    reads_across: ClassVar[bool] = False
     #: Why a padded copy of the image is needed, as the end of a sentence; empty if it is not.
     why_padded: ClassVar[str] = ""
 
@@ -67,6 +73,14 @@ class Boundary(ABC):
         `reset_parameters`.
         """
         return None
+
+    def wraps(self, axis: int, high_end: bool) -> bool:
+        """Whether the other end of an axis comes next."""
+        return False
+
+    def without_kernel(self) -> Boundary:
+        """Return the mode as `pad` uses it, which has no kernel to derive options from."""
+        return self
 
     def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """Convolve a batch of images (N, C, ...), if the mode `does_sums`."""
@@ -169,9 +183,23 @@ class AxisExtension(Extension):
 
     constant: ClassVar[bool] = True
 
-    @abstractmethod
+    def rule(
+        self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype
+    ) -> IntegerMatrix | Tensor | None:
+        """Return what an end of an axis is extended by, if it is a matrix, or constant weights of predictors.
+
+        Weights are those of `by_axis.predicted`.
+        """
+        return None
+
     def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """Return the samples beyond an end of an axis, as pieces in the order of positions (see `by_axis`)."""
+        rule, dim = self.rule(axis, high_end, geometry, input.dtype), geometry.dims[axis]
+        if rule is None:
+            raise NotImplementedError
+        if isinstance(rule, Tensor):
+            return by_axis.predicted(input, dim, distances, high_end, rule, geometry.dilation[axis])
+        return by_axis.combined(input, dim, distances, high_end, rule)
 
     def extend_axis(self, input: Tensor, axis: int, start: int, stop: int, geometry: Geometry) -> Tensor:
         """Return samples `start` to `stop - 1` of the image extended along an axis (see `by_axis`)."""
@@ -182,7 +210,33 @@ class AxisExtension(Extension):
         return by_axis.extended(input, geometry.dims[axis], start, stop, rule)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """See `Boundary`: along each axis in turn."""
+        """See `Boundary`: in one buffer where possible, otherwise axis by axis."""
+        planned = None if is_traced() else self._planned(input, geometry)
+        if planned is None:
+            return self.extend_by_axis(input, geometry)
+        return extended_in_place(input, *planned)
+
+    def _planned(self, input: Tensor, geometry: Geometry) -> tuple[tuple[Axis, ...], Sequence[Ends]] | None:
+        """Return the axes and weights for `extended_in_place`; None if an end has no rule, or it does not pay."""
+        if not (input.is_floating_point() or input.is_complex()):
+            return None
+        axes, weights = [], []
+        for axis, dim in enumerate(geometry.dims):
+            ends = []
+            for high_end, width in enumerate((geometry.before[axis], geometry.after[axis])):
+                rule = self.rule(axis, bool(high_end), geometry, input.dtype) if width else None
+                if width and (rule is None or (width > _MOST_ROWS and not isinstance(rule, Tensor))):
+                    return None
+                ends.append(rule)
+            low, high = (None if isinstance(rule, Tensor) else rule for rule in ends)
+            vs = tuple(rule if isinstance(rule, Tensor) else None for rule in ends)
+            axes.append(Axis(dim, geometry.before[axis], geometry.after[axis], low, high, geometry.dilation[axis]))
+            weights.append((vs[0], vs[1]))
+        known = any(v is not None for ends in weights for v in ends)
+        return tuple(axes), weights if known else ()
+
+    def extend_by_axis(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """Extend along each axis in turn."""
         for axis, dim in enumerate(geometry.dims):
             before, after = geometry.before[axis], geometry.after[axis]
             if before or after:

@@ -12,7 +12,8 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import valid_convolution, zero_padded_convolution
 from diff_conv2d.extension import by_axis
 from diff_conv2d.geometry import Geometry, Kernels
-from diff_conv2d.modes.base import AxisExtension, Extension
+from diff_conv2d.modes.base import AxisExtension
+from diff_conv2d.modes.copying_weights import Mirrored, Nothing, Wrapped
 from diff_conv2d.modes.polynomial_weights import Polynomial
 
 __all__ = ["Circular", "Reflect", "Replicate", "Symmetric", "Zeros"]
@@ -28,12 +29,20 @@ def _torch_pad(input: Tensor, geometry: Geometry, mode: str) -> Tensor:
     return F.pad(input, geometry.widths, mode=mode)
 
 
-class _TorchsOwn(Extension):
+class _TorchsOwn(AxisExtension):
     """A mode that torch's layers have too. Its results are theirs to the bit, unless 'fast' is asked for."""
 
     copies = True
-    same_for_all_sizes = True
     auto = "direct"
+
+    def extend_where_torch_can(self, input: Tensor, geometry: Geometry, spare: int) -> Tensor:
+        """Extend by torch's padding if each axis has `spare` samples more than it is extended by."""
+        widths = zip(geometry.dims, geometry.before, geometry.after, strict=True)
+        enough = (max(ends) + spare <= input.shape[dim] for dim, *ends in widths if any(ends))
+        # A size that is open while a network is exported must be large enough, which torch then checks.
+        if torch.compiler.is_exporting() or all(enough):
+            return _torch_pad(input, geometry, self.name)
+        return self.extend_by_axis(input, geometry)
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,15 @@ class Zeros(_TorchsOwn):
 
     name = "zeros"
     does_sums = True
+    same_for_all_sizes = True
+
+    def rule(self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype) -> Nothing:
+        """See `AxisExtension`."""
+        return Nothing()
+
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
+        """See `AxisExtension`."""
+        return by_axis.zeros(input, geometry.dims[axis], distances)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
@@ -56,40 +74,33 @@ class Zeros(_TorchsOwn):
 
 
 @dataclass(frozen=True)
-class Replicate(_TorchsOwn, AxisExtension):
+class Replicate(_TorchsOwn):
     """The edge sample repeated: ``a a | a b c d | d d``."""
 
     name = "replicate"
+    same_for_all_sizes = True
 
-    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
+    def rule(self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype) -> Polynomial:
         """See `AxisExtension`: the polynomial of degree 0."""
-        return by_axis.combined(input, geometry.dims[axis], distances, high_end, Polynomial(degree=0))
+        return Polynomial(degree=0)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
         if torch.compiler.is_compiling():
             # torch 2.14's compiled replication_pad2d_backward fails on gradients in channels_last.
-            return super().extend(input, geometry)
+            return self.extend_by_axis(input, geometry)
         return _torch_pad(input, geometry, "replicate")
 
 
-def _check_enough(name: str, input: Tensor, geometry: Geometry, spare: int) -> None:
-    """Reject an image if an axis has fewer samples than its padding and `spare` more."""
-    for axis, dim in enumerate(geometry.dims):
-        width = max(geometry.before[axis], geometry.after[axis])
-        if width and width + spare > input.shape[dim]:
-            raise ValueError(
-                f"padding_mode={name!r} takes the {width} samples outside from the image and needs at "
-                f"least {width + spare} samples along dimension {dim}, got {input.shape[dim]}; "
-                "'symmetric', 'replicate' and 'diff' have no such limit"
-            )
-
-
 @dataclass(frozen=True)
-class Reflect(_TorchsOwn, AxisExtension):
-    """Mirrored at the edge sample: ``c b | a b c d | c b``."""
+class Reflect(_TorchsOwn):
+    """Mirrored at the edge sample, as often as needed: ``c b | a b c d | c b``."""
 
     name = "reflect"
+
+    def rule(self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype) -> Mirrored:
+        """See `AxisExtension`."""
+        return Mirrored(repeat_edge=False)
 
     def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
@@ -97,39 +108,59 @@ class Reflect(_TorchsOwn, AxisExtension):
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        _check_enough("reflect", input, geometry, spare=1)
-        return _torch_pad(input, geometry, "reflect")
+        return self.extend_where_torch_can(input, geometry, spare=1)
 
-    def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
-        """See `Boundary`."""
-        _check_enough("reflect", input, geometry, spare=1)
-        return self
+    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
+        """See `Boundary`: sizes for which torch has an answer."""
+        return [max(ends) + 1 if any(ends) else 0 for ends in zip(geometry.before, geometry.after, strict=True)]
 
 
 @dataclass(frozen=True)
 class Circular(_TorchsOwn):
-    """Periodic: ``c d | a b c d | a b``."""
+    """Periodic, with as many periods as needed: ``c d | a b c d | a b``."""
 
     name = "circular"
-    wraps = True
     why_padded = "reads the samples at the other end"
+
+    def wraps(self, axis: int, high_end: bool) -> bool:
+        """See `Boundary`."""
+        return True
+
+    def rule(self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype) -> Wrapped:
+        """See `AxisExtension`."""
+        return Wrapped()
+
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
+        """See `AxisExtension`."""
+        return by_axis.wrapped(input, geometry.dims[axis], distances, high_end)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        _check_enough("circular", input, geometry, spare=0)
-        return _torch_pad(input, geometry, "circular")
+        return self.extend_where_torch_can(input, geometry, spare=0)
+
+    def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
+        """See `Boundary`: sizes for which torch has an answer."""
+        return [max(ends) for ends in zip(geometry.before, geometry.after, strict=True)]
 
 
 @dataclass(frozen=True)
 class Symmetric(AxisExtension):
-    """Mirrored beyond the edge sample: ``b a | a b c d | d c``, as ``numpy.pad(..., 'symmetric')``."""
+    """Mirrored beyond the edge sample, as often as needed: ``b a | a b c d | d c``; numpy's 'symmetric'."""
 
     name = "symmetric"
     copies = True
 
+    def rule(self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype) -> Mirrored:
+        """See `AxisExtension`."""
+        return Mirrored(repeat_edge=True)
+
     def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""
         return by_axis.mirrored(input, geometry.dims[axis], distances, high_end, repeat_edge=True)
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`."""
+        return self.extend_by_axis(input, geometry)
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes at which it is mirrored once."""

@@ -11,11 +11,14 @@ from torch import Tensor
 
 from diff_conv2d.extension import by_axis
 from diff_conv2d.geometry import Geometry
-from diff_conv2d.modes.base import Extension
+from diff_conv2d.modes.base import AxisExtension, Extension
+from diff_conv2d.modes.parts import Parts
 from diff_conv2d.modes.prediction_weights import solve_normal_equations
 from diff_conv2d.precision import computing_dtype, fitting_dtype
 
 __all__ = ["LinearPrediction"]
+
+_Rule = Callable[[Tensor, range, bool], list[Tensor]]
 
 # Relative to the mean square of the samples: the resolution of least squares in float64.
 _RIDGE = 1e-13
@@ -41,6 +44,20 @@ class _Model(NamedTuple):
                 difference = neighbour - self.means[:, :, r + 1, l, None, None]
                 total = total + self.weights[:, :, r, l, column, None, None] * difference
         return total
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted(AxisExtension):
+    """An extension by the models of one image, a rule for each axis (see `by_axis`)."""
+
+    name = "linear_prediction"
+
+    rules: Sequence[_Rule | None]
+
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
+        """See `AxisExtension`."""
+        rule = self.rules[axis]
+        return [] if rule is None else rule(input, distances, high_end)
 
 
 @dataclass(frozen=True)
@@ -93,21 +110,23 @@ class LinearPrediction(Extension):
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
         self.check(len(geometry.kernel))
-        if input.is_complex():
-            return torch.complex(self.extend(input.real, geometry), self.extend(input.imag, geometry))
-        image = (input if self.fit_gradient else input.detach()).to(fitting_dtype(input))
-        result = input.to(computing_dtype(input.dtype))
-        for axis, dim in enumerate(geometry.dims):
-            before, after = geometry.before[axis], geometry.after[axis]
-            if before or after:
-                # Columns of the neighbourhood lie along the other axis.
-                steps = geometry.dilation[axis], geometry.dilation[-1 - axis]
-                rule = self._rule(image, dim, steps)
-                result = by_axis.extended(result, dim, -before, image.shape[dim] + after, rule)
+        # Half precision is computed in float32.
+        image = input.to(computing_dtype(input.dtype))
         layout = by_axis.channels_last_format(input) or torch.contiguous_format
-        return result.to(input.dtype).contiguous(memory_format=layout)
+        result = self.for_image(image, geometry).extend(image, geometry).to(input.dtype)
+        return result.contiguous(memory_format=layout)
 
-    def _rule(self, image: Tensor, dim: int, steps: tuple[int, int]) -> Callable[[Tensor, range, bool], list[Tensor]]:
+    def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
+        """See `Boundary`: with the models of this image."""
+        if input.is_complex():
+            return Parts(self.for_image(input.real, geometry), self.for_image(input.imag, geometry))
+        image = (input if self.fit_gradient else input.detach()).to(fitting_dtype(input))
+        # Columns of the neighbourhood lie along the other axis.
+        steps = [(geometry.dilation[axis], geometry.dilation[-1 - axis]) for axis in range(len(geometry.kernel))]
+        ends = zip(geometry.dims, steps, geometry.before, geometry.after, strict=True)
+        return _Fitted([self._rule(image, dim, step) if any(widths) else None for dim, step, *widths in ends])
+
+    def _rule(self, image: Tensor, dim: int, steps: tuple[int, int]) -> _Rule:
         """Return how the samples beyond an end of `dim` follow from the models of the image (see `by_axis`)."""
         known = image.movedim(dim, 2).flatten(3) if image.ndim > 3 else image.unsqueeze(3)
         rows = min(self.neighbourhood[0], (known.shape[2] - 1) // steps[0])

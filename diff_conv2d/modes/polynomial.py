@@ -11,14 +11,13 @@ from torch import Tensor
 
 from diff_conv2d.algorithms.regions import convolve_by_region
 from diff_conv2d.arguments import is_sequence, per_axis
-from diff_conv2d.extension import by_axis
-from diff_conv2d.extension.axis import Axis
+from diff_conv2d.extension.axis import Axis, IntegerMatrix
 from diff_conv2d.extension.in_place import extended_in_place
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.base import AxisExtension
 from diff_conv2d.modes.polynomial_weights import Polynomial, weights_are_at_most
 from diff_conv2d.precision import computing_dtype
-from diff_conv2d.tracing import is_traced, remembered
+from diff_conv2d.tracing import is_traced
 
 __all__ = ["Diff", "DiffExplicit", "Extrapolate"]
 
@@ -57,13 +56,13 @@ class _Polynomial(AxisExtension):
         """See `Boundary`."""
         if is_traced():
             # A compiler saves copies itself, and may not know the sizes.
-            return super().extend(input, geometry)
+            return self.extend_by_axis(input, geometry)
         return extended_in_place(input, _axes(self, geometry, input.dtype))
 
-    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
+    def rule(self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype) -> IntegerMatrix | None:
         """See `AxisExtension`."""
-        own = remembered(_axes, input)(self, geometry, input.dtype)[axis]
-        return by_axis.combined(input, own.dim, distances, high_end, own)
+        axes = _axes.__wrapped__ if is_traced() else _axes
+        return axes(self, geometry, dtype)[axis].low
 
     def reach(self, geometry: Geometry, axis: int, length: int) -> int:
         """See `Boundary`: the samples of the polynomial on every lattice."""
@@ -95,7 +94,8 @@ def _axes(mode: _Polynomial, geometry: Geometry, dtype: torch.dtype) -> tuple[Ax
                 "give a degree such as 1 or 2 (for a kernel of k samples the default is k - 1 in 'diff', k // 2 in "
                 "'extrapolate')"
             )
-        axes.append(Axis(geometry.dims[axis], before, after, Polynomial(degree, step)))
+        matrix = Polynomial(degree, step)
+        axes.append(Axis(geometry.dims[axis], before, after, matrix, matrix))
     return tuple(axes)
 
 
@@ -104,8 +104,10 @@ class Extrapolate(_Polynomial):
     """Polynomial of degree k // 2: the paper's extrapolation (Gupta and Ramani 1978)."""
 
     name = "extrapolate"
-    #: `pad` has no kernel, so that k // 2 means nothing there.
-    degree_in_pad = 2
+
+    def without_kernel(self) -> Extrapolate:
+        """See `Boundary`: k // 2 means nothing there."""
+        return Extrapolate(degree=2) if self.degree is None else self
 
     def default_degree(self, kernel: int) -> int:
         """Half the kernel."""

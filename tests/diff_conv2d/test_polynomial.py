@@ -13,7 +13,7 @@ from diff_conv2d.modes.polynomial_weights import Polynomial
 
 def polynomial(dim, before, after, degree, dilation):
     """An axis that is extended by polynomials."""
-    return Axis(dim, before, after, Polynomial(degree, dilation))
+    return Axis(dim, before, after, Polynomial(degree, dilation), Polynomial(degree, dilation))
 
 
 # Shape, and for each axis (dim, before, after, degree, dilation).
@@ -50,7 +50,7 @@ def problem(request, monkeypatch):
 
 
 def one_by_one(image, axes):
-    for dim, before, after, rows, _ in axes:
+    for dim, before, after, rows, *_ in axes:
 
         def rule(image, distances, high_end, dim=dim, rows=rows):
             return by_axis.combined(image, dim, distances, high_end, rows)

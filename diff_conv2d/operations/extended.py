@@ -1,0 +1,57 @@
+"""The image that an operation reads, extended by a mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from diff_conv2d.geometry import Geometry
+from diff_conv2d.modes.base import Boundary
+from diff_conv2d.modes.copying import Zeros
+from diff_conv2d.tracing import only_as_traced
+
+__all__ = ["check_mode", "extended", "is_torchs"]
+
+
+def is_torchs(mode: Boundary) -> bool:
+    """Whether torch's own operation is asked for."""
+    return type(mode) is Zeros
+
+
+def check_mode(mode: Boundary, operation: str) -> None:
+    """Reject a mode that has no extended image, or only in a convolution layer.
+
+    Raises:
+        ValueError: it is `partial` or `explicit`, or keeps weights in a layer.
+    """
+    why = "keeps weights of its own in a convolution layer" if mode.needs_layer else "has no extended image"
+    if mode.needs_layer or mode.has_edge_kernels or not mode.extends:
+        raise ValueError(f"padding_mode={mode.name!r} cannot serve {operation}: it {why}")
+
+
+def extended(
+    input: Tensor,
+    mode: Boundary,
+    before: Sequence[int],
+    after: Sequence[int],
+    taps: Sequence[int],
+    dilation: Sequence[int] | None = None,
+) -> Tensor:
+    """Return a batch (N, C, ...) extended by a mode.
+
+    Args:
+        input: the batch.
+        mode: how it is extended.
+        before: samples added at the low end of each axis.
+        after: samples added at the high end.
+        taps: samples that the operation reads at once, along each axis; 'diff' derives its degree from them.
+        dilation: distance between these samples; 1 if None.
+    """
+    axes = len(taps)
+    if not any(before) and not any(after):
+        return input
+    steps = tuple(dilation or (1,) * axes)
+    geometry = Geometry(tuple(taps), (1,) * axes, steps, tuple(before), tuple(after))
+    mode.check_image(input, geometry)
+    return mode.extend(only_as_traced(input, mode, geometry), geometry)
