@@ -8,16 +8,17 @@ import torch
 from torch import Tensor
 
 from diff_conv2d import MODES, conv2d
+from experiments.padding_configs import COMPARED
 
 __all__ = ["METHODS", "Method", "compared", "degree_name", "seeded"]
 
 # (N, C, H, W) or (C, H, W), convolved with (O, C, k, k) to an output of the image's height and width.
 Method = Callable[[Tensor, Tensor], Tensor]
 
-# Every mode of the library, in its order, but those that train weights of their own: they have no answer for a kernel
-# that is given.
+# Every mode that is compared, in the library's order, but those that train weights of their own: they have no answer
+# for a kernel that is given.
 METHODS: MappingProxyType[str, Method] = MappingProxyType(
-    {name: partial(conv2d, padding="same", padding_mode=name) for name, mode in MODES.items() if not mode.trained}
+    {name: partial(conv2d, padding="same", padding_mode=name) for name in COMPARED if not MODES[name].trained}
 )
 
 

@@ -10,18 +10,20 @@ from typing import Any
 import yaml
 from hydra.core.config_store import ConfigStore
 
-from diff_conv2d import MODES
+from diff_conv2d.modes import CONDITIONS, MODES
 from experiments.paths import CONFIGS
 
-__all__ = ["METHODS", "VARIANTS", "method_of", "store_modes"]
+__all__ = ["COMPARED", "METHODS", "VARIANTS", "method_of", "store_modes"]
 
 VARIANTS: dict[str, dict[str, Any]] = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in sorted((CONFIGS / "padding").glob("*.yaml"))
     if path.stem not in MODES
 }
-#: What networks are trained with, by name: the modes, then the variants.
-METHODS: dict[str, dict[str, Any]] = {mode: {"mode": mode} for mode in MODES} | VARIANTS
+#: The modes that are compared: those that know nothing but the image.
+COMPARED = [mode for mode in MODES if mode not in CONDITIONS]
+#: What networks are trained with, by name: these modes, then the variants.
+METHODS: dict[str, dict[str, Any]] = {mode: {"mode": mode} for mode in COMPARED} | VARIANTS
 
 
 def store_modes() -> None:

@@ -24,7 +24,8 @@ def markdown() -> str:
         start = f"# `{mode}`: "
         if not heading.startswith(start):
             raise ValueError(f"{page} must begin with {start!r} and what is beyond the edge, got {heading!r}")
-        text += f"| [`{mode}`]({page}) | {heading.removeprefix(start)} | {METHODS[mode].label} |\n"
+        label = METHODS[mode].label if mode in METHODS else ""
+        text += f"| [`{mode}`]({page}) | {heading.removeprefix(start)} | {label} |\n"
     return text
 
 

@@ -47,7 +47,7 @@ from diff_conv2d.modes.pole import Pole
 from diff_conv2d.modes.polynomial import Diff, DiffExplicit, Extrapolate
 from diff_conv2d.modes.sided import sided
 
-__all__ = ["MODES", "AnyMode", "PaddingMode", "boundary"]
+__all__ = ["CONDITIONS", "MODES", "AnyMode", "PaddingMode", "boundary"]
 
 PaddingMode = Literal[
     "zeros",
@@ -97,6 +97,8 @@ _CLASSES: tuple[type[Boundary], ...] = (
     Pole,
 )
 MODES = {mode.name: mode for mode in _CLASSES}
+#: The modes that prescribe what is known of the edge; the others make it up from the image alone.
+CONDITIONS = ("constant", "antisymmetric", "dirichlet", "neumann", "pole")
 if tuple(MODES) != get_args(PaddingMode):
     raise ImportError("PaddingMode and MODES differ")
 

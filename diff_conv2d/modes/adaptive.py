@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from diff_conv2d.extension import by_axis
 from diff_conv2d.extension.axis import IntegerMatrix
 from diff_conv2d.geometry import Geometry
-from diff_conv2d.modes.base import AxisExtension, Extension
-from diff_conv2d.modes.parts import Parts
+from diff_conv2d.modes.base import AxisExtension, Extension, Parts
 from diff_conv2d.modes.polynomial_weights import Polynomial
 from diff_conv2d.modes.prediction_weights import blend, edge_differences, fitted, gram_matrix, polynomial, scores
 from diff_conv2d.precision import fitting_dtype, working_dtype

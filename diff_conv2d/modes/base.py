@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from diff_conv2d.arguments import check_dtype
 from diff_conv2d.extension import by_axis
 from diff_conv2d.extension.axis import Axis
-from diff_conv2d.extension.in_place import extended_in_place
 from diff_conv2d.geometry import Algorithm, Geometry, Kernels
 from diff_conv2d.tracing import is_traced
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from diff_conv2d.extension.in_place import Ends
     from diff_conv2d.modes.adaptive import Sizes
 
-__all__ = ["AxisExtension", "Boundary", "Extension"]
+__all__ = ["AxisExtension", "Boundary", "Extension", "Parts"]
 
 # Most samples at an end for modes that compute them one by one, or fit them all at once.
 _MOST_COMPUTED = 4096
@@ -211,6 +210,9 @@ class AxisExtension(Extension):
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`: in one buffer where possible, otherwise axis by axis."""
+        # A way of the extension, beside the plain one, that knows no mode.
+        from diff_conv2d.extension.in_place import extended_in_place
+
         planned = None if is_traced() else self._planned(input, geometry)
         if planned is None:
             return self.extend_by_axis(input, geometry)
@@ -246,3 +248,25 @@ class AxisExtension(Extension):
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
         """See `Boundary`: the extension is the same for every image."""
         return self
+
+
+@dataclass(frozen=True, eq=False)
+class Parts(AxisExtension):
+    """An extension of complex images, whose real and imaginary parts are extended by themselves."""
+
+    name = "parts"
+
+    real: AxisExtension
+    imaginary: AxisExtension
+
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
+        """See `AxisExtension`."""
+        arguments = axis, distances, high_end, geometry
+        pieces = zip(
+            self.real.outside(input.real, *arguments), self.imaginary.outside(input.imag, *arguments), strict=True
+        )
+        return [torch.complex(real, imaginary) for real, imaginary in pieces]
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`."""
+        return torch.complex(self.real.extend(input.real, geometry), self.imaginary.extend(input.imag, geometry))

@@ -2,17 +2,20 @@
 
 They hold for any distance: a line is mirrored, or wrapped, as often as needed (see `extension.axis.IntegerMatrix`).
 The first time comes first, so that a compiler, to which lengths are symbols, sees no more than a comparison.
+
+They are no tuples, of which all empty ones are equal, but of different rules different keys of a cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 __all__ = ["Mirrored", "Nothing", "OddlyMirrored", "Wrapped"]
 
 
-class Nothing(NamedTuple):
+@dataclass(frozen=True)
+class Nothing:
     """Zeros outside."""
 
     def sources(self, length: int, distance: int) -> tuple[Sequence[int], tuple[int, ...]]:
@@ -20,7 +23,8 @@ class Nothing(NamedTuple):
         return (), ()
 
 
-class Wrapped(NamedTuple):
+@dataclass(frozen=True)
+class Wrapped:
     """The other end comes next.
 
     Example:
@@ -34,7 +38,8 @@ class Wrapped(NamedTuple):
         return range(place, place + 1), (1,)
 
 
-class Mirrored(NamedTuple):
+@dataclass(frozen=True)
+class Mirrored:
     """Mirrored at the edge sample, or half a sample outside, where the edge sample is repeated.
 
     Attributes:
@@ -63,7 +68,8 @@ class Mirrored(NamedTuple):
         return range(place, place + 1), (self.sign**reflections,)
 
 
-class OddlyMirrored(NamedTuple):
+@dataclass(frozen=True)
+class OddlyMirrored:
     """Reflected about each edge sample as about a point, ``x(-s) = 2 x(0) - x(s)``, and from there on.
 
     Example:

@@ -16,8 +16,7 @@ from diff_conv2d.arguments import check_tensor, per_axis
 from diff_conv2d.extension.by_product import Sides, can_be_prepared, extended_by_product, prepared
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.adaptive import Adaptive, Predicted
-from diff_conv2d.modes.base import AxisExtension, Boundary, Extension
-from diff_conv2d.modes.parts import Parts
+from diff_conv2d.modes.base import AxisExtension, Boundary, Extension, Parts
 from diff_conv2d.tracing import is_transformed
 
 __all__ = ["Frozen", "LearnedPredictors", "RunningPredictors", "fit"]

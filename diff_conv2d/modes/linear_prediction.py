@@ -11,8 +11,7 @@ from torch import Tensor
 
 from diff_conv2d.extension import by_axis
 from diff_conv2d.geometry import Geometry
-from diff_conv2d.modes.base import AxisExtension, Extension
-from diff_conv2d.modes.parts import Parts
+from diff_conv2d.modes.base import AxisExtension, Extension, Parts
 from diff_conv2d.modes.prediction_weights import solve_normal_equations
 from diff_conv2d.precision import computing_dtype, fitting_dtype
 

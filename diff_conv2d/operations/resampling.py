@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.modes.base import Boundary
-from diff_conv2d.modes.copying import Replicate
 from diff_conv2d.operations.extended import check_mode, extended, is_torchs
 
 __all__ = ["LINEAR", "interpolate", "reads_outside"]
@@ -46,7 +45,7 @@ def interpolate(
         align_corners: as in torch.
         mode: how the image is extended.
     """
-    if is_torchs(mode) or type(mode) is Replicate or not reads_outside(interpolation, align_corners):
+    if is_torchs(mode) or mode.name == "replicate" or not reads_outside(interpolation, align_corners):
         return _torchs(input, size, scale_factor, interpolation, align_corners)
     check_mode(mode, "resampling")
     sizes = input.shape[2:]

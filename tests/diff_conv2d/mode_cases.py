@@ -34,9 +34,9 @@ class ModeCase:
 
 CASES = {
     "zeros": ModeCase(constants=False),
-    "reflect": ModeCase(any_size=False),
+    "reflect": ModeCase(),
     "replicate": ModeCase(),
-    "circular": ModeCase(any_size=False),
+    "circular": ModeCase(),
     "symmetric": ModeCase(),
     "extrapolate": ModeCase(),
     "random": ModeCase(linear=False, deterministic=False),
@@ -44,12 +44,16 @@ CASES = {
     "explicit": ModeCase(extends=False, constants=False),
     "diff": ModeCase(),
     "diff_explicit": ModeCase(),
-    "antireflect": ModeCase(any_size=False),
+    "antireflect": ModeCase(),
     # Gradients as differences see them.
     "linear_prediction": ModeCase({"fit_gradient": True}, linear=False, axes_alike=False),
     # And one number of taps for all sizes, so that one exported graph serves them.
     "adaptive": ModeCase({"taps": 3, "fit_gradient": True}, linear=False),
     "learned": ModeCase(functional=False),
+    "constant": ModeCase({"value": 0.5}, linear=False, constants=False),
+    "antisymmetric": ModeCase(constants=False),
+    "dirichlet": ModeCase({"value": 0.5}, linear=False, constants=False),
+    "neumann": ModeCase({"value": 0.5}, linear=False, constants=False, any_size=False),
     "peripheral": ModeCase(functional=False, linear=False, constants=False, axes_alike=False, axes=(2,)),
 }
 DETERMINISTIC = [name for name, case in CASES.items() if case.deterministic]

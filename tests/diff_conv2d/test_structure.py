@@ -82,4 +82,9 @@ def passed(mode):
 def test_the_way_of_a_call_is_short():
     common = {"torch_layers", "algorithms/choice", "extension/in_place", "algorithms/blocks"}
     assert passed("diff") == common | {"modes/polynomial"}
-    assert passed("adaptive") == common | {"modes/adaptive", "modes/prediction_weights", "extension/by_axis"}
+    assert passed("adaptive") == common | {
+        "modes/base",
+        "modes/adaptive",
+        "modes/prediction_weights",
+        "extension/by_axis",
+    }

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from diff_conv2d.modes import MODES
 from experiments.benchmark.cases import CASES, METHODS, steps
+from experiments.padding_configs import COMPARED
 from scripts.figures import walltime
 from scripts.figures.style import STYLES
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def test_every_case_has_every_mode(name):
     functions = steps(CASES[name], torch.device("cpu"))
     # PP-Pad is for images of two axes.
-    assert set(MODES) - set(functions) == (set() if CASES[name].axes == 2 else {"peripheral"})
+    assert set(COMPARED) - set(functions) == (set() if CASES[name].axes == 2 else {"peripheral"})
     assert set(functions) <= set(STYLES)
     assert set(functions) <= set(METHODS)
 

@@ -53,6 +53,9 @@ def _same_as_torchs(case, problem):
     try:
         expected, parameters = torchs()
     except Exception as error:
+        if problem.mode in ("reflect", "circular") and problem.has_answer:
+            # A pad wider than the image, of which torch has none: `check_against_oracle` sees those.
+            return
         case.note(f"torch: {type(error).__name__}: {error}")
         if isinstance(error, NotImplementedError):
             return

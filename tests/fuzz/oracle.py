@@ -34,6 +34,8 @@ def source(mode, position, length, degree, dilation):
     if mode == "circular":
         return [(position % length, 1.0)]
     if mode == "reflect":
+        if length == 1:
+            return [(0, 1.0)]
         place = position % (2 * length - 2)
         return [(min(place, 2 * length - 2 - place), 1.0)]
     if mode == "symmetric":
@@ -190,13 +192,7 @@ class Geometry:
 
 def fits(mode, geometry):
     """Whether the convolution has an answer."""
-    if min(geometry.windows.sizes(geometry.extended)) < 1:
-        return False
-    widths = map(max, geometry.before, geometry.after)
-    limits = {"reflect": 1, "circular": 0}
-    return all(
-        not p or mode not in limits or p + limits[mode] <= n for p, n in zip(widths, geometry.shape, strict=True)
-    )
+    return min(geometry.windows.sizes(geometry.extended)) >= 1
 
 
 def displacements(geometry):

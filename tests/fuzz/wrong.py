@@ -124,7 +124,7 @@ def _function(rng):
         "dilation": [None, *counts(n, 1), HUGE],
         "padding": [None, *counts(n, 0)[:1], *counts(n, 0)[2:], "full", "SAME", HUGE, [HUGE] * n, -1],
         "groups": [0, -1, 3, 1.0, "1", True, None, [1], HUGE, torch.ones(1)],
-        "padding_mode": ["Reflect", "", "constant", None, 3, ["zeros"], b"zeros", object(), True],
+        "padding_mode": ["Reflect", "", "wrap", None, 3, ["zeros"] * 4, b"zeros", object(), True],
         "algorithm": ["blocks", "", None, 1, ["auto"], True, object()],
     }
     if mode in edges:
@@ -162,7 +162,7 @@ def _function(rng):
 
 def _layer(rng):
     n = integer(rng, 1, 3)
-    mode = choice(rng, [name for name in diff_conv2d.MODES if name != "peripheral" or n == 2])
+    mode = choice(rng, [name for name in diff_conv2d.MODES if name != "pole" and (name != "peripheral" or n == 2)])
     arguments = {"in_channels": 2, "out_channels": 4, "kernel_size": 3, "padding": 1, "padding_mode": mode}
     channels = [0, -1, 1.5, "2", None, True, [2], HUGE]
     table = {
@@ -173,7 +173,7 @@ def _layer(rng):
         "dilation": [None, *counts(n, 1)],
         "padding": [None, *counts(n, 0)[:1], *counts(n, 0)[2:], "full", "SAME", -1],
         "groups": [0, -1, 3, 1.0, "1", True, None, [1]],
-        "padding_mode": ["Reflect", "", "constant", None, 3, ["zeros"], b"zeros", object()],
+        "padding_mode": ["Reflect", "", "wrap", None, 3, ["zeros"] * 4, b"zeros", object()],
         "algorithm": ["blocks", "", None, 1, ["auto"], object()],
     }
     name, value = _pick(rng, table)
@@ -211,7 +211,7 @@ def _pad(rng):
             {1, 2},
             ("1", "1") * n,
         ],
-        "mode": ["Reflect", "", "constant", None, 3, ["zeros"], "partial", "explicit", object()],
+        "mode": ["Reflect", "", "wrap", None, 3, ["zeros"] * 4, "partial", "explicit", object()],
     }
     name, value = _pick(rng, table)
     if chance(rng, 0.4):
@@ -253,7 +253,16 @@ def _correlate(rng):
             np.array(["a"]),
             np.ones((), float),
         ],
-        "padding_mode": ["random", "linear_prediction", "explicit", "diff_explicit", "Reflect", None, 3, ["zeros"]],
+        "padding_mode": [
+            "random",
+            "linear_prediction",
+            "explicit",
+            "diff_explicit",
+            "Reflect",
+            None,
+            3,
+            ["zeros"] * 4,
+        ],
         "degree": [-1, 1.5, "2", True, [1, 1, 1], [[1], [2]]],
         "dims": ["xy", 3, (0,), (0, 0), (0, 5), (0, 1, 1), (0.5, 1), ("x", "y"), {0, 1}, (True, False)],
     }
@@ -268,7 +277,7 @@ def _convert(rng):
     arguments = {"model": network, "padding_mode": "diff", "verbose": False}
     table = {
         "model": [3, None, "resnet", [network], nn.Conv2d],
-        "padding_mode": ["Reflect", "", None, 3, ["zeros"], object()],
+        "padding_mode": ["Reflect", "", None, 3, ["zeros"] * 4, object()],
         "degree": [-1, 1.5, "2", True, [1, 1, 1], [[1], [2]]],
         "include": ["nothing*", 5, ["0", "7"], [3], True, object()],
         "exclude": ["nothing*", 5, ["0", "7"], [3], True, object()],

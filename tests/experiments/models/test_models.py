@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from diff_conv2d import MODES
 from experiments.models.build import build_model
 from experiments.models.unet import UNet, UNetClassifier
+from experiments.padding_configs import COMPARED
 from tests.networks import model
 
 DENSE = SimpleNamespace(task="segmentation", in_channels=3, classes=("a", "b", "c"), image_size=(32, 32), halo=0)
@@ -37,7 +37,7 @@ def test_unet_classifier_reconstructs():
     assert image.shape == (2, 1, 16, 24)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", COMPARED)
 def test_equal_seeds_give_equal_weights_for_every_mode(mode):
     networks = []
     for padding in ("zeros", mode):

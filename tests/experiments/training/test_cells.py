@@ -3,7 +3,7 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
-from diff_conv2d import MODES
+from experiments.padding_configs import COMPARED
 from experiments.paths import CONFIGS
 from experiments.reproduce import seconds_left
 from experiments.training.cells import Cell, composed, method_settings, sweep_cells
@@ -27,7 +27,7 @@ def settings(*overrides):
 
 def test_the_methods_are_the_modes_and_the_control():
     assert list(method_settings(settings("sweep=segmentation").controls)) == [
-        *MODES,
+        *COMPARED,
         "adaptive_running",
         "peripheral_shared",
         "halo",

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch.callbacks import Callback
 from tiny_data import tiny
 
-from diff_conv2d import MODES
+from experiments.padding_configs import COMPARED
 from experiments.paths import CONFIGS
 from experiments.training.callbacks import EpochSeed
 from experiments.training.loaders import Loaders
@@ -44,7 +44,7 @@ def fit(config, data, batches=2, callbacks=()):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", COMPARED)
 @pytest.mark.parametrize("task", TASKS)
 def test_every_mode_trains_on_every_task(task, mode):
     trained = fit(settings(f"model={TASKS[task]}", f"padding={mode}"), tiny(task))
