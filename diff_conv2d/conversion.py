@@ -11,10 +11,28 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import parametrize
 
-from diff_conv2d.arguments import check_algorithm, per_axis, widths_of_padding
+from diff_conv2d.arguments import check_algorithm, is_sequence, per_axis, widths_of_padding
 from diff_conv2d.geometry import Algorithm
 from diff_conv2d.modes import AnyMode, boundary
+from diff_conv2d.modes.base import Boundary
 from diff_conv2d.modes.kept_predictors import RunningPredictors
+from diff_conv2d.network_layers import (
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    BoundaryLayer,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    Pad1d,
+    Pad2d,
+    Pad3d,
+    Unfold,
+    Upsample,
+)
 from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d, check_change
 
 __all__ = ["convert"]
@@ -22,11 +40,33 @@ __all__ = ["convert"]
 _Model = TypeVar("_Model", bound=nn.Module)
 # Of a model that is a single convolution.
 _ITSELF = "the model itself"
-_LAYERS: dict[type[nn.Module], type[Conv1d | Conv2d | Conv3d]] = {
-    nn.Conv1d: Conv1d,
-    nn.Conv2d: Conv2d,
-    nn.Conv3d: Conv3d,
+_PADS: dict[int, type[nn.Module]] = {1: Pad1d, 2: Pad2d, 3: Pad3d}
+#: The kinds of layers, by what `what` calls them: torch's classes and ours.
+_KINDS: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
+    "convolution": {nn.Conv1d: Conv1d, nn.Conv2d: Conv2d, nn.Conv3d: Conv3d},
+    "transposed": {
+        nn.ConvTranspose1d: ConvTranspose1d,
+        nn.ConvTranspose2d: ConvTranspose2d,
+        nn.ConvTranspose3d: ConvTranspose3d,
+    },
+    "pooling": {
+        nn.MaxPool1d: MaxPool1d,
+        nn.MaxPool2d: MaxPool2d,
+        nn.MaxPool3d: MaxPool3d,
+        nn.AvgPool1d: AvgPool1d,
+        nn.AvgPool2d: AvgPool2d,
+        nn.AvgPool3d: AvgPool3d,
+    },
+    "unfold": {nn.Unfold: Unfold},
+    "upsampling": {nn.Upsample: Upsample},
+    "padding": {
+        getattr(nn, f"{name}{axes}d"): _PADS[axes]
+        for name in ("ZeroPad", "ConstantPad", "ReflectionPad", "ReplicationPad", "CircularPad")
+        for axes in (1, 2, 3)
+    },
 }
+_LAYERS = {torchs: ours for kinds in _KINDS.values() for torchs, ours in kinds.items()}
+_KIND_OF = {kind: what for what, kinds in _KINDS.items() for pair in kinds.items() for kind in pair}
 
 
 def convert(
@@ -37,16 +77,21 @@ def convert(
     exclude: str | Sequence[str] | None = None,
     verbose: bool = True,
     algorithm: Algorithm = "auto",
+    what: str | Sequence[str] | None = None,
     **options: Any,
 ) -> _Model:
-    """Change the boundary mode of every padded convolution of a network, in place.
+    """Change the boundary mode of every layer of a network that has a boundary, in place.
 
-    Each `torch.nn.Conv1d`, `Conv2d` and `Conv3d` with padding becomes the layer of this library. It stays the same
-    object with the same Parameters, hooks, training flag, dtype and device, so that an existing optimizer keeps
+    Each padded `torch.nn.Conv1d`, `Conv2d` and `Conv3d` becomes the layer of this library, and so do transposed
+    convolutions, padded pooling, `Unfold`, linear and cubic `Upsample` and torch's padding layers. A layer stays the
+    same object with the same Parameters, hooks, training flag, dtype and device, so that an existing optimizer keeps
     working. A mode that trains weights of its own adds Parameters, which must be added to the optimizer. Left alone
-    are convolutions without padding, transposed ones, and classes derived from torch's with a forward of their own.
-    (A derived class without one, such as torchvision's `Conv3DSimple`, becomes the plain layer.)
-    Converting back to 'zeros' restores the outputs of a network of zero padding to the bit. A layer that has the mode
+    are layers that read nothing outside the image, classes derived from torch's with a forward of their own (a
+    derived class without one, such as torchvision's `Conv3DSimple`, becomes the plain layer), and functions that a
+    network calls by hand, for which there is `override`. Modes without an extended image (`partial`, `explicit`) and
+    modes that keep weights serve convolutions alone.
+    Converting back to 'zeros' restores the outputs of a network of zero padding to the bit: for all layers but
+    convolutions and padding layers 'zeros' stands for what torch does by itself. A layer that has the mode
     already keeps its edge kernels. Converted to another mode it loses them; converted back it gets new ones, copies
     of its kernel. Parametrizations (such as weight_norm) and pruning stay, but modes with edge kernels are refused
     there, since the edge kernels would not follow.
@@ -69,21 +114,23 @@ def convert(
         include: only layers whose name (as in `named_modules`) matches one of these patterns, such as 'layer1.*'.
         exclude: no layers whose name matches one of these patterns.
         verbose: print what was changed and what was not.
-        algorithm: how the sums are computed, see `conv2d`.
+        algorithm: how the sums of convolutions are computed, see `conv2d`.
+        what: kinds of layers, one or several of 'convolution', 'transposed', 'pooling', 'unfold', 'upsampling' and
+            'padding'; all if None.
         options: further options of the mode.
 
     Returns:
         `model`.
 
     Raises:
-        ValueError: if there is no such mode, `include` or `exclude` match no convolution, or a mode with edge kernels
+        ValueError: if there is no such mode, `include` or `exclude` match no such layer, or a mode with edge kernels
             meets a parametrized layer. The network is then as it was.
         TypeError: if `model` is no module, or the mode has no such option.
 
     Example:
         >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.Conv2d(8, 8, 1))
         >>> network = convert(network, "diff", degree=1)
-        convert: 1 convolution now has padding_mode='diff', degree=1: 0
+        convert: 1 layer now has padding_mode='diff', degree=1: 0
         convert: 1 left alone: 1 (no padding)
         >>> network[0]
         Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), padding_mode=diff, degree=1)
@@ -101,32 +148,40 @@ def convert(
             f"model must not be a DistributedDataParallel for padding_mode={padding_mode!r}: its weights would "
             "not be synchronised. Convert the network, then wrap it"
         )
+    kinds = _kinds(what)
     # A layer that is used twice has several names.
-    names = {
+    known: tuple[type[nn.Module], ...] = (nn.modules.conv._ConvNd, BoundaryLayer, *_LAYERS)
+    names: dict[str, nn.Module] = {
         name: module
         for name, module in model.named_modules(remove_duplicate=False)
-        if isinstance(module, nn.modules.conv._ConvNd)
+        if isinstance(module, known) and ((kind := _layer_class(module)) is None or _KIND_OF[kind] in kinds)
     }
     included = _matching("include", include, names) if include is not None else set(names)
     excluded = _matching("exclude", exclude, names) if exclude is not None else set()
-    convolutions = {name: module for name, module in model.named_modules() if name in names}
+    layers = {name: module for name, module in model.named_modules() if name in names}
     chosen, left = [], {}
-    for name, layer in convolutions.items():
+    for name, layer in layers.items():
         kind, own = _layer_class(layer), {other for other, module in names.items() if module is layer}
-        reason = "not included" if not own & included else "excluded" if own & excluded else _why_not(layer, kind)
+        reason = "not included" if not own & included else "excluded" if own & excluded else _why_not(layer, mode)
         if reason:
             left[name] = reason
         elif kind:
             # All are checked before the first is changed, so that an error leaves the network as it was.
-            mode.check(kind.axes)
-            check_change(layer, mode, name or "the model")
+            axes = _axes_of(kind)
+            if axes is not None:
+                mode.check(axes)
+            if _KIND_OF[kind] == "convolution":
+                check_change(layer, mode, name or "the model")
             chosen.append(name)
     for name in chosen:
-        layer = convolutions[name]
+        layer = layers[name]
         kept = getattr(layer, "predictors", None)
-        before = getattr(layer, "_mode", layer.padding_mode)
+        before = getattr(layer, "_mode", getattr(layer, "padding_mode", "zeros"))
         before = kept.mode_before if isinstance(kept, RunningPredictors) else before
         _become_ours(layer)
+        if isinstance(layer, BoundaryLayer):
+            layer._set_mode(padding_mode, {name: value for name, value in options.items() if value is not None})
+            continue
         layer._set_mode(padding_mode, algorithm, options)
         if isinstance(layer.predictors, RunningPredictors):
             layer.predictors.mode_before = before
@@ -135,10 +190,23 @@ def convert(
         _say(f"{_count(chosen)} now {'has' if len(chosen) == 1 else 'have'} {', '.join(given)}", chosen)
         if left:
             _say(f"{len(left)} left alone", [f"{name or _ITSELF} ({reason})" for name, reason in left.items()])
+        if chosen and any(parameter.grad is not None for parameter in model.parameters()):
+            print("convert: the network has been trained with its old boundary; fine-tune it, or see calibrate")
     return model
 
 
-def _layer_class(layer: nn.Module) -> type[Conv1d | Conv2d | Conv3d] | None:
+def _kinds(what: str | Sequence[str] | None) -> set[str]:
+    """Return the kinds of layers to convert."""
+    several = list(_KINDS) if what is None else [what] if isinstance(what, str) else what
+    if not is_sequence(several) or not all(isinstance(kind, str) for kind in several):
+        raise TypeError(f"what must be a word or a sequence of them, such as 'pooling'; got {what!r}")
+    for kind in several:
+        if kind not in _KINDS:
+            raise ValueError(f"what must be of {', '.join(_KINDS)}; got {kind!r}")
+    return set(several)
+
+
+def _layer_class(layer: nn.Module) -> type[nn.Module] | None:
     """Return the class of this library that replaces a layer; None if there is none."""
     kind = parametrize.type_before_parametrizations(layer)
     for torchs, ours in _LAYERS.items():
@@ -149,6 +217,12 @@ def _layer_class(layer: nn.Module) -> type[Conv1d | Conv2d | Conv3d] | None:
             same = all(getattr(kind, name, None) is getattr(torchs, name, None) for name in own)
             return ours if same and not isinstance(layer, nn.modules.lazy.LazyModuleMixin) else None
     return None
+
+
+def _axes_of(kind: Any) -> int | None:
+    """Return the spatial axes of a class of layers; None if the input decides."""
+    axes: int | None = kind.axes
+    return axes
 
 
 def _become_ours(layer: nn.Module) -> None:
@@ -162,21 +236,29 @@ def _become_ours(layer: nn.Module) -> None:
         own = {name: value for name, value in vars(type(layer)).items() if name not in ("__dict__", "__weakref__")}
         kind = type(f"Parametrized{ours.__name__}", (ours,), own)
     layer.__class__ = kind
-    for name in ("kernel_size", "stride", "padding", "dilation"):
-        # torch's layer accepts any value; setting it here checks and normalises it.
-        setattr(layer, name, getattr(layer, name))
+    if _KIND_OF[ours] == "convolution":
+        for name in ("kernel_size", "stride", "padding", "dilation"):
+            # torch's layer accepts any value; setting it here checks and normalises it.
+            setattr(layer, name, getattr(layer, name))
 
 
-def _why_not(layer: nn.Module, ours: type[Conv1d | Conv2d | Conv3d] | None) -> str | None:
-    """Return why a convolution is left alone, or None."""
+def _why_not(layer: nn.Module, mode: Boundary) -> str | None:
+    """Return why a layer is left alone, or None."""
+    ours: Any = _layer_class(layer)
     if ours is None:
         return f"a {type(layer).__name__}"
     for name in ("_conv_forward", "forward"):
         if name in vars(layer):
             return f"its {name} is replaced"
+    if issubclass(ours, BoundaryLayer):
+        if not mode.extends or mode.needs_layer or mode.has_edge_kernels:
+            return f"{mode.name} is for convolutions alone"
+        reason: str | None = ours.why_not(layer)
+        return reason
     sizes: dict[str, Any] = vars(layer)
+    axes = _axes_of(ours) or 0
     kernel, stride, dilation = (
-        per_axis(name, sizes[name], ours.axes, minimum=1) for name in ("kernel_size", "stride", "dilation")
+        per_axis(name, sizes[name], axes, minimum=1) for name in ("kernel_size", "stride", "dilation")
     )
     before, after = widths_of_padding(sizes["padding"], kernel, stride, dilation)
     return None if any(before) or any(after) else "no padding"
@@ -191,15 +273,13 @@ def _matching(argument: str, patterns: str | Sequence[str], names: dict[str, Any
     for pattern in several:
         matches = {name for name in names if fnmatchcase(name, pattern)}
         if not matches:
-            raise ValueError(
-                f"{argument} has {pattern!r}, which matches no convolution; there are {', '.join(names)}"
-            )
+            raise ValueError(f"{argument} has {pattern!r}, which matches no such layer; there are {', '.join(names)}")
         found |= matches
     return found
 
 
 def _count(names: list[str]) -> str:
-    return "1 convolution" if len(names) == 1 else f"{len(names)} convolutions"
+    return "1 layer" if len(names) == 1 else f"{len(names)} layers"
 
 
 def _say(what: str, names: list[str], most: int = 6) -> None:

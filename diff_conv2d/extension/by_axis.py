@@ -127,8 +127,9 @@ def _sum(input: Tensor, dim: int, places: Sequence[int], weights: tuple[int, ...
             samples = samples[(slice(None),) * (dim % input.ndim) + (slice(None, None, places.step),)]
     else:
         last = input.shape[dim] - 1
-        index = torch.tensor([last - place for place in reversed(places)] if high_end else places, dtype=torch.int64)
-        samples = input.index_select(dim, index.to(input.device))
+        from_low = [last - place for place in reversed(places)] if high_end else list(places)
+        index = torch.tensor(from_low, dtype=torch.int64, device=input.device)
+        samples = input.index_select(dim, index)
     # A product and a sum, not a matrix product, which autocast and TF32 would round.
     dtype = computing_dtype(input.dtype)
     column = torch.tensor(weights[::-1] if high_end else weights, dtype=dtype, device=input.device)

@@ -37,8 +37,8 @@ class Sided(AxisExtension):
 
     Each axis is extended by itself, so that a corner is the tensor product of its two sides, and the order of the
     axes does not matter. It does in the corners of two modes one of which adds a number of its own (`constant`,
-    `dirichlet`, `neumann`, `linear_prediction`), while the other does not keep constants (`zeros`, `antisymmetric`, or
-    one of these): there the later axis decides; and for `random`. A fitted mode is fitted to the image as it is,
+    `dirichlet`, `neumann`, `linear_prediction`), while the other does not keep constants (`zeros`, `antisymmetric`,
+    or one of these): there the later axis decides; and for `random`. A fitted mode is fitted to the image as it is,
     before any side is added.
 
     Attributes:

@@ -91,7 +91,7 @@ def unfold(
 ) -> Tensor:
     """The windows of images (N, C, H, W) as columns, extended by a mode. Arguments as in torch, one for each axis."""
     if is_torchs(mode):
-        return F.unfold(input, kernel_size, dilation, padding, stride)
+        return F.unfold(input, tuple(kernel_size), tuple(dilation), tuple(padding), tuple(stride))
     check_mode(mode, "unfolding")
     padded = extended(input, mode, padding, padding, kernel_size, dilation)
-    return F.unfold(padded, kernel_size, dilation, 0, stride)
+    return F.unfold(padded, tuple(kernel_size), tuple(dilation), 0, tuple(stride))

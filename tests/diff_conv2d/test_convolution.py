@@ -205,10 +205,9 @@ def test_what_equals_an_integer_is_rejected_after_it_too(groups):
         ({"padding": "full"}, ValueError, r"padding must be 'same', 'valid', .* got 'full'"),
         ({"padding": True}, TypeError, r"padding must be an integer or a sequence of 2, got True"),
         ({"padding_mode": "Diff"}, ValueError, r"padding_mode must be one of .* got 'Diff'"),
-        ({"padding_mode": None}, TypeError, r"padding_mode must be a string, got None"),
+        ({"padding_mode": None}, TypeError, r"padding_mode must be a string, or a sequence .* got None"),
         ({"dilation": 4, "padding": 1}, ValueError, r"weight spans 9 samples along spatial axis 0, more than the 6"),
         ({"input": torch.zeros(1, 4, 6, 0)}, ValueError, r"at least one sample along every axis"),
-        ({"padding_mode": "reflect", "padding": 6}, ValueError, r"'reflect' .* needs at least 7 samples"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )
