@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 from diff_conv2d.modes import CONDITIONS, MODES
 from experiments.paths import CONFIGS
 
-__all__ = ["COMPARED", "METHODS", "VARIANTS", "method_of", "store_modes"]
+__all__ = ["COMPARED", "METHODS", "VARIANTS", "method_of", "mode_name", "store_modes"]
 
 VARIANTS: dict[str, dict[str, Any]] = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -34,11 +34,25 @@ def store_modes() -> None:
 
 
 def method_of(padding: Mapping[str, Any]) -> str:
-    """Name the method: the variant whose mode and options are given, or else the mode.
+    """Name the method: the variant whose mode and options are given, or else the mode, or the modes of the sides.
 
     Example:
         >>> method_of({"mode": "peripheral"}), method_of({"mode": "peripheral", "shared": True})
         ('peripheral', 'peripheral_shared')
+        >>> method_of({"mode": ["circular", ["diff", "zeros"]]})
+        'circular_diff_zeros'
     """
     fits = (name for name, variant in VARIANTS.items() if variant.items() <= dict(padding).items())
-    return next(fits, str(padding["mode"]))
+    return next(fits, mode_name(padding["mode"]))
+
+
+def mode_name(mode: Any) -> str:
+    """Name a mode, or the modes of the sides.
+
+    Example:
+        >>> mode_name("diff"), mode_name(["circular", [{"mode": "diff", "degree": 1}, "zeros"]])
+        ('diff', 'circular_diff_zeros')
+    """
+    if isinstance(mode, Mapping):
+        return mode_name(mode["mode"])
+    return mode if isinstance(mode, str) else "_".join(map(mode_name, mode))

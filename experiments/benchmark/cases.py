@@ -140,7 +140,7 @@ def _mode_of(method: str) -> dict[str, Any]:
 
 
 def _converted(network: nn.Module, method: str, **options: object) -> nn.Module:
-    return diff_conv2d.convert(network, **_mode_of(method), **options, verbose=False)
+    return diff_conv2d.convert(network, **_mode_of(method), **options, what="convolution", verbose=False)
 
 
 def _periodic(step: Callable[[], object], network: nn.Module) -> Callable[[], object]:

@@ -36,7 +36,7 @@ def converted(config: DictConfig, data: Splits, weights: dict[str, Tensor], padd
     options = OmegaConf.to_container(padding, resolve=True)
     mode = options.pop("mode")
     given = {str(k): tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    convert(task.network, mode, verbose=False, **given)
+    convert(task.network, mode, verbose=False, what="convolution", **given)
     return task
 
 

@@ -60,4 +60,4 @@ def build_model(model: Mapping[str, Any], padding: Mapping[str, Any], data: Spli
         if data.task == "classification":
             crop_features(network, data.halo, data.image_size)
     mode = {key: tuple(v) if isinstance(v, list) else v for key, v in padding.items() if key != "mode"}
-    return convert(network, padding["mode"], verbose=False, **mode)
+    return convert(network, padding["mode"], verbose=False, what="convolution", **mode)

@@ -13,7 +13,7 @@ from typing import Any
 import filelock
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.padding_configs import method_of
+from experiments.padding_configs import method_of, mode_name
 from experiments.records import replacing
 
 __all__ = ["RunFolder", "RunInUseError", "are_results", "data_name", "is_first_process", "method_name", "run_name"]
@@ -64,7 +64,7 @@ def run_name(config: DictConfig) -> Path:
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
     given = {key: value for key, value in config.padding.items() if key != "mode" and value is not None}
     options = [f"{key}={_short(value)}" for key, value in given.items()]
-    padding = "-".join([config.padding.mode, *options])
+    padding = "-".join([mode_name(config.padding.mode), *options])
     return Path(data_name(config), config.model.name, padding, f"seed{config.seed}-{digest}")
 
 

@@ -154,9 +154,11 @@ def _padding(key: str, value: object) -> None:
     settings = dict(mapping(key, value))
     if "mode" not in settings:
         raise ValueError(f"{key}.mode is missing")
-    mode = choice(f"{key}.mode", settings.pop("mode"), MODES)
-    # null leaves an option at its default.
-    _refuse(wrong_arguments(key, {n: v for n, v in settings.items() if v is not None}, MODES[mode]))
+    mode = settings.pop("mode")
+    if isinstance(mode, str):
+        choice(f"{key}.mode", mode, MODES)
+        # null leaves an option at its default.
+        _refuse(wrong_arguments(key, {n: v for n, v in settings.items() if v is not None}, MODES[mode]))
     options = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     try:
         Conv2d(1, 1, 3, padding=1, padding_mode=mode, **options)

@@ -14,6 +14,7 @@ from rich.console import Console
 from experiments.data.load import load_data
 from experiments.data.splits import Splits
 from experiments.models.build import build_model
+from experiments.padding_configs import mode_name
 from experiments.provenance import made_from
 from experiments.tasks.classification import Classification
 from experiments.tasks.segmentation import Segmentation
@@ -45,7 +46,7 @@ def build_task(config: DictConfig, data: Splits) -> Task:
     network = build_model(model, padding, data)
     scheduler = instantiate(config.scheduler) if config.scheduler else None
     blocks = {"test_blocks": data.test_blocks}
-    arguments = network, instantiate(config.optimizer), scheduler, config.padding.mode
+    arguments = network, instantiate(config.optimizer), scheduler, mode_name(config.padding.mode)
     if data.task == "classification":
         return Classification(*arguments, **blocks)
     if data.task == "segmentation":
@@ -163,7 +164,7 @@ def _logger(config: DictConfig, folder: RunFolder) -> TolerantWandb | None:
         project=config.logger.project,
         folder=folder.path,
         group=group,
-        name=f"{config.padding.mode}-seed{config.seed}",
+        name=f"{mode_name(config.padding.mode)}-seed{config.seed}",
         config=OmegaConf.to_container(config, resolve=False),
     )
 
