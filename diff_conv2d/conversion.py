@@ -33,6 +33,7 @@ from diff_conv2d.network_layers import (
     Unfold,
     Upsample,
 )
+from diff_conv2d.operations.extended import LEARNT
 from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d, check_change
 
 __all__ = ["convert"]
@@ -132,6 +133,7 @@ def convert(
         >>> network = convert(network, "diff", degree=1)
         convert: 1 layer now has padding_mode='diff', degree=1: 0
         convert: 1 left alone: 1 (no padding)
+        convert: a network that is trained already has learnt its old boundary: fine-tune it, or see calibrate
         >>> network[0]
         Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), padding_mode=diff, degree=1)
     """
@@ -190,8 +192,8 @@ def convert(
         _say(f"{_count(chosen)} now {'has' if len(chosen) == 1 else 'have'} {', '.join(given)}", chosen)
         if left:
             _say(f"{len(left)} left alone", [f"{name or _ITSELF} ({reason})" for name, reason in left.items()])
-        if chosen and any(parameter.grad is not None for parameter in model.parameters()):
-            print("convert: the network has been trained with its old boundary; fine-tune it, or see calibrate")
+        if chosen:
+            print(f"convert: {LEARNT}")
     return model
 
 

@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from diff_conv2d.arguments import per_axis
 from diff_conv2d.functional import conv1d, conv2d, conv3d, pad
 from diff_conv2d.modes import AnyMode, boundary
+from diff_conv2d.operations.extended import LEARNT
 from diff_conv2d.operations.pooling import avg_pool, max_pool, unfold
 from diff_conv2d.operations.resampling import interpolate, reads_outside
 from diff_conv2d.operations.transposed import conv_transpose
@@ -58,6 +59,7 @@ class override(TorchFunctionMode):
         ...     torch.nn.functional.pad(image, (1, 1))
         tensor([[[3., 0., 1., 2., 3., 0.]]])
         override: 1 call took padding_mode='circular': pad
+        override: a network that is trained already has learnt its old boundary: fine-tune it, or see calibrate
         >>> met.served
         Counter({'pad': 1})
     """
@@ -111,6 +113,8 @@ class override(TorchFunctionMode):
         print(f"override: {calls} took padding_mode={self._name!r}" + (": " if names else "") + ", ".join(names))
         for (name, why), count in self.left.items():
             print(f"override: {name} left to torch, {count} times: {why}")
+        if total:
+            print(f"override: {LEARNT}")
 
 
 def _is_ours() -> bool:

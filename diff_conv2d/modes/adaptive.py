@@ -80,7 +80,7 @@ class Predicted(AxisExtension):
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        return super().extend(input, geometry) if self.constant else self.extend_by_axis(input, geometry)
+        return super().extend_by_rules(input, geometry) if self.constant else self.extend_by_axis(input, geometry)
 
     def reach(self, geometry: Geometry, axis: int, length: int) -> int:
         """See `Boundary`: the samples of the predictors."""

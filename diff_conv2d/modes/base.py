@@ -89,6 +89,10 @@ class Boundary(ABC):
         """Return the image (N, C, ...) with what `geometry` adds to each axis, if the mode `extends`."""
         raise NotImplementedError
 
+    def extend_by_rules(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """Extend by our own operations, also where torch has some whose bits `extend` has to give."""
+        return self.extend(input, geometry)
+
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
         """Return how this image is extended, strip by strip, if the mode `extends` and needs no padded copy."""
         raise NotImplementedError
@@ -209,7 +213,11 @@ class AxisExtension(Extension):
         return by_axis.extended(input, geometry.dims[axis], start, stop, rule)
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """See `Boundary`: in one buffer where possible, otherwise axis by axis."""
+        """See `Boundary`."""
+        return self.extend_by_rules(input, geometry)
+
+    def extend_by_rules(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """Extend in one buffer where possible, otherwise axis by axis."""
         # A way of the extension, beside the plain one, that knows no mode.
         from diff_conv2d.extension.in_place import extended_in_place
 

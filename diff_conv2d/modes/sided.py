@@ -132,7 +132,7 @@ class Sided(AxisExtension):
         if self._alone is not None:
             return self._alone.extend(input, geometry)
         fitted = self.for_image(input, geometry)
-        return super().extend(input, geometry) if fitted is self else fitted.extend(input, geometry)
+        return super().extend_by_rules(input, geometry) if fitted is self else fitted.extend(input, geometry)
 
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
         """See `Boundary`: with the fitted modes' weights of this image."""

@@ -10,7 +10,10 @@ from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.tracing import only_as_traced
 
-__all__ = ["check_mode", "extended", "is_torchs"]
+__all__ = ["LEARNT", "check_mode", "extended", "is_torchs"]
+
+#: What both ways of changing a network say at the end.
+LEARNT = "a network that is trained already has learnt its old boundary: fine-tune it, or see calibrate"
 
 
 def is_torchs(mode: Boundary) -> bool:
@@ -53,4 +56,6 @@ def extended(
     steps = tuple(dilation or (1,) * axes)
     geometry = Geometry(tuple(taps), (1,) * axes, steps, tuple(before), tuple(after))
     mode.check_image(input, geometry)
-    return mode.extend(only_as_traced(input, mode, geometry), geometry)
+    input = only_as_traced(input, mode, geometry)
+    # torch wraps an image slowly, piece by piece.
+    return mode.extend_by_rules(input, geometry) if mode.wraps(0, False) else mode.extend(input, geometry)

@@ -208,6 +208,42 @@ def test_the_row_beyond_a_pole_lies_on_the_other_side():
     assert torch.equal(at_sample[..., 0, :3], turned[..., 2, -3:])
 
 
+def on_the_sphere(colatitudes, longitudes):
+    """A sum of spherical harmonics up to degree 3, a polynomial of x, y, z; colatitudes go on beyond the poles."""
+    x, y = colatitudes.sin() * longitudes.cos(), colatitudes.sin() * longitudes.sin()
+    z = colatitudes.cos()
+    return z**2 + x * y - 0.5 * x + y * z**2 + 0.3 * z
+
+
+@pytest.mark.parametrize("at", ["half", "sample"])
+def test_a_filter_at_the_poles_has_the_error_of_the_interior(at):
+    rows, columns = 24, 48
+    step = torch.pi / rows
+    colatitudes = (torch.arange(rows + (at == "sample"), dtype=torch.float64) + (0.5 if at == "half" else 0.0)) * step
+    longitudes = torch.arange(columns, dtype=torch.float64) * 2 * torch.pi / columns
+    grid = torch.meshgrid(colatitudes.requires_grad_(), longitudes, indexing="ij")
+    field = on_the_sphere(*grid)
+    (slope,) = torch.autograd.grad(field.sum(), grid[0], create_graph=True)
+    (exact,) = torch.autograd.grad(slope.sum(), grid[0])
+    sphere = ({"mode": "pole", "at": at}, "circular")
+    # The second derivative along the meridians, which go on over the poles.
+    kernel = torch.tensor([1.0, -2.0, 1.0]).double().view(1, 1, 3, 1) / step**2
+    found = conv2d(field.detach()[None, None], kernel, padding=(1, 0), padding_mode=sphere)[0, 0]
+    errors = (found - exact).abs().amax(1)
+    assert errors[[0, -1]].max() <= 1.05 * errors[1:-1].max()
+    # With edge samples, as with any other mode, it is not.
+    plain = conv2d(field.detach()[None, None], kernel, padding=(1, 0), padding_mode="reflect")[0, 0]
+    assert (plain - exact).abs().amax(1)[[0, -1]].max() > 10 * errors.max()
+    # What is outside is the function itself; the slope along the meridian changes its sign.
+    beyond = torch.arange(-3, rows + (at == "sample") + 3, dtype=torch.float64) + (0.5 if at == "half" else 0.0)
+    wide = torch.meshgrid((beyond * step).requires_grad_(), longitudes, indexing="ij")
+    continued = on_the_sphere(*wide)
+    torch.testing.assert_close(pad(field.detach()[None, None], (0, 0, 3, 3), sphere)[0, 0], continued.detach())
+    (along,) = torch.autograd.grad(continued.sum(), wide[0])
+    vector = ({"mode": "pole", "at": at, "sign": -1}, "circular")
+    torch.testing.assert_close(pad(slope.detach()[None, None], (0, 0, 3, 3), vector)[0, 0], along)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
