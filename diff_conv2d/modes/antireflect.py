@@ -32,5 +32,5 @@ class Antireflect(AxisExtension):
         return OddlyMirrored()
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
-        """See `Boundary`: sizes at which it is reflected once, and that are not recorded as one sample."""
-        return [max(ends) + 2 if max(ends) else 0 for ends in zip(geometry.before, geometry.after, strict=True)]
+        """See `Boundary`: sizes at which it is reflected once."""
+        return [max(ends) + 1 if max(ends) else 0 for ends in zip(geometry.before, geometry.after, strict=True)]

@@ -31,7 +31,7 @@ def test_words_are_found_whatever_their_lines_and_other_numbers_are_not():
 
 def test_the_texts_are_those_of_the_docstring_and_the_notebook():
     docstring, notebook = texts().values()
-    assert "Change the boundary mode of every padded convolution of a network" in docstring
+    assert "Change the boundary mode of every layer of a network that has a boundary" in docstring
     assert "## Convert a network" in notebook
 
 
