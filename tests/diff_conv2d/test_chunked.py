@@ -62,6 +62,32 @@ def test_equals_in_memory(padding_mode, case):
     assert_same(RNG.standard_normal(shape), chunks, RNG.standard_normal(kernel), padding_mode)
 
 
+@pytest.mark.parametrize(
+    "sides",
+    [
+        ("circular", "zeros"),
+        ("replicate", ("circular", "diff")),
+        (("adaptive", "zeros"), "circular"),
+        ("reflect", ("antireflect", "adaptive")),
+        ({"mode": "diff", "degree": 1}, {"mode": "neumann", "value": 0.5}),
+    ],
+    ids=str,
+)
+def test_a_mode_for_each_side(sides):
+    for shape, chunks, kernel in (((20, 22), (7, 5), (5, 4)), ((2, 20, 22), (1, 20, 6), (3, 7))):
+        assert_same(RNG.standard_normal(shape), chunks, RNG.standard_normal(kernel), sides)
+
+
+def test_a_kernel_wider_than_a_periodic_image():
+    assert_same(RNG.standard_normal((3, 20)), (3, 5), RNG.standard_normal((9, 3)), "circular")
+
+
+def test_two_fits_along_one_axis_are_refused():
+    sides = (({"mode": "adaptive", "taps": 3}, {"mode": "adaptive", "taps": 5}), "zeros")
+    with pytest.raises(ValueError, match="must fit both ends of an axis alike"):
+        correlate(da.ones((30, 30), chunks=10), np.ones((3, 3)), sides)
+
+
 def test_modes_that_remain_are_rejected():
     image = da.ones((8, 8), chunks=4)
     for mode in AS_A_WHOLE:
