@@ -63,7 +63,8 @@ def correlate(
             float64 or complex, with at least as many axes as the kernel; further axes are a batch. An image held by
             numpy is filtered at once.
         kernel: array of 1, 2 or 3 axes; taken in the image's dtype.
-        padding_mode: a name of the vocabulary other than 'random', 'linear_prediction', 'explicit', 'diff_explicit'.
+        padding_mode: a name of the vocabulary other than 'random', 'linear_prediction', 'pole' and those that train
+            weights; or one for each axis or each end, see `conv2d`, in the order of `dims`.
         degree: as in `conv2d`; a sequence has the order of `dims`.
         dims: the axes to filter, in the order of the kernel's: names for a DataArray, numbers otherwise. The last
             axes if None.

@@ -6,6 +6,7 @@ They are made from results/tables/benchmark.csv.
 import numpy as np
 import pandas as pd
 
+from experiments.benchmark.cases import PAIRS
 from experiments.manifest import FOLDER, read_manifest
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
@@ -34,7 +35,7 @@ def markdown(table: pd.DataFrame, stale: str | None = None) -> str:
         table: of the benchmark.
         stale: why the table is marked stale, if it is.
     """
-    first = table.iloc[0]
+    first, table = table.iloc[0], table[~table["group"].isin(("sides", "layers"))]
     ratios = table.pivot_table("ratio", "method", ["group", "case"], sort=False)
     methods = in_order(ratios.index)
     groups = [group for group in GROUPS if group in ratios]
@@ -124,6 +125,28 @@ def costs(table: pd.DataFrame) -> str:
         sentences.append(
             f"Kept predictors (`adaptive_running`) take, as a multiple of `replicate`'s time: {listed(kept)} "
             "(geometric mean, in brackets the most; the fit to one batch in sixteen is counted)."
+        )
+    sides = _cases(ratios, "sides")
+    shares = {
+        name: sides[name] / sides[[mode for mode in sides if mode in names]].max(axis=1)
+        for name, names in ((mode, mode.split("_")) for mode in sides if mode in PAIRS)
+    }
+    if shares:
+        each = pd.DataFrame(shares)
+        sentences.append(
+            f"A mode for each side takes {np.exp(np.log(each).mean(axis=None)):.2f} times as long as the dearer of its "
+            f"modes alone (geometric mean over {each.shape[1]} pairs and {each.shape[0]} layers, at most "
+            f"{each.max(axis=None):.2f})."
+        )
+    others = _cases(ratios, "layers").drop(columns="zeros", errors="ignore")
+    if len(others):
+        kinds = others.groupby(others.index.str.partition("(").get_level_values(0), sort=False)
+        each = [
+            f"{name} {np.exp(np.log(part).mean(axis=None)):.2f} ({part.max(axis=None):.2f})" for name, part in kinds
+        ]
+        sentences.append(
+            f"Other layers with a mode, training step, relative to torch's own: {listed(each)} (geometric mean over "
+            f"{listed([f'`{mode}`' for mode in others])} and the cases, in brackets the most)."
         )
     of_layers = _cases(peaks, "cnn")
     if len(of_layers) and {"zeros", "diff", "diff_memory"} <= set(of_layers):

@@ -17,14 +17,44 @@ from diff_conv2d.modes import boundary
 from experiments.benchmark.timing import Periodic
 from experiments.models.unet import UNet
 from experiments.padding_configs import METHODS as PADDINGS
+from experiments.padding_configs import mode_name
 
 __all__ = ["CASES", "METHODS", "Case", "steps"]
 
 # torch's own layers, and the two ways of the paper's interface, beside the modes of the library.
 TORCH = ("reflect", "replicate", "circular")
 WAYS = ("speed", "memory")
+# Modes that differ from axis to axis or from end to end, by name.
+PAIRS: dict[str, Any] = {
+    mode_name(pair): pair
+    for pair in (
+        ("zeros", "circular"),
+        ("replicate", "circular"),
+        ("reflect", "replicate"),
+        ("symmetric", "diff"),
+        ("diff", "circular"),
+        ("adaptive", "circular"),
+        (("diff", "zeros"), ("zeros", "replicate")),
+    )
+}
+# The modes of the layers other than convolutions.
+OF_LAYERS = ("replicate", "reflect", "circular", "symmetric", "diff")
+LAYERS: dict[str, Callable[[int], nn.Module]] = {
+    "ConvTranspose2d(4, 2, 1)": lambda channels: nn.ConvTranspose2d(channels, channels, 4, 2, 1),
+    "ConvTranspose2d(3, 2, 1, 1)": lambda channels: nn.ConvTranspose2d(channels, channels, 3, 2, 1, 1),
+    "MaxPool2d(3, 2, 1)": lambda _: nn.MaxPool2d(3, 2, 1),
+    "AvgPool2d(3, 2, 1)": lambda _: nn.AvgPool2d(3, 2, 1),
+    "Upsample(2, bilinear)": lambda _: nn.Upsample(scale_factor=2, mode="bilinear"),
+}
 # Whatever `steps` may return.
-METHODS = (*PADDINGS, *(f"torch_{mode}" for mode in TORCH), *(f"diff_{way}" for way in WAYS), "scipy", "opencv")
+METHODS = (
+    *PADDINGS,
+    *PAIRS,
+    *(f"torch_{mode}" for mode in TORCH),
+    *(f"diff_{way}" for way in WAYS),
+    "scipy",
+    "opencv",
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +73,7 @@ class Case:
     dtype: torch.dtype = torch.float32
     channels_last: bool = False
     network: str | None = None
+    layer: str | None = None
 
     @property
     def axes(self) -> int:
@@ -84,6 +115,22 @@ CASES = {
         Case("filter, 500x500, 100 kernels", "filtering", (1, 1, 500, 500), 3, 100, training=False),
         Case("ResNet-18, 8x3x128x128", "networks", (8, 3, 128, 128), network="resnet18"),
         Case("UNet, 4x3x128x128", "networks", (4, 3, 128, 128), network="unet"),
+        # A mode for each side, and layers other than convolutions.
+        *(
+            Case(f"sides, {'x'.join(map(str, shape))}", "sides", shape)
+            for shape in ((8, 64, 56, 56), (8, 256, 14, 14), (4, 32, 112, 112))
+        ),
+        *(
+            Case(f"{layer}, {'x'.join(map(str, shape))}", "layers", shape, layer=layer)
+            for layer, *shapes in (
+                ("ConvTranspose2d(4, 2, 1)", (8, 64, 28, 28), (8, 128, 14, 14)),
+                ("ConvTranspose2d(3, 2, 1, 1)", (8, 64, 28, 28)),
+                ("MaxPool2d(3, 2, 1)", (8, 64, 112, 112), (8, 64, 56, 56)),
+                ("AvgPool2d(3, 2, 1)", (8, 64, 56, 56)),
+                ("Upsample(2, bilinear)", (8, 64, 56, 56), (8, 64, 28, 28), (8, 256, 14, 14)),
+            )
+            for shape in shapes
+        ),
         # The paper's experiment on wall time: its UNet, at a quarter of its width and 4 images instead of 64.
         Case("paper's UNet / 4, 4x3x224x224", "walltime", (4, 3, 224, 224), network="paper_unet"),
     )
@@ -98,7 +145,15 @@ def steps(case: Case, device: torch.device) -> dict[str, Callable[[], object]]:
         image = image.to(memory_format=torch.channels_last)
     if case.network is not None:
         return {m: _network_step(case, m, image) for m in PADDINGS if _has_axes(case, m)}
+    if case.layer is not None:
+        return {mode: _layer_step(case, _other_layer(case, mode), image) for mode in ("zeros", *OF_LAYERS)}
     result: dict[str, Callable[[], object]] = {"zeros": _layer_step(case, _torch_layer(case, "zeros"), image)}
+    if case.group == "sides":
+        modes = {name: name for pair in PAIRS.values() for name in _names(pair)}
+        for name, mode in (modes | PAIRS).items():
+            layer = diff_conv2d.convert(_torch_layer(case, "zeros"), mode, verbose=False)
+            result[name] = _layer_step(case, layer, image)
+        return result
     for mode in TORCH:
         result[f"torch_{mode}"] = _layer_step(case, _torch_layer(case, mode), image)
     for method in PADDINGS:
@@ -111,6 +166,17 @@ def steps(case: Case, device: torch.device) -> dict[str, Callable[[], object]]:
     if case.group == "filtering" and _channels(case)[1] == 1 and device.type == "cpu":
         result |= _image_libraries(case, image)
     return result
+
+
+def _names(mode: Any) -> list[str]:
+    """The modes of the sides."""
+    return [mode] if isinstance(mode, str) else [name for side in mode for name in _names(side)]
+
+
+def _other_layer(case: Case, mode: str) -> nn.Module:
+    """A layer other than a convolution: torch's own, or with a mode."""
+    layer = LAYERS[case.layer or ""](case.shape[1])
+    return layer if mode == "zeros" else diff_conv2d.convert(layer, mode, verbose=False)
 
 
 def _channels(case: Case) -> tuple[int, int]:

@@ -287,6 +287,15 @@ def test_errors_name_the_argument(arguments, error, message):
         pad(**{"input": IMAGE, "pad": (2, 2, 2, 2), **arguments})
 
 
+def test_predictors_fitted_to_other_images_at_one_side():
+    kept = diff_conv2d.fit(IMAGE, padding=2)
+    alone = pad(IMAGE, (2, 2, 2, 2), kept)
+    sides = pad(IMAGE, (2, 2, 2, 2), ((kept, "zeros"), "circular"))
+    torch.testing.assert_close(sides[..., :2, 2:-2], alone[..., :2, 2:-2])
+    assert not sides[..., -2:, :].any()
+    assert torch.equal(sides[..., 2:-2, :2], IMAGE[..., -2:])
+
+
 def test_options_go_to_the_modes_that_have_them():
     mode = boundary(("circular", ({"mode": "diff", "degree": 1}, "diff")), degree=3)
     assert [m.degree for m in mode.sides[1]] == [1, 3]
