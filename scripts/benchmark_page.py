@@ -134,8 +134,8 @@ def costs(table: pd.DataFrame) -> str:
     if shares:
         each = pd.DataFrame(shares)
         sentences.append(
-            f"A mode for each side takes {np.exp(np.log(each).mean(axis=None)):.2f} times as long as the dearer of its "
-            f"modes alone (geometric mean over {each.shape[1]} pairs and {each.shape[0]} layers, at most "
+            f"A mode for each side takes {np.exp(np.log(each).mean(axis=None)):.2f} times as long as the dearer of "
+            f"its modes alone (geometric mean over {each.shape[1]} pairs and {each.shape[0]} layers, at most "
             f"{each.max(axis=None):.2f})."
         )
     others = _cases(ratios, "layers").drop(columns="zeros", errors="ignore")
