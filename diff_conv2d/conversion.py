@@ -169,7 +169,7 @@ def convert(
             left[name] = reason
         elif kind:
             # All are checked before the first is changed, so that an error leaves the network as it was.
-            axes = _axes_of(kind)
+            axes = _axes_of(kind, layer)
             if axes is not None:
                 mode.check(axes)
             if _KIND_OF[kind] == "convolution":
@@ -221,9 +221,9 @@ def _layer_class(layer: nn.Module) -> type[nn.Module] | None:
     return None
 
 
-def _axes_of(kind: Any) -> int | None:
-    """Return the spatial axes of a class of layers; None if the input decides."""
-    axes: int | None = kind.axes
+def _axes_of(kind: Any, layer: nn.Module) -> int | None:
+    """Return the spatial axes of a layer that becomes one of this kind."""
+    axes: int | None = kind.axes_of(layer) if issubclass(kind, BoundaryLayer) else kind.axes
     return axes
 
 
@@ -258,7 +258,7 @@ def _why_not(layer: nn.Module, mode: Boundary) -> str | None:
         reason: str | None = ours.why_not(layer)
         return reason
     sizes: dict[str, Any] = vars(layer)
-    axes = _axes_of(ours) or 0
+    axes = _axes_of(ours, layer) or 0
     kernel, stride, dilation = (
         per_axis(name, sizes[name], axes, minimum=1) for name in ("kernel_size", "stride", "dilation")
     )

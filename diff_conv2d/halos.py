@@ -25,10 +25,11 @@ def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
     ones = (1,) * axes
     geometry = Geometry(kernel.shape, ones, ones, *widths_of_padding("same", kernel.shape, ones, ones))
     sizes = [mode.sizes(length, geometry, axis) for axis, length in enumerate(lengths)]
+    # With shapes alone, so that an image too small for its mode is rejected here and not in a task.
+    weight = torch.from_numpy(kernel)[None, None].to("meta")
+    shape = torch.empty(1, 1, *lengths, dtype=weight.dtype, device="meta")
+    mode.check_image(shape, geometry)
     if not any(sizes):
-        # With shapes alone, so that an image too small for its mode is rejected here and not in a task.
-        weight = torch.from_numpy(kernel)[None, None].to("meta")
-        shape = torch.empty(1, 1, *lengths, dtype=weight.dtype, device="meta")
         convolve_batch(shape, Kernels(weight, None, 1), geometry, mode)
     # What a chunk needs: as a halo of its neighbours, and, at the edge, for the mode.
     needed = [max(mode.reach(geometry, axis, n), geometry.after[axis]) for axis, n in enumerate(lengths)]
@@ -65,7 +66,8 @@ def _wrapped(image: Any, mode: Boundary, geometry: Geometry) -> Any:
             width if mode.wraps(axis, high_end) else 0
             for high_end, width in ((False, geometry.before[axis]), (True, geometry.after[axis]))
         )
-        if not before and not after:
+        # An axis of a single chunk is wrapped by the mode itself.
+        if len(chunks[dim]) == 1 or not (before or after):
             continue
         lines, size = (slice(None),) * (image.ndim + dim), image.shape[dim]
         places = np.arange(-before, 0) % size, np.arange(after) % size
@@ -122,7 +124,10 @@ def _filter(
     # Ends that wrap have their samples already.
     low, high = (
         tuple(
-            width if place[axis] == (counts[axis] - 1 if high_end else 0) and not mode.wraps(axis, high_end) else 0
+            width
+            if place[axis] == (counts[axis] - 1 if high_end else 0)
+            and not (counts[axis] > 1 and mode.wraps(axis, high_end))
+            else 0
             for axis, width in enumerate(widths)
         )
         for high_end, widths in ((False, geometry.before), (True, geometry.after))

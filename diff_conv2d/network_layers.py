@@ -20,7 +20,7 @@ from diff_conv2d.modes import AnyMode, boundary
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.operations.extended import check_mode, extended, is_torchs
 from diff_conv2d.operations.pooling import avg_pool, max_pool, unfold
-from diff_conv2d.operations.resampling import LINEAR, interpolate, reads_outside
+from diff_conv2d.operations.resampling import AXES, interpolate, reads_outside
 from diff_conv2d.operations.transposed import conv_transpose
 
 __all__ = [
@@ -60,7 +60,6 @@ class BoundaryLayer(nn.Module):
     #: Spatial axes; None if the input decides.
     axes: ClassVar[int | None]
     _mode: Boundary
-    padding_mode: Any
 
     def __init__(self, *arguments: Any, padding_mode: AnyMode = "diff", **options: Any) -> None:
         torchs = inspect.signature(self._torchs_layer().__init__).parameters
@@ -77,9 +76,31 @@ class BoundaryLayer(nn.Module):
         mode = boundary(name, **options)
         if self.axes is not None:
             mode.check(self.axes)
-        if not is_torchs(mode):
+        if is_torchs(mode):
+            # torch's transposed convolutions know this word alone.
+            name = "zeros"
+        else:
             check_mode(mode, self.operation)
-        self._mode, self.padding_mode = mode, name
+        self._mode = mode
+        vars(self)["padding_mode"] = name
+
+    @property
+    def padding_mode(self) -> Any:
+        """The mode as it was given; set to another, its options are the default ones."""
+        return vars(self)["padding_mode"]
+
+    @padding_mode.setter
+    def padding_mode(self, value: Any) -> None:
+        # torch's constructor sets it before there is a mode.
+        if "_mode" in vars(self) and value != self.padding_mode:
+            self._set_mode(value, {})
+        else:
+            vars(self)["padding_mode"] = value
+
+    @classmethod
+    def axes_of(cls, layer: Any) -> int | None:
+        """Return the spatial axes of a layer; None if it has no boundary."""
+        return cls.axes
 
     @classmethod
     def why_not(cls, layer: Any) -> str | None:
@@ -97,7 +118,8 @@ class BoundaryLayer(nn.Module):
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Within a network torch.fx sees one node, as for torch's layers."""
-        tracer: Any = arguments[0].tracer if arguments and isinstance(arguments[0], torch.fx.Proxy) else None
+        first = next(iter((*arguments, *options.values())), None)
+        tracer: Any = first.tracer if isinstance(first, torch.fx.Proxy) else None
         if tracer is not None and tracer.root is not self:
             return tracer.create_proxy("call_module", tracer.path_of_module(self), arguments, options)
         return super().__call__(*arguments, **options)
@@ -139,14 +161,15 @@ class _ConvTranspose(BoundaryLayer):
             torchs: Tensor = super().forward(input, output_size)
             return torchs
         images = self._batch(input, self.axes)
-        sizes = self.stride, self.padding, self.kernel_size
-        more = self._output_padding(images, output_size, *sizes, self.axes, self.dilation)
+        padding = per_axis("padding", self.padding, self.axes, 0)
+        sizes = self.stride, padding, self.kernel_size
+        more = self._output_padding(input, output_size, *sizes, self.axes, self.dilation)
         output = conv_transpose(
             images,
             self.weight,
             self.bias,
             self.stride,
-            self.padding,
+            padding,
             more,
             self.groups,
             self.dilation,
@@ -344,22 +367,24 @@ class Upsample(BoundaryLayer, nn.Upsample):
         if is_torchs(self._mode) or self.why_not(self):
             return super().forward(input)
         check_tensor("input", input)
-        axes = input.ndim - 2
-        if not 1 <= axes <= 3:
-            raise ValueError(
-                f"input must have batch, channels and 1 to 3 spatial dimensions, got {tuple(input.shape)}"
-            )
+        axes = AXES[self.mode]
         self._mode.check(axes)
         size = None if self.size is None else per_axis("size", self.size, axes, 1)
         factor: Any = self.scale_factor
         scales = None if factor is None else factor if isinstance(factor, tuple) else (factor,) * axes
+        if self.recompute_scale_factor and scales is not None:
+            # The scale is that of the sizes, which are rounded.
+            size, scales = tuple(int(n * s) for n, s in zip(input.shape[2:], scales, strict=False)), None
         return interpolate(input, size, scales, self.mode, self.align_corners, self._mode)
+
+    @classmethod
+    def axes_of(cls, layer: Any) -> int | None:
+        """The axes that its interpolation is for."""
+        return AXES.get(layer.mode)
 
     @classmethod
     def why_not(cls, layer: Any) -> str | None:
         """Whether it reads nothing outside the image."""
-        if layer.recompute_scale_factor and layer.mode in LINEAR:
-            return "recomputes its scale"
         return None if reads_outside(layer.mode, layer.align_corners) else "reads no sample outside"
 
 

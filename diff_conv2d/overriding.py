@@ -18,7 +18,7 @@ from diff_conv2d.functional import conv1d, conv2d, conv3d, pad
 from diff_conv2d.modes import AnyMode, boundary
 from diff_conv2d.operations.extended import LEARNT
 from diff_conv2d.operations.pooling import avg_pool, max_pool, unfold
-from diff_conv2d.operations.resampling import interpolate, reads_outside
+from diff_conv2d.operations.resampling import AXES, interpolate, reads_outside
 from diff_conv2d.operations.transposed import conv_transpose
 
 __all__ = ["override"]
@@ -37,7 +37,9 @@ class override(TorchFunctionMode):
     `convert` finds no layer.
 
     Calls that do not pad, or that no mode can serve, are answered by torch. At the end it says what it met. A network
-    that was trained with another boundary has learnt that one: fine-tune it, see `convert`.
+    that was trained with another boundary has learnt that one: fine-tune it, see `convert`. Of nested contexts the
+    innermost decides. With activation checkpointing, which runs a part of the network again in the backward pass, that
+    pass must be within the context too.
 
     Args:
         padding_mode: a name of the vocabulary, or one for each axis or each end, see `conv2d`. 'zeros' leaves all as
@@ -123,7 +125,7 @@ def _is_ours() -> bool:
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
         if not module.startswith("torch"):
-            return module.startswith("diff_conv2d.") and module != __name__
+            return module.startswith("diff_conv2d.")
         frame = frame.f_back  # type: ignore[assignment]
     return False
 
@@ -262,13 +264,15 @@ def _resampled(
 ) -> Tensor:
     if not reads_outside(mode_, align_corners):
         raise _Left
-    if antialias or recompute_scale_factor:
-        raise _Left("antialias or recompute_scale_factor is asked for")
-    axes = input.ndim - 2
+    if antialias:
+        raise _Left("it reads more samples than two or four")
+    axes = AXES[mode_]
     sizes = None if size is None else per_axis("size", size, axes, 1)
     scales = None
     if scale_factor is not None:
         scales = tuple(scale_factor) if isinstance(scale_factor, Sequence) else (scale_factor,) * axes
+    if recompute_scale_factor and scales is not None:
+        sizes, scales = tuple(int(n * s) for n, s in zip(input.shape[2:], scales, strict=False)), None
     mode.check(axes)
     return interpolate(input, sizes, scales, mode_, align_corners, mode)
 

@@ -22,6 +22,7 @@ __all__ = [
     "only_as_traced",
     "remembered",
     "size_is_at_least",
+    "size_is_below",
 ]
 
 _R = TypeVar("_R")
@@ -82,6 +83,15 @@ def size_is_at_least(size: int, least: int) -> bool:
 
         return statically_known_true(size >= least)
     return size >= least
+
+
+def size_is_below(size: int, least: int) -> bool:
+    """Whether a size is smaller; for a symbolic size of torch.export, whether it always is."""
+    if torch.compiler.is_exporting():
+        from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+        return statically_known_true(size < least)
+    return size < least
 
 
 def only_as_traced(input: Tensor, mode: Boundary | None, geometry: Geometry) -> Tensor:

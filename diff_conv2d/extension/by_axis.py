@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from diff_conv2d.precision import computing_dtype, working_dtype
+from diff_conv2d.tracing import is_transformed
 
 if TYPE_CHECKING:
     from diff_conv2d.extension.axis import IntegerMatrix
@@ -66,7 +67,7 @@ def extended(input: Tensor, dim: int, start: int, stop: int, rule: _Rule) -> Ten
     if not before and not after:
         return input.narrow(dim, first, last - first)
     layout = channels_last_format(input)
-    if layout is not None:
+    if layout is not None and not is_transformed():
         # torch.cat keeps a layout that all pieces have, and converting the thin pieces costs little.
         before, after = ([p.contiguous(memory_format=layout) for p in pieces] for pieces in (before, after))
     inside = [input.narrow(dim, first, last - first)] if last > first else []
@@ -154,9 +155,10 @@ def mirrored(input: Tensor, dim: int, distances: range, high_end: bool, repeat_e
         # The common case: the samples next to the edge, in reverse.
         start = length - 1 - farthest if high_end else nearest
         return [input.narrow(dim, start, last - first + 1).flip(dim)]
+    repeat = int(repeat_edge)
     period = 2 * length if repeat_edge else max(2 * length - 2, 1)
     place = torch.arange(nearest, farthest + 1, device=input.device) % period
-    place = torch.minimum(place, period - repeat_edge - place)
+    place = torch.minimum(place, period - repeat - place)
     return [input.index_select(dim, length - 1 - place if high_end else place.flip(0))]
 
 

@@ -77,6 +77,10 @@ class Boundary(ABC):
         """Whether the other end of an axis comes next."""
         return False
 
+    def with_zeros_as(self, other: Boundary) -> Boundary:
+        """Return the mode with another one at the sides that have zeros beside other modes."""
+        return self
+
     def without_kernel(self) -> Boundary:
         """Return the mode as `pad` uses it, which has no kernel to derive options from."""
         return self

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from diff_conv2d.arguments import is_sequence
+from diff_conv2d.arguments import check_dtype, is_sequence
 from diff_conv2d.extension import by_axis
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import AxisExtension
@@ -38,6 +38,8 @@ def _numbers(name: str, value: Any) -> _Values:
             raise ValueError(
                 f"{name} must be a number, or hold one for each channel, got a tensor of shape {tuple(value.shape)}"
             )
+    if hasattr(value, "tolist"):
+        # A tensor's, or numpy's.
         value = value.tolist()
     several = list(value) if is_sequence(value) else [value]
     if not several or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in several):
@@ -80,9 +82,18 @@ class _Prescribed(AxisExtension):
     def check_image(self, input: Tensor, geometry: Geometry) -> None:
         """See `Boundary`: there is one number for each channel, and the image is wide enough for slopes."""
         super().check_image(input, geometry)
+        self.check_channels(input, geometry)
+
+    def check_channels(self, input: Tensor, geometry: Geometry) -> None:
+        """Reject other numbers than one for each channel."""
         values, channels = self.prescribed(), input.shape[-len(geometry.kernel) - 1]
         if isinstance(values, tuple) and len(values) not in (1, channels):
             raise ValueError(f"padding_mode={self.name!r} has {len(values)} numbers for {channels} channels of input")
+        several = values if isinstance(values, tuple) else (values,)
+        if input.is_floating_point() and max(map(abs, several)) > torch.finfo(input.dtype).max:
+            raise ValueError(
+                f"value must be a number that {input.dtype} can hold, the dtype of input; got {values!r}"
+            )
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes at which an image is reflected once."""
@@ -122,6 +133,21 @@ class Constant(_Prescribed):
     def factor(self, length: int, distance: int) -> int:
         """Once."""
         return 1
+
+    def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
+        """See `AxisExtension`: one piece."""
+        (piece,) = by_axis.zeros(input, geometry.dims[axis], distances)
+        values = torch.tensor(self.value, device=input.device).to(input.dtype)
+        return [piece + (values.view(-1, *(1,) * len(geometry.kernel)) if values.ndim else values)]
+
+    def check_image(self, input: Tensor, geometry: Geometry) -> None:
+        """See `Boundary`: integers outside an image of integers, of any number."""
+        several = self.value if isinstance(self.value, tuple) else (self.value,)
+        if not input.is_floating_point() and not input.is_complex() and all(float(v).is_integer() for v in several):
+            check_dtype(input)
+            self.check_channels(input, geometry)
+        else:
+            super().check_image(input, geometry)
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: all."""

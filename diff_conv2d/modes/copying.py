@@ -15,6 +15,7 @@ from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.base import AxisExtension
 from diff_conv2d.modes.copying_weights import Mirrored, Nothing, Wrapped
 from diff_conv2d.modes.polynomial_weights import Polynomial
+from diff_conv2d.tracing import size_is_below
 
 __all__ = ["Circular", "Reflect", "Replicate", "Symmetric", "Zeros"]
 
@@ -38,9 +39,8 @@ class _TorchsOwn(AxisExtension):
     def extend_where_torch_can(self, input: Tensor, geometry: Geometry, spare: int) -> Tensor:
         """Extend by torch's padding if each axis has `spare` samples more than it is extended by."""
         widths = zip(geometry.dims, geometry.before, geometry.after, strict=True)
-        enough = (max(ends) + spare <= input.shape[dim] for dim, *ends in widths if any(ends))
         # A size that is open while a network is exported must be large enough, which torch then checks.
-        if torch.compiler.is_exporting() or all(enough):
+        if not any(size_is_below(input.shape[dim], max(ends) + spare) for dim, *ends in widths if any(ends)):
             return _torch_pad(input, geometry, self.name)
         return self.extend_by_axis(input, geometry)
 

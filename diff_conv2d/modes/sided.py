@@ -113,6 +113,11 @@ class Sided(AxisExtension):
                     f"{low} and {high}"
                 )
 
+    def with_zeros_as(self, other: Boundary) -> Boundary:
+        """See `Boundary`."""
+        sides = [[other if mode.name == "zeros" else mode for mode in ends] for ends in self.sides]
+        return Sided(tuple((low, high) for low, high in sides))
+
     def without_kernel(self) -> Boundary:
         """See `Boundary`."""
         return Sided(tuple((low.without_kernel(), high.without_kernel()) for low, high in self.sides))

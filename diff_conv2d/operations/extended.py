@@ -39,6 +39,7 @@ def extended(
     after: Sequence[int],
     taps: Sequence[int],
     dilation: Sequence[int] | None = None,
+    any_size: bool = True,
 ) -> Tensor:
     """Return a batch (N, C, ...) extended by a mode.
 
@@ -49,13 +50,23 @@ def extended(
         after: samples added at the high end.
         taps: samples that the operation reads at once, along each axis; 'diff' derives its degree from them.
         dilation: distance between these samples; 1 if None.
+        any_size: the widths are those of images of all sizes. Otherwise a trace is recorded for this size alone.
+
+    Raises:
+        ValueError: an axis has no samples, or the mode refuses the image.
+        TypeError: the mode refuses its dtype.
     """
     axes = len(taps)
-    if not any(before) and not any(after):
-        return input
+    if 0 in input.shape[2:]:
+        raise ValueError(f"input must have at least one sample along every axis, got shape {tuple(input.shape)}")
     steps = tuple(dilation or (1,) * axes)
     geometry = Geometry(tuple(taps), (1,) * axes, steps, tuple(before), tuple(after))
+    if not any_size:
+        input = only_as_traced(input, None, geometry)
+    if not any(before) and not any(after):
+        return input
     mode.check_image(input, geometry)
-    input = only_as_traced(input, mode, geometry)
+    if any_size:
+        input = only_as_traced(input, mode, geometry)
     # torch wraps an image slowly, piece by piece.
     return mode.extend_by_rules(input, geometry) if mode.wraps(0, False) else mode.extend(input, geometry)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.modes.base import Boundary
+from diff_conv2d.modes.conditions import Constant
 from diff_conv2d.operations.extended import check_mode, extended, is_torchs
 
 __all__ = ["avg_pool", "max_pool", "unfold"]
@@ -27,12 +29,16 @@ def max_pool(
 ) -> Tensor:
     """The maximum of each window, over what the mode puts outside as well; torch has nothing there.
 
+    Nor is there anything at a side whose mode is 'zeros', beside other modes at other sides.
+
     Arguments as in torch, one for each axis; images (N, C, ...).
     """
     axes = len(kernel_size)
     if is_torchs(mode):
         return _MAX[axes](input, kernel_size, stride, padding, dilation, ceil_mode)
     check_mode(mode, "pooling")
+    if input.is_floating_point():
+        mode = mode.with_zeros_as(Constant(torch.finfo(input.dtype).min))
     padded = _with_windows(input, kernel_size, stride, padding, dilation, ceil_mode, mode)
     return _MAX[axes](padded, kernel_size, stride, 0, dilation)
 
@@ -77,8 +83,9 @@ def _with_windows(
         # With ceil_mode one more window, if it begins within the image or the padding before it.
         if ceil_mode and (n + 2 * p - span) % s and count * s < n + p:
             count += 1
-        after.append(max(0, (count - 1) * s + span - p - n))
-    return extended(input, mode, padding, after, kernel_size, dilation)
+        # A compiler must know it, to know how far polynomials go.
+        after.append(int(max(0, (count - 1) * s + span - p - n)))
+    return extended(input, mode, padding, after, kernel_size, dilation, any_size=False)
 
 
 def unfold(

@@ -10,14 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.modes.base import Boundary
+from diff_conv2d.modes.copying import Replicate
 from diff_conv2d.operations.extended import check_mode, extended, is_torchs
 
-__all__ = ["LINEAR", "interpolate", "reads_outside"]
+__all__ = ["AXES", "LINEAR", "interpolate", "reads_outside"]
 
 #: The modes of torch's interpolation that read more than one sample along an axis, by the number that they read.
 LINEAR = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4}
-# Samples that the image is extended by at most so that torch's own interpolation can be used.
-_MOST = 4
+#: The spatial axes that they are for.
+AXES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 
 
 def reads_outside(mode: str, align_corners: bool | None) -> bool:
@@ -35,37 +36,67 @@ def interpolate(
 ) -> Tensor:
     """Resample images (N, C, ...) linearly or by cubic splines of 4 samples, as torch but for what is outside.
 
-    torch repeats the edge samples there. Output o of an axis lies at ``(o + 1/2) / scale - 1/2``, in samples.
+    torch repeats the edge samples there, as we do at a side whose mode is 'zeros'. Output o of an axis lies at
+    ``(o + 1/2) / scale - 1/2``, in samples.
 
     Args:
-        input: the images.
+        input: the images, of floating point.
         size: of the output; or
         scale_factor: for each axis.
         interpolation: a word of torch's: 'linear', 'bilinear', 'trilinear' or 'bicubic'.
         align_corners: as in torch.
         mode: how the image is extended.
+
+    Raises:
+        ValueError: the sizes do not fit, or the interpolation is not for so many axes.
+        TypeError: the images are not of floating point.
     """
     if is_torchs(mode) or mode.name == "replicate" or not reads_outside(interpolation, align_corners):
         return _torchs(input, size, scale_factor, interpolation, align_corners)
     check_mode(mode, "resampling")
-    sizes = input.shape[2:]
-    if scale_factor is None:
-        if size is None:
-            raise ValueError("size or scale_factor must be given, got None for both")
-        scales = [out / n for out, n in zip(size, sizes, strict=True)]
-        outputs = list(size)
-    else:
-        scales = list(scale_factor)
-        outputs = [floor(n * scale) for n, scale in zip(sizes, scales, strict=True)]
-    taps = LINEAR[interpolation]
-    width = _common_width(scales, taps // 2)
-    if align_corners or width is None:
+    outputs, scales = _sizes(input, size, scale_factor, interpolation)
+    mode = mode.with_zeros_as(Replicate())
+    taps, sizes = LINEAR[interpolation], input.shape[2:]
+    width = taps // 2
+    # By torch's own operation, if whole samples of the output are added, and torch computes every axis: it copies one
+    # whose size stays.
+    whole = all((width * scale).is_integer() for scale in scales)
+    copied = taps == 2 and any(out == n and scale != 1 for out, n, scale in zip(outputs, sizes, scales, strict=True))
+    if align_corners or not whole or copied:
         return _by_gathering(input, outputs, scales, taps, bool(align_corners), mode)
-    padded = extended(input, mode, [width] * len(sizes), [width] * len(sizes), [taps] * len(sizes))
+    padded = extended(input, mode, [width] * len(sizes), [width] * len(sizes), [taps] * len(sizes), any_size=False)
     result = _torchs(padded, None, scales, interpolation, align_corners)
     for dim, (out, scale) in enumerate(zip(outputs, scales, strict=True), 2):
         result = result.narrow(dim, round(width * scale), out)
     return result
+
+
+def _sizes(
+    input: Tensor, size: Sequence[int] | None, scale_factor: Sequence[float] | None, interpolation: str
+) -> tuple[list[int], list[float]]:
+    """Return the size of the output and the scale along each axis."""
+    axes = AXES[interpolation]
+    if input.ndim != axes + 2:
+        raise ValueError(
+            f"input must have {axes + 2} dimensions (batch, channels and {axes} spatial) for mode={interpolation!r}, "
+            f"got shape {tuple(input.shape)}"
+        )
+    if not input.is_floating_point():
+        raise TypeError(f"input must be of floating point, got {input.dtype}; take input.float()")
+    given = {"size": size, "scale_factor": scale_factor}
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"one of size and scale_factor must be given, got size={size} and {scale_factor=}")
+    for name, value in given.items():
+        if value is not None and (len(value) != axes or min(value) <= 0):
+            raise ValueError(f"{name} must hold {axes} numbers above 0, got {value!r}")
+    sizes = input.shape[2:]
+    if size is not None:
+        return list(size), [out / n for out, n in zip(size, sizes, strict=True)]
+    scales = [float(scale) for scale in scale_factor or ()]
+    outputs = [floor(n * scale) for n, scale in zip(sizes, scales, strict=True)]
+    if min(outputs) < 1:
+        raise ValueError(f"scale_factor must leave at least one sample along every axis, got {scale_factor!r}")
+    return outputs, scales
 
 
 def _torchs(
@@ -79,14 +110,6 @@ def _torchs(
     return F.interpolate(input, *given, interpolation, align_corners)
 
 
-def _common_width(scales: Sequence[float], least: int) -> int | None:
-    """Return by how many samples all axes can be extended so that whole samples of the output are added."""
-    for width in range(least, _MOST + 1):
-        if all((width * scale).is_integer() for scale in map(float, scales)):
-            return width
-    return None
-
-
 def _by_gathering(
     input: Tensor, outputs: Sequence[int], scales: Sequence[float], taps: int, align_corners: bool, mode: Boundary
 ) -> Tensor:
@@ -94,17 +117,23 @@ def _by_gathering(
     sizes = input.shape[2:]
     places = []
     for n, out, scale in zip(sizes, outputs, scales, strict=True):
-        o = torch.arange(out, dtype=torch.float64, device=input.device)
-        places.append(o * ((n - 1) / max(out - 1, 1)) if align_corners else (o + 0.5) / scale - 0.5)
-    near = [place.floor() for place in places]
-    first = [place.to(torch.int64) - (taps // 2 - 1) for place in near]
-    before = [max(0, -int(index[0])) for index in first]
-    after = [max(0, int(index[-1]) + taps - n) for index, n in zip(first, sizes, strict=True)]
-    result = extended(input, mode, before, after, [taps] * len(sizes))
-    for dim, (place, low, index, width) in enumerate(zip(places, near, first, before, strict=True), 2):
+        if taps == 2 and out == n:
+            # torch copies it, whatever the scale.
+            places.append([float(o) for o in range(out)])
+        elif align_corners:
+            places.append([o * ((n - 1) / max(out - 1, 1)) for o in range(out)])
+        else:
+            places.append([(o + 0.5) / scale - 0.5 for o in range(out)])
+    first = [[floor(place) - (taps // 2 - 1) for place in of_axis] for of_axis in places]
+    before = [max(0, -index[0]) for index in first]
+    after = [max(0, index[-1] + taps - n) for index, n in zip(first, sizes, strict=True)]
+    result = extended(input, mode, before, after, [taps] * len(sizes), any_size=False)
+    for dim, (of_axis, indices, width) in enumerate(zip(places, first, before, strict=True), 2):
         shape = [-1 if d == dim else 1 for d in range(input.ndim)]
-        weights = [w.to(input.dtype).view(shape) for w in _weights(place - low, taps)]
-        pieces = [result.index_select(dim, index + width + tap) * w for tap, w in enumerate(weights)]
+        place = torch.tensor(of_axis, dtype=torch.float64, device=input.device)
+        index = torch.tensor(indices, dtype=torch.int64, device=input.device) + width
+        weights = [w.to(input.dtype).view(shape) for w in _weights(place - place.floor(), taps)]
+        pieces = [result.index_select(dim, index + tap) * w for tap, w in enumerate(weights)]
         result = torch.stack(pieces).sum(0)
     return result
 

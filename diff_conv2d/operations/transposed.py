@@ -58,8 +58,8 @@ def conv_transpose(
     ]
     # The last output, size - 1, reads samples up to (size - 1 + p) // s. At least as many as before, so that the
     # outputs that torch cuts off at both ends are enough.
-    last = [(size - 1 + p) // s for size, p, s in zip(sizes, padding, stride, strict=True)]
-    after = [max(b, end - n + 1) for b, end, n in zip(before, last, input.shape[2:], strict=True)]
+    ends = zip(before, spans, padding, output_padding, stride, strict=True)
+    after = [max(b, (span - p + o) // s) for b, span, p, o, s in ends]
     taps = [-(-(span + 1) // s) for span, s in zip(spans, stride, strict=True)]
     cut = [p + b * s for p, b, s in zip(padding, before, stride, strict=True)]
     padded = extended(input, mode, before, after, taps)

@@ -82,6 +82,20 @@ def test_a_kernel_wider_than_a_periodic_image():
     assert_same(RNG.standard_normal((3, 20)), (3, 5), RNG.standard_normal((9, 3)), "circular")
 
 
+@pytest.mark.parametrize("other", ["diff", "reflect", "antireflect", "zeros"])
+def test_a_short_axis_that_wraps_at_one_end_alone(other):
+    assert_same(np.arange(6.0) ** 2, 3, np.ones(7), [("circular", other)])
+    assert_same(RNG.standard_normal((4, 12)), (2, 3), RNG.standard_normal((9, 5)), (("circular", other), other))
+
+
+def test_images_that_the_mode_refuses_are_refused_at_once():
+    image = da.ones((3, 40), chunks=(3, 10))
+    with pytest.raises(ValueError, match="padding must be at most 3 samples"):
+        correlate(image, np.ones((9, 1)), {"mode": "neumann", "value": 1.0})
+    with pytest.raises(ValueError, match="has 2 numbers for 1 channels"):
+        correlate(image, np.ones((3, 3)), {"mode": "constant", "value": [3.0, 4.0]})
+
+
 def test_two_fits_along_one_axis_are_refused():
     sides = (({"mode": "adaptive", "taps": 3}, {"mode": "adaptive", "taps": 5}), "zeros")
     with pytest.raises(ValueError, match="must fit both ends of an axis alike"):

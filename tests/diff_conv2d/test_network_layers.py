@@ -476,6 +476,123 @@ def test_errors_name_the_argument(make, error, message):
         make()
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("layer", COMPILED, ids=lambda layer: type(layer).__name__)
+def test_what_is_traced_is_right_for_other_sizes_or_refuses_them(layer):
+    traced = torch.jit.trace(layer, torch.randn(2, 3, 12, 14), check_trace=False)
+    for size in ((12, 14), (13, 15), (20, 9), (7, 30)):
+        x = torch.randn(2, 3, *size)
+        try:
+            output = traced(x)
+        except torch.jit.Error as error:
+            assert "for images of another size" in str(error)
+            continue
+        torch.testing.assert_close(output, layer(x))
+
+
+def test_zeros_at_one_side_are_what_torch_has_there():
+    x = -1 - torch.rand(1, 1, 6, 8)
+    pooled = diff_conv2d.MaxPool2d(3, 1, 1, padding_mode=("zeros", "circular"))(x)
+    assert torch.equal(pooled[..., 1:-1], F.max_pool2d(x, 3, 1, 1)[..., 1:-1])
+    larger = diff_conv2d.Upsample(scale_factor=2, mode="bilinear", padding_mode=("zeros", "circular"))(x)
+    expected = F.interpolate(x, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(larger[..., 2:-2], expected[..., 2:-2])
+
+
+def test_layers_follow_their_attribute():
+    x = torch.randn(1, 2, 6, 8)
+    for make in (
+        lambda mode: diff_conv2d.MaxPool2d(3, 1, 1, padding_mode=mode),
+        lambda mode: diff_conv2d.Pad2d(2, padding_mode=mode),
+        lambda mode: diff_conv2d.Upsample(scale_factor=2, mode="bilinear", padding_mode=mode),
+    ):
+        layer = make("zeros")
+        layer.padding_mode = "reflect"
+        assert torch.equal(layer(x), make("reflect")(x))
+        with pytest.raises(ValueError, match="padding_mode must be one of"):
+            layer.padding_mode = "nonsense"
+    transposed = diff_conv2d.ConvTranspose2d(2, 2, 3, padding_mode={"mode": "zeros"})
+    transposed.padding_mode = "circular"
+    assert transposed(x).shape == (1, 2, 8, 10)
+    transposed.padding_mode = {"mode": "zeros"}
+    assert torch.equal(transposed(x), F.conv_transpose2d(x, transposed.weight, transposed.bias))
+
+
+def test_resampling_is_torchs_inside_at_any_scale():
+    """With edge samples at two sides, which is torch's own, but by our sums."""
+    for scale, size in itertools.product((0.5, 0.7, 1.1, 1.25, 1.5, 2.0, 3.0), ((5, 3), (12, 14), (3, 4))):
+        x = torch.randn(1, 2, *size, dtype=torch.float64)
+        for mode in ("bilinear", "bicubic"):
+            torchs = nn.Upsample(scale_factor=scale, mode=mode)
+            ours = diff_conv2d.Upsample(scale_factor=scale, mode=mode, padding_mode=("replicate",) * 2)
+            torch.testing.assert_close(ours(x), torchs(x), rtol=1e-9, atol=1e-9)
+    recomputed = {"scale_factor": 1.3, "mode": "bilinear", "recompute_scale_factor": True}
+    x = torch.randn(1, 2, 7, 9, dtype=torch.float64)
+    ours = diff_conv2d.Upsample(**recomputed, padding_mode=("replicate",) * 2)
+    torch.testing.assert_close(ours(x), nn.Upsample(**recomputed)(x), rtol=1e-9, atol=1e-9)
+    # No more samples are wanted than are read.
+    wide = diff_conv2d.Upsample(size=(9, 9), mode="bilinear", padding_mode={"mode": "neumann", "value": 1.0})
+    assert wide(torch.rand(1, 1, 1, 1)).shape == (1, 1, 9, 9)
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "error", "message"),
+    [
+        ({"scale_factor": 0.1}, (1, 1, 4, 4), ValueError, "must leave at least one sample"),
+        ({"scale_factor": -1.0}, (1, 1, 4, 4), ValueError, "scale_factor must hold 2 numbers above 0"),
+        ({"scale_factor": (1.0, 2.0, 3.0)}, (1, 1, 4, 4), ValueError, "scale_factor must hold 2 numbers"),
+        ({"scale_factor": 2.0, "size": (3, 3)}, (1, 1, 4, 4), ValueError, "one of size and scale_factor"),
+        ({"scale_factor": 2.0}, (1, 1, 4), ValueError, "input must have 4 dimensions"),
+        ({"scale_factor": 1.3}, (1, 1, 4, 0), ValueError, "at least one sample"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(options, shape, error, message):
+    layer = diff_conv2d.Upsample(**options, mode="bilinear", padding_mode="circular")
+    with pytest.raises(error, match=message):
+        layer(torch.ones(shape))
+
+
+def test_integers_are_not_resampled():
+    with pytest.raises(TypeError, match=r"input must be of floating point, got torch.uint8"):
+        diff_conv2d.Upsample(scale_factor=1.3, mode="bilinear", padding_mode="circular")(
+            torch.ones(1, 1, 4, 4, dtype=torch.uint8)
+        )
+
+
+def test_output_size_of_one_image_and_other_arguments():
+    layer = diff_conv2d.ConvTranspose2d(2, 2, 3, stride=2, padding_mode="circular")
+    x = torch.randn(2, 6, 8)
+    assert layer(x, output_size=(2, 14, 18)).shape == (2, 14, 18)
+    layer.padding = (1, 0, 1, 1)
+    with pytest.raises(ValueError, match="padding must have one value or 2"):
+        layer(x)
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pool = diff_conv2d.MaxPool2d(3, 2, 1)
+
+        def forward(self, x):
+            return self.pool(input=x)
+
+    assert torch.equal(torch.fx.symbolic_trace(Network())(x), Network()(x))
+
+
+def test_upsampling_is_refused_for_other_axes_before_anything_is_changed():
+    network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Upsample(scale_factor=2, mode="linear"))
+    with pytest.raises(ValueError, match="one entry for each axis, here 1"):
+        convert(network, ("circular", "zeros"), verbose=False)
+    assert type(network[0]) is nn.Conv2d
+
+
+def test_the_innermost_override_decides():
+    x = torch.arange(4.0).view(1, 1, 4)
+    with override("circular", verbose=False), override("zeros", verbose=False):
+        assert F.pad(x, (1, 1))[0, 0, 0] == 0
+    with override("circular", verbose=False), override("replicate", verbose=False):
+        assert F.pad(x, (1, 1))[0, 0, -1] == 3
+
+
 def test_layers_show_their_mode():
     assert repr(diff_conv2d.MaxPool2d(3, 2, 1, padding_mode="diff", degree=1)) == (
         "MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=1, ceil_mode=False, padding_mode=diff, degree=1)"

@@ -287,6 +287,34 @@ def test_errors_name_the_argument(arguments, error, message):
         pad(**{"input": IMAGE, "pad": (2, 2, 2, 2), **arguments})
 
 
+def test_constants_of_other_libraries_and_of_integers():
+    for value in (np.int64(2), np.float32(2), torch.tensor(2), torch.tensor([2, 2, 2]), np.array([2.0, 2.0, 2.0])):
+        assert torch.equal(
+            pad(IMAGE, (1, 1, 1, 1), "constant", value=value)[..., 0], torch.full((2, 3, 14), 2.0).double()
+        )
+    integers = pad(torch.ones(1, 1, 4, dtype=torch.uint8), (2, 5000), "constant", value=7)
+    assert integers.dtype == torch.uint8
+    assert integers[0, 0, [0, 1, -1]].tolist() == [7, 7, 7]
+    with pytest.raises(TypeError, match="computes samples that integers cannot hold"):
+        pad(torch.ones(1, 1, 4, dtype=torch.uint8), (2, 2), "constant", value=0.5)
+    with pytest.raises(ValueError, match=r"value must be a number that torch.float16 can hold"):
+        pad(torch.ones(1, 1, 4, dtype=torch.float16), (2, 2), "constant", value=1e6)
+
+
+@pytest.mark.parametrize("mode", ["constant", "dirichlet", "symmetric", ("reflect", "circular")])
+def test_images_side_by_side_in_memory_under_vmap(mode):
+    images = IMAGE.contiguous(memory_format=torch.channels_last)
+    batched = torch.vmap(lambda image: pad(image, (1, 1, 1, 1), mode))(images)
+    torch.testing.assert_close(batched, pad(IMAGE, (1, 1, 1, 1), mode))
+
+
+@pytest.mark.parametrize("mode", ["reflect", "circular", "symmetric", "antireflect"])
+def test_wide_pads_are_exported_and_traced(mode):
+    layer, image = diff_conv2d.Pad2d(9, padding_mode=mode), torch.randn(1, 3, 8, 8)
+    torch.testing.assert_close(torch.export.export(layer, (image,)).module()(image), layer(image))
+    torch.testing.assert_close(torch.jit.trace(layer, image, check_trace=False)(image), layer(image))
+
+
 def test_predictors_fitted_to_other_images_at_one_side():
     kept = diff_conv2d.fit(IMAGE, padding=2)
     alone = pad(IMAGE, (2, 2, 2, 2), kept)
