@@ -38,8 +38,8 @@ class override(TorchFunctionMode):
 
     Calls that do not pad, or that no mode can serve, are answered by torch. At the end it says what it met. A network
     that was trained with another boundary has learnt that one: fine-tune it, see `convert`. Of nested contexts the
-    innermost decides. With activation checkpointing, which runs a part of the network again in the backward pass, that
-    pass must be within the context too.
+    innermost decides. Activation checkpointing runs parts of the network again in the backward pass, which must then
+    be within the context too.
 
     Args:
         padding_mode: a name of the vocabulary, or one for each axis or each end, see `conv2d`. 'zeros' leaves all as

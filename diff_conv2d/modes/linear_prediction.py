@@ -128,6 +128,8 @@ class LinearPrediction(Extension):
     def _rule(self, image: Tensor, dim: int, steps: tuple[int, int]) -> _Rule:
         """Return how the samples beyond an end of `dim` follow from the models of the image (see `by_axis`)."""
         known = image.movedim(dim, 2).flatten(3) if image.ndim > 3 else image.unsqueeze(3)
+        # A fit to few pixels may depend on the order of its sums, and so on their order in memory.
+        known = known.contiguous()
         rows = min(self.neighbourhood[0], (known.shape[2] - 1) // steps[0])
         columns = 1 + 2 * max(0, min(self.neighbourhood[1] // 2, (known.shape[3] // steps[1] - 1) // 2))
         models = _fit(known, rows, columns, steps) if rows else None

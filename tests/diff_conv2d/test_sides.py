@@ -297,7 +297,7 @@ def test_constants_of_other_libraries_and_of_integers():
     assert integers[0, 0, [0, 1, -1]].tolist() == [7, 7, 7]
     with pytest.raises(TypeError, match="computes samples that integers cannot hold"):
         pad(torch.ones(1, 1, 4, dtype=torch.uint8), (2, 2), "constant", value=0.5)
-    with pytest.raises(ValueError, match=r"value must be a number that torch.float16 can hold"):
+    with pytest.raises(ValueError, match=r"value must be .*float16 can hold"):
         pad(torch.ones(1, 1, 4, dtype=torch.float16), (2, 2), "constant", value=1e6)
 
 

@@ -126,16 +126,21 @@ def check_integers(case):
     )
     made = cases.Tensors(image, weight, None, None, None)
     if problem.mode not in TORCHS or not problem.has_answer:
-        if problem.mode == "symmetric":
-            # It could keep them as well.
+        if problem.mode in ("symmetric", "constant"):
+            # They could keep them as well.
             return
         rejected(lambda: output_of(problem, made), ["input", "padding", "weight", "stride", "padding_mode"])
+        return
+    before, after = oracle.widths(problem.padding, problem.kernel, problem.dilation)
+    spare = {"reflect": 1, "circular": 0}.get(problem.mode)
+    ends = zip(before, after, problem.shape, strict=True)
+    if spare is not None and any(max(widths) and max(widths) + spare > n for *widths, n in ends):
+        # A pad wider than the image, of which torch has none.
         return
     if max(problem.dilation) > 1 and dtype != torch.int64:
         # torch has no such convolution.
         rejected(lambda: output_of(problem, made), ["input"])
         return
-    before, after = oracle.widths(problem.padding, problem.kernel, problem.dilation)
     pairs = [width for pair in zip(before[::-1], after[::-1], strict=True) for width in pair]
     padded = F.pad(image, pairs, "constant" if problem.mode == "zeros" else problem.mode)
     convolve = getattr(F, f"conv{problem.axes}d")
