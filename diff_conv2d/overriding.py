@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +23,9 @@ from diff_conv2d.operations.resampling import AXES, interpolate, reads_outside
 from diff_conv2d.operations.transposed import conv_transpose
 
 __all__ = ["override"]
+
+
+_OURS, _TORCH = (str(Path(file).parent) for file in (__file__, torch.__file__))
 
 
 class _Left(Exception):
@@ -123,9 +127,9 @@ def _is_ours() -> bool:
     """Whether a layer or a function of this library calls torch, which pads as it should already."""
     frame = sys._getframe(2)
     while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        if not module.startswith("torch"):
-            return module.startswith("diff_conv2d.")
+        path = frame.f_code.co_filename
+        if not path.startswith(_TORCH):
+            return path.startswith(_OURS)
         frame = frame.f_back  # type: ignore[assignment]
     return False
 

@@ -15,7 +15,8 @@ from diff_conv2d.modes.polynomial_weights import extrapolation_weights
 IMAGE = torch.randn(1, 2, 8, 9, generator=torch.Generator().manual_seed(0))
 WEIGHT = torch.randn(3, 2, 3, 3, generator=torch.Generator().manual_seed(1))
 INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
-COPYING = ["zeros", "reflect", "replicate", "circular", "symmetric"]
+# A constant that is an integer may stand beside integers.
+COPYING = ["zeros", "reflect", "replicate", "circular", "symmetric", "constant"]
 COMPUTING = [mode for mode in FUNCTIONAL if mode not in COPYING]
 
 
