@@ -33,7 +33,7 @@ from diff_conv2d.network_layers import (
     Unfold,
     Upsample,
 )
-from diff_conv2d.operations.extended import LEARNT
+from diff_conv2d.operations.extended import LEARNT, can_serve
 from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d, check_change
 
 __all__ = ["convert"]
@@ -253,7 +253,7 @@ def _why_not(layer: nn.Module, mode: Boundary) -> str | None:
         if name in vars(layer):
             return f"its {name} is replaced"
     if issubclass(ours, BoundaryLayer):
-        if not mode.extends or mode.needs_layer or mode.has_edge_kernels:
+        if not can_serve(mode):
             return f"{mode.name} is for convolutions alone"
         reason: str | None = ours.why_not(layer)
         return reason

@@ -182,7 +182,7 @@ class _ConvTranspose(BoundaryLayer):
         """Whether its outputs read nothing outside the image."""
         sizes = (layer.kernel_size, layer.dilation, layer.padding, layer.stride, layer.output_padding)
         reads = (
-            (k - 1) * d - p >= s or (k - 1) * d - p + o >= s
+            (k - 1) * d - p + o >= s
             for k, d, p, s, o in zip(*(per_axis("size", size, cls.axes, 0) for size in sizes), strict=True)
         )
         return None if any(reads) else "reads no sample outside"
@@ -367,15 +367,9 @@ class Upsample(BoundaryLayer, nn.Upsample):
         if is_torchs(self._mode) or self.why_not(self):
             return super().forward(input)
         check_tensor("input", input)
-        axes = AXES[self.mode]
-        self._mode.check(axes)
-        size = None if self.size is None else per_axis("size", self.size, axes, 1)
-        factor: Any = self.scale_factor
-        scales = None if factor is None else factor if isinstance(factor, tuple) else (factor,) * axes
-        if self.recompute_scale_factor and scales is not None:
-            # The scale is that of the sizes, which are rounded.
-            size, scales = tuple(int(n * s) for n, s in zip(input.shape[2:], scales, strict=False)), None
-        return interpolate(input, size, scales, self.mode, self.align_corners, self._mode)
+        size: Any = self.size
+        scale, corners, recompute = self.scale_factor, self.align_corners, self.recompute_scale_factor
+        return interpolate(input, size, scale, self.mode, corners, recompute, self._mode)
 
     @classmethod
     def axes_of(cls, layer: Any) -> int | None:

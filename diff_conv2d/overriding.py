@@ -17,9 +17,9 @@ from torch.overrides import TorchFunctionMode
 from diff_conv2d.arguments import per_axis
 from diff_conv2d.functional import conv1d, conv2d, conv3d, pad
 from diff_conv2d.modes import AnyMode, boundary
-from diff_conv2d.operations.extended import LEARNT
+from diff_conv2d.operations.extended import LEARNT, check_mode
 from diff_conv2d.operations.pooling import avg_pool, max_pool, unfold
-from diff_conv2d.operations.resampling import AXES, interpolate, reads_outside
+from diff_conv2d.operations.resampling import interpolate, reads_outside
 from diff_conv2d.operations.transposed import conv_transpose
 
 __all__ = ["override"]
@@ -73,11 +73,7 @@ class override(TorchFunctionMode):
     def __init__(self, padding_mode: AnyMode = "diff", verbose: bool = True, **options: Any) -> None:
         super().__init__()
         mode = boundary(padding_mode, **options)
-        if not mode.extends or mode.needs_layer or mode.has_edge_kernels:
-            raise ValueError(
-                f"padding_mode={mode.name!r} cannot serve torch's functions: it does not extend an image, or keeps "
-                "weights of its own in a layer; use `convert`"
-            )
+        check_mode(mode, "torch's functions")
         self._mode, self._name, self._verbose = mode, padding_mode, verbose
         self.served: Counter[str] = Counter()
         self.left: Counter[tuple[str, str]] = Counter()
@@ -134,13 +130,17 @@ def _is_ours() -> bool:
     return False
 
 
-def _batch(input: Tensor, axes: int) -> tuple[Tensor, bool]:
-    """Return images as a batch (N, C, ...), and whether they were one."""
-    if input.ndim == axes + 2:
-        return input, True
-    if input.ndim == axes + 1:
-        return input.unsqueeze(0), False
-    raise _Left
+def _of_batches(axes: int, serve: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Let a function of batches (N, C, ...) serve single images too."""
+
+    def served(mode: Any, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if input.ndim == axes + 1:
+            return serve(mode, input.unsqueeze(0), *args, **kwargs).squeeze(0)
+        if input.ndim != axes + 2:
+            raise _Left
+        return serve(mode, input, *args, **kwargs)
+
+    return served
 
 
 def _padded(
@@ -190,13 +190,11 @@ def _transposed(axes: int) -> Callable[..., Any]:
         groups: int = 1,
         dilation: Any = 1,
     ) -> Any:
-        images, is_batch = _batch(input, axes)
         given = stride, padding, output_padding, dilation
         steps, cut, more, apart = (per_axis("size", size, axes, 0) for size in given)
-        output = conv_transpose(images, weight, bias, steps, cut, more, groups, apart, mode)
-        return output if is_batch else output.squeeze(0)
+        return conv_transpose(input, weight, bias, steps, cut, more, groups, apart, mode)
 
-    return serve
+    return _of_batches(axes, serve)
 
 
 def _largest(axes: int) -> Callable[..., Any]:
@@ -214,13 +212,11 @@ def _largest(axes: int) -> Callable[..., Any]:
             raise _Left
         if return_indices:
             raise _Left("it returns indices, which samples outside do not have")
-        images, is_batch = _batch(input, axes)
         given = kernel_size, stride or kernel_size, padding, dilation
         kernel, steps, widths, apart = (per_axis("size", size, axes, 0) for size in given)
-        output = max_pool(images, kernel, steps, widths, apart, ceil_mode, mode)
-        return output if is_batch else output.squeeze(0)
+        return max_pool(input, kernel, steps, widths, apart, ceil_mode, mode)
 
-    return serve
+    return _of_batches(axes, serve)
 
 
 def _mean(axes: int) -> Callable[..., Any]:
@@ -236,13 +232,11 @@ def _mean(axes: int) -> Callable[..., Any]:
     ) -> Any:
         if not any(per_axis("padding", padding, axes, 0)) and not ceil_mode:
             raise _Left
-        images, is_batch = _batch(input, axes)
         given = kernel_size, stride or kernel_size, padding
         kernel, steps, widths = (per_axis("size", size, axes, 0) for size in given)
-        output = avg_pool(images, kernel, steps, widths, ceil_mode, count_include_pad, divisor_override, mode)
-        return output if is_batch else output.squeeze(0)
+        return avg_pool(input, kernel, steps, widths, ceil_mode, count_include_pad, divisor_override, mode)
 
-    return serve
+    return _of_batches(axes, serve)
 
 
 def _unfolded(
@@ -250,10 +244,8 @@ def _unfolded(
 ) -> Tensor:
     if not any(per_axis("padding", padding, 2, 0)):
         raise _Left
-    images, is_batch = _batch(input, 2)
     kernel, apart, widths, steps = (per_axis("size", size, 2, 0) for size in (kernel_size, dilation, padding, stride))
-    output = unfold(images, kernel, apart, widths, steps, mode)
-    return output if is_batch else output.squeeze(0)
+    return unfold(input, kernel, apart, widths, steps, mode)
 
 
 def _resampled(
@@ -270,15 +262,7 @@ def _resampled(
         raise _Left
     if antialias:
         raise _Left("it reads more samples than two or four")
-    axes = AXES[mode_]
-    sizes = None if size is None else per_axis("size", size, axes, 1)
-    scales = None
-    if scale_factor is not None:
-        scales = tuple(scale_factor) if isinstance(scale_factor, Sequence) else (scale_factor,) * axes
-    if recompute_scale_factor and scales is not None:
-        sizes, scales = tuple(int(n * s) for n, s in zip(input.shape[2:], scales, strict=False)), None
-    mode.check(axes)
-    return interpolate(input, sizes, scales, mode_, align_corners, mode)
+    return interpolate(input, size, scale_factor, mode_, align_corners, recompute_scale_factor, mode)
 
 
 def _renamed(serve: Callable[..., Any]) -> Callable[..., Any]:
@@ -296,7 +280,7 @@ def _renamed(serve: Callable[..., Any]) -> Callable[..., Any]:
 _SERVED: dict[Any, Callable[..., Any]] = {
     F.pad: _renamed(_padded),
     F.interpolate: _renamed(_resampled),
-    F.unfold: _unfolded,
+    F.unfold: _of_batches(2, _unfolded),
 }
 for _axes in (1, 2, 3):
     _SERVED[getattr(F, f"conv{_axes}d")] = _convolved(_axes)

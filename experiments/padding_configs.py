@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 from diff_conv2d.modes import CONDITIONS, MODES
 from experiments.paths import CONFIGS
 
-__all__ = ["COMPARED", "METHODS", "VARIANTS", "method_of", "mode_name", "store_modes"]
+__all__ = ["COMPARED", "METHODS", "VARIANTS", "method_of", "mode_name", "side_names", "store_modes"]
 
 VARIANTS: dict[str, dict[str, Any]] = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -53,6 +53,11 @@ def mode_name(mode: Any) -> str:
         >>> mode_name("diff"), mode_name(["circular", [{"mode": "diff", "degree": 1}, "zeros"]])
         ('diff', 'circular_diff_zeros')
     """
+    return "_".join(side_names(mode))
+
+
+def side_names(mode: Any) -> list[str]:
+    """Return the names of the modes of the sides, as they are written."""
     if isinstance(mode, Mapping):
-        return mode_name(mode["mode"])
-    return mode if isinstance(mode, str) else "_".join(map(mode_name, mode))
+        return side_names(mode["mode"])
+    return [mode] if isinstance(mode, str) else [name for side in mode for name in side_names(side)]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from experiments.benchmark.cases import PAIRS
 from experiments.manifest import FOLDER, read_manifest
+from experiments.padding_configs import side_names
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
 from scripts.figures.style import in_order
@@ -129,7 +130,7 @@ def costs(table: pd.DataFrame) -> str:
     sides = _cases(ratios, "sides")
     shares = {
         name: sides[name] / sides[[mode for mode in sides if mode in names]].max(axis=1)
-        for name, names in ((mode, mode.split("_")) for mode in sides if mode in PAIRS)
+        for name, names in ((mode, side_names(PAIRS[mode])) for mode in sides if mode in PAIRS)
     }
     if shares:
         each = pd.DataFrame(shares)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from diff_conv2d.geometry import Geometry
-from diff_conv2d.modes.base import AxisExtension
+from diff_conv2d.modes.base import AxisExtension, enough_samples
 from diff_conv2d.modes.copying_weights import OddlyMirrored
 
 __all__ = ["Antireflect"]
@@ -33,4 +33,4 @@ class Antireflect(AxisExtension):
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes at which it is reflected once."""
-        return [max(ends) + 1 if max(ends) else 0 for ends in zip(geometry.before, geometry.after, strict=True)]
+        return enough_samples(geometry, spare=1)

@@ -26,12 +26,23 @@ if TYPE_CHECKING:
     from diff_conv2d.extension.in_place import Ends
     from diff_conv2d.modes.adaptive import Sizes
 
-__all__ = ["AxisExtension", "Boundary", "Extension", "Parts"]
+__all__ = ["AxisExtension", "Boundary", "Extension", "Parts", "enough_samples"]
 
 # Most samples at an end for modes that compute them one by one, or fit them all at once.
 _MOST_COMPUTED = 4096
 # Most samples at an end that are written row by row in one buffer.
 _MOST_ROWS = 16
+
+
+def enough_samples(geometry: Geometry, spare: int = 0) -> list[int]:
+    """Return for each axis as many samples as are added at an end, and `spare` more; none where none are added.
+
+    Example:
+        >>> enough_samples(Geometry((3, 1), (1, 1), (1, 1), (1, 0), (2, 0)), spare=1)
+        [3, 0]
+    """
+    ends = zip(geometry.before, geometry.after, strict=True)
+    return [max(widths) + spare if any(widths) else 0 for widths in ends]
 
 
 @dataclass(frozen=True)

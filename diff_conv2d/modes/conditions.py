@@ -21,7 +21,7 @@ from torch import Tensor
 from diff_conv2d.arguments import check_dtype, is_sequence
 from diff_conv2d.extension import by_axis
 from diff_conv2d.geometry import Geometry
-from diff_conv2d.modes.base import AxisExtension
+from diff_conv2d.modes.base import AxisExtension, enough_samples
 from diff_conv2d.modes.copying_weights import Mirrored, Nothing
 
 __all__ = ["Antisymmetric", "Constant", "Dirichlet", "Neumann"]
@@ -97,8 +97,7 @@ class _Prescribed(AxisExtension):
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes at which an image is reflected once."""
-        ends = zip(geometry.before, geometry.after, strict=True)
-        return [max(widths) + 1 if max(widths) else 0 for widths in ends]
+        return enough_samples(geometry, spare=1)
 
 
 @dataclass(frozen=True)
@@ -268,4 +267,4 @@ class Antisymmetric(AxisExtension):
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes at which it is mirrored once."""
-        return [max(ends) for ends in zip(geometry.before, geometry.after, strict=True)]
+        return enough_samples(geometry)

@@ -12,7 +12,7 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import valid_convolution, zero_padded_convolution
 from diff_conv2d.extension import by_axis
 from diff_conv2d.geometry import Geometry, Kernels
-from diff_conv2d.modes.base import AxisExtension
+from diff_conv2d.modes.base import AxisExtension, enough_samples
 from diff_conv2d.modes.copying_weights import Mirrored, Nothing, Wrapped
 from diff_conv2d.modes.polynomial_weights import Polynomial
 from diff_conv2d.tracing import size_is_below
@@ -112,7 +112,7 @@ class Reflect(_TorchsOwn):
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes for which torch has an answer."""
-        return [max(ends) + 1 if any(ends) else 0 for ends in zip(geometry.before, geometry.after, strict=True)]
+        return enough_samples(geometry, spare=1)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Circular(_TorchsOwn):
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes for which torch has an answer."""
-        return [max(ends) for ends in zip(geometry.before, geometry.after, strict=True)]
+        return enough_samples(geometry)
 
 
 @dataclass(frozen=True)
@@ -164,4 +164,4 @@ class Symmetric(AxisExtension):
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes at which it is mirrored once."""
-        return [max(ends) for ends in zip(geometry.before, geometry.after, strict=True)]
+        return enough_samples(geometry)

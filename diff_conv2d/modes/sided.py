@@ -134,8 +134,10 @@ class Sided(AxisExtension):
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        if self._alone is not None:
-            return self._alone.extend(input, geometry)
+        return self.extend_by_rules(input, geometry) if self._alone is None else self._alone.extend(input, geometry)
+
+    def extend_by_rules(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `AxisExtension`: with the fitted modes' weights of this image."""
         fitted = self.for_image(input, geometry)
         return super().extend_by_rules(input, geometry) if fitted is self else fitted.extend(input, geometry)
 

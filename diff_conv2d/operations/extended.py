@@ -10,7 +10,7 @@ from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.tracing import only_as_traced
 
-__all__ = ["LEARNT", "check_mode", "extended", "is_torchs"]
+__all__ = ["LEARNT", "can_serve", "check_mode", "extended", "is_torchs"]
 
 #: What both ways of changing a network say at the end.
 LEARNT = "a network that is trained already has learnt its old boundary: fine-tune it, or see calibrate"
@@ -21,14 +21,19 @@ def is_torchs(mode: Boundary) -> bool:
     return mode.name == "zeros"
 
 
+def can_serve(mode: Boundary) -> bool:
+    """Whether a mode extends an image by itself, with nothing that a convolution layer keeps."""
+    return mode.extends and not mode.needs_layer and not mode.has_edge_kernels
+
+
 def check_mode(mode: Boundary, operation: str) -> None:
     """Reject a mode that has no extended image, or only in a convolution layer.
 
     Raises:
         ValueError: it is `partial` or `explicit`, or keeps weights in a layer.
     """
-    why = "keeps weights of its own in a convolution layer" if mode.needs_layer else "has no extended image"
-    if mode.needs_layer or mode.has_edge_kernels or not mode.extends:
+    if not can_serve(mode):
+        why = "keeps weights of its own in a convolution layer" if mode.needs_layer else "has no extended image"
         raise ValueError(f"padding_mode={mode.name!r} cannot serve {operation}: it {why}")
 
 

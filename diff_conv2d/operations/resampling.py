@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import floor
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from diff_conv2d.arguments import is_sequence, per_axis
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.modes.copying import Replicate
 from diff_conv2d.operations.extended import check_mode, extended, is_torchs
@@ -28,10 +30,11 @@ def reads_outside(mode: str, align_corners: bool | None) -> bool:
 
 def interpolate(
     input: Tensor,
-    size: Sequence[int] | None,
-    scale_factor: Sequence[float] | None,
+    size: int | Sequence[int] | None,
+    scale_factor: float | Sequence[float] | None,
     interpolation: str,
     align_corners: bool | None,
+    recompute: bool | None,
     mode: Boundary,
 ) -> Tensor:
     """Resample images (N, C, ...) linearly or by cubic splines of 4 samples, as torch but for what is outside.
@@ -41,10 +44,11 @@ def interpolate(
 
     Args:
         input: the images, of floating point.
-        size: of the output; or
-        scale_factor: for each axis.
+        size: of the output, for all axes or one for each; or
+        scale_factor: likewise.
         interpolation: a word of torch's: 'linear', 'bilinear', 'trilinear' or 'bicubic'.
         align_corners: as in torch.
+        recompute: torch's `recompute_scale_factor`: the scale is that of the sizes, which are rounded.
         mode: how the image is extended.
 
     Raises:
@@ -52,9 +56,10 @@ def interpolate(
         TypeError: the images are not of floating point.
     """
     if is_torchs(mode) or mode.name == "replicate" or not reads_outside(interpolation, align_corners):
-        return _torchs(input, size, scale_factor, interpolation, align_corners)
+        return F.interpolate(input, size, scale_factor, interpolation, align_corners, recompute)
     check_mode(mode, "resampling")
-    outputs, scales = _sizes(input, size, scale_factor, interpolation)
+    mode.check(AXES[interpolation])
+    outputs, scales = _sizes(input, size, scale_factor, interpolation, bool(recompute))
     mode = mode.with_zeros_as(Replicate())
     taps, sizes = LINEAR[interpolation], input.shape[2:]
     width = taps // 2
@@ -65,14 +70,18 @@ def interpolate(
     if align_corners or not whole or copied:
         return _by_gathering(input, outputs, scales, taps, bool(align_corners), mode)
     padded = extended(input, mode, [width] * len(sizes), [width] * len(sizes), [taps] * len(sizes), any_size=False)
-    result = _torchs(padded, None, scales, interpolation, align_corners)
+    result = F.interpolate(padded, None, scales, interpolation, align_corners)
     for dim, (out, scale) in enumerate(zip(outputs, scales, strict=True), 2):
         result = result.narrow(dim, round(width * scale), out)
     return result
 
 
 def _sizes(
-    input: Tensor, size: Sequence[int] | None, scale_factor: Sequence[float] | None, interpolation: str
+    input: Tensor,
+    size: int | Sequence[int] | None,
+    scale_factor: float | Sequence[float] | None,
+    interpolation: str,
+    recompute: bool,
 ) -> tuple[list[int], list[float]]:
     """Return the size of the output and the scale along each axis."""
     axes = AXES[interpolation]
@@ -83,31 +92,22 @@ def _sizes(
         )
     if not input.is_floating_point():
         raise TypeError(f"input must be of floating point, got {input.dtype}; take input.float()")
-    given = {"size": size, "scale_factor": scale_factor}
     if (size is None) == (scale_factor is None):
         raise ValueError(f"one of size and scale_factor must be given, got size={size} and {scale_factor=}")
-    for name, value in given.items():
-        if value is not None and (len(value) != axes or min(value) <= 0):
-            raise ValueError(f"{name} must hold {axes} numbers above 0, got {value!r}")
     sizes = input.shape[2:]
     if size is not None:
-        return list(size), [out / n for out, n in zip(size, sizes, strict=True)]
-    scales = [float(scale) for scale in scale_factor or ()]
-    outputs = [floor(n * scale) for n, scale in zip(sizes, scales, strict=True)]
-    if min(outputs) < 1:
-        raise ValueError(f"scale_factor must leave at least one sample along every axis, got {scale_factor!r}")
-    return outputs, scales
-
-
-def _torchs(
-    input: Tensor,
-    size: Sequence[int] | None,
-    scale_factor: Sequence[float] | None,
-    interpolation: str,
-    align_corners: bool | None,
-) -> Tensor:
-    given = None if size is None else list(size), None if scale_factor is None else list(scale_factor)
-    return F.interpolate(input, *given, interpolation, align_corners)
+        outputs = list(per_axis("size", size, axes, minimum=1))
+    else:
+        given: Any = scale_factor
+        scales = [float(scale) for scale in (given if is_sequence(given) else [given] * axes)]
+        if len(scales) != axes or min(scales) <= 0:
+            raise ValueError(f"scale_factor must hold {axes} numbers above 0, got {scale_factor!r}")
+        outputs = [floor(n * scale) for n, scale in zip(sizes, scales, strict=True)]
+        if min(outputs) < 1:
+            raise ValueError(f"scale_factor must leave at least one sample along every axis, got {scale_factor!r}")
+        if not recompute:
+            return outputs, scales
+    return outputs, [out / n for out, n in zip(outputs, sizes, strict=True)]
 
 
 def _by_gathering(

@@ -17,7 +17,7 @@ from diff_conv2d.modes import boundary
 from experiments.benchmark.timing import Periodic
 from experiments.models.unet import UNet
 from experiments.padding_configs import METHODS as PADDINGS
-from experiments.padding_configs import mode_name
+from experiments.padding_configs import mode_name, side_names
 
 __all__ = ["CASES", "METHODS", "Case", "steps"]
 
@@ -149,7 +149,7 @@ def steps(case: Case, device: torch.device) -> dict[str, Callable[[], object]]:
         return {mode: _layer_step(case, _other_layer(case, mode), image) for mode in ("zeros", *OF_LAYERS)}
     result: dict[str, Callable[[], object]] = {"zeros": _layer_step(case, _torch_layer(case, "zeros"), image)}
     if case.group == "sides":
-        modes = {name: name for pair in PAIRS.values() for name in _names(pair)}
+        modes = {name: name for pair in PAIRS.values() for name in side_names(pair)}
         for name, mode in (modes | PAIRS).items():
             layer = diff_conv2d.convert(_torch_layer(case, "zeros"), mode, verbose=False)
             result[name] = _layer_step(case, layer, image)
@@ -166,11 +166,6 @@ def steps(case: Case, device: torch.device) -> dict[str, Callable[[], object]]:
     if case.group == "filtering" and _channels(case)[1] == 1 and device.type == "cpu":
         result |= _image_libraries(case, image)
     return result
-
-
-def _names(mode: Any) -> list[str]:
-    """The modes of the sides."""
-    return [mode] if isinstance(mode, str) else [name for side in mode for name in _names(side)]
 
 
 def _other_layer(case: Case, mode: str) -> nn.Module:

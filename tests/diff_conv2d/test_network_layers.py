@@ -604,7 +604,8 @@ def test_layers_show_their_mode():
 
 
 def test_pairs_of_layers_and_modes_train():
-    for mode, (_, layer) in itertools.product(("adaptive", ("diff", "zeros")), [p for p in LAYERS if p[0] == 2]):
+    modes = "adaptive", ("diff", "zeros"), ("circular", "adaptive"), ("linear_prediction", "circular")
+    for mode, (_, layer) in itertools.product(modes, [p for p in LAYERS if p[0] == 2]):
         module = convert(fresh(layer), mode, verbose=False)
         x = image(2).requires_grad_()
         module(x).square().sum().backward()
