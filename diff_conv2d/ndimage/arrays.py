@@ -1,4 +1,4 @@
-"""Arrays of all kinds, in and out: numpy, torch, dask, xarray; their axes, and the output that scipy's rules ask for."""
+"""Arrays of all kinds, in and out: numpy, torch, dask, xarray; and the output that scipy's rules ask for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["as_array", "filtered", "finished", "output_like"]
 _NAMES = ["bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
 _NAMES += ["float16", "float32", "float64", "complex64", "complex128"]
 #: Dtypes of numpy, and torch's of the same.
-_TORCH = {np.dtype(name): getattr(torch, name) for name in _NAMES}
+_TORCH: dict[Any, torch.dtype] = {np.dtype(name): getattr(torch, name) for name in _NAMES}
 
 
 def as_array(input: Any) -> Any:
@@ -146,8 +146,8 @@ def _of_numpy(dtype: Any) -> torch.dtype:
         return _TORCH[dtype.newbyteorder("=")]
     except KeyError:
         raise FilterError(
-            f"array type {dtype} not supported: it must be bool, integers, or floating point or complex of at most 64 "
-            "bits a number"
+            f"array type {dtype} not supported: it must be bool, integers, or floating point or complex numbers of "
+            "at most 64 bits"
         ) from None
 
 

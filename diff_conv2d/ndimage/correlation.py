@@ -90,13 +90,26 @@ def correlated(input: Tensor, step: Step, output: torch.dtype) -> Tensor:
 
 def of_images(images: Tensor, step: Step, geometry: Geometry, output: torch.dtype) -> Tensor:
     """Return the correlation of images (N, 1, ...), each extended as the geometry says."""
-    kernel = step.kernel
     dtype = working_dtype_of(images.dtype, output, images.device, step.is_complex)
+    # What is asked for must suit the image, also where complex weights make it complex.
+    seen = dtype if images.is_complex() else dtype.to_real() if dtype.is_complex else dtype
+    check(step, torch.empty(images.shape, dtype=seen, device="meta"), geometry)
+    exact = not (output.is_floating_point or output.is_complex)
     with torch.autocast(images.device.type, enabled=False) if is_autocast(images) else nullcontext():
-        sums = _sums(images.to(dtype), kernel, step, geometry, not (output.is_floating_point or output.is_complex))
-        if step.divisor != 1:
-            sums = sums / step.divisor
-        return cast(sums, output)
+        sums = _sums(images.to(dtype), step, geometry, exact)
+        return cast(sums if step.divisor == 1 else sums / step.divisor, output)
+
+
+def check(step: Step, images: Tensor, geometry: Geometry) -> None:
+    """Reject images (N, 1, ...) that the modes of a step cannot extend."""
+    if not any(geometry.before) and not any(geometry.after):
+        return
+    if len(step.modes) == 1:
+        step.modes[0].check_image(images, geometry)
+        return
+    for mode in step.modes:
+        if not mode.extends or mode.reads_across:
+            raise FilterError(f"mode must be another one for more than three axes than {mode.name!r}")
 
 
 def cast(values: Tensor, dtype: torch.dtype) -> Tensor:
@@ -112,11 +125,10 @@ def cast(values: Tensor, dtype: torch.dtype) -> Tensor:
     return whole.to(torch.uint8).to(dtype) if dtype is torch.bool else whole.to(dtype)
 
 
-def _sums(images: Tensor, kernel: Any, step: Step, geometry: Geometry, exact: bool) -> Tensor:
+def _sums(images: Tensor, step: Step, geometry: Geometry, exact: bool) -> Tensor:
     """Extend images of the working dtype, and sum their windows; exact if scipy's order matters."""
-    mode = step.modes[0]
+    mode, kernel = step.modes[0], step.kernel
     if len(step.modes) == 1 and not mode.extends:
-        mode.check_image(images, geometry)
         weight = torch.as_tensor(kernel, dtype=images.dtype, device=images.device)
         return mode.convolve(images, Kernels(weight[None, None], None, 1), geometry)
     padded = _extended(images, step, geometry)
@@ -141,6 +153,7 @@ def _extended(images: Tensor, step: Step, geometry: Geometry) -> Tensor:
         shape = images.shape
         merged = images.reshape(len(images), 1, prod(shape[2 : 2 + axis]), shape[2 + axis], -1)
         along = Geometry((1, geometry.kernel[axis], 1), (1,) * 3, (1,) * 3, (0, before, 0), (0, after, 0))
+        mode.check_image(merged, along)
         merged = _extended_by(mode, merged, along)
         images = merged.reshape(*shape[: 2 + axis], -1, *shape[3 + axis :])
     return images
@@ -149,5 +162,4 @@ def _extended(images: Tensor, step: Step, geometry: Geometry) -> Tensor:
 def _extended_by(mode: Boundary, images: Tensor, geometry: Geometry) -> Tensor:
     if not any(geometry.before) and not any(geometry.after):
         return images
-    mode.check_image(images, geometry)
     return mode.extend_by_rules(images, geometry) if mode.wraps(0, False) else mode.extend(images, geometry)

@@ -4,4 +4,4 @@ __all__ = ["FilterError"]
 
 
 class FilterError(ValueError, RuntimeError):
-    """A ValueError, as everywhere in this library, and a RuntimeError, which scipy.ndimage raises for some of these."""
+    """A ValueError, as everywhere in this library, and a RuntimeError, which scipy raises for some of these."""

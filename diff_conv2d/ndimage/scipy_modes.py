@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,7 @@ def sides_of(mode: Any, cval: complex) -> Sides:
         >>> sides_of(("nearest", {"mode": "reflect"}), 0.0)
         (Replicate(), Reflect())
     """
+    mode = _plain(mode)
     if is_sequence(mode):
         if len(mode) != 2:
             raise FilterError(f"mode must be a name, or two for the sides of an axis, got {mode!r}")
@@ -78,14 +79,21 @@ def modes_per_axis(mode: Any, cval: complex, count: int) -> list[Sides]:
 
 def entries_per_axis(mode: Any, count: int) -> list[Any]:
     """Return what is given for each axis."""
+    mode = _plain(mode)
     if not is_sequence(mode):
         return [mode] * count
     if len(mode) != count:
         raise FilterError(
-            f"mode must be a name, or a sequence with one for each filtered axis, here {count}, got {mode!r}; two "
-            "modes for the two sides of one axis are a pair within the sequence, as in [('zeros', 'diff')]"
+            "sequence argument must have length equal to input rank, or to that of axes: mode must be a name, or "
+            f"hold one for each filtered axis, here {count}, got {mode!r}; two modes for the two sides of one axis are a "
+            "pair within it, as in [('zeros', 'diff')]"
         )
     return list(mode)
+
+
+def _plain(mode: Any) -> Any:
+    """Return an array of names as a list."""
+    return mode.tolist() if hasattr(mode, "tolist") else mode
 
 
 def mode_of_axes(sides: Sequence[Sides | None]) -> Boundary:

@@ -46,8 +46,8 @@ def along_axis(
     count = weights.shape[0]
     if not -(count // 2) <= origin <= (count - 1) // 2:
         raise FilterError(
-            f"Invalid origin; origin must satisfy {-(count // 2)} <= origin <= {(count - 1) // 2} for {count} weights, "
-            f"got {origin!r}"
+            f"Invalid origin; origin must satisfy {-(count // 2)} <= origin <= {(count - 1) // 2} for {count} "
+            f"weights, got {origin!r}"
         )
     place = images.index(axis)
     kernel = weights.reshape([count if other == place else 1 for other in range(len(images))])
@@ -62,8 +62,8 @@ def of_all_axes(weights: Any, images: tuple[int, ...], sides: Sequence[Sides], o
     for origin, count in zip(origins, weights.shape, strict=True):
         if not -(count // 2) <= origin <= (count - 1) // 2:
             raise FilterError(
-                "Invalid origin; origin must satisfy -(weights.shape[k] // 2) <= origin[k] <= (weights.shape[k]-1) // 2, "
-                f"got {list(origins)} for weights of shape {tuple(weights.shape)}"
+                "Invalid origin; origin must satisfy -(weights.shape[k] // 2) <= origin[k] <= "
+                f"(weights.shape[k]-1) // 2, got {list(origins)} for weights of shape {tuple(weights.shape)}"
             )
     before = tuple(count // 2 + origin for origin, count in zip(origins, weights.shape, strict=True))
     return Step(weights, images, before, _modes(sides))
@@ -135,9 +135,7 @@ def gaussian_weights(sigma: float, order: int, truncate: float, radius: int | No
     # (H g)' = (H' - x H / sigma^2) g, by the coefficients of H; rounded as scipy does, since integers are truncated.
     factor = np.ones(1)
     for _ in range(order):
-        factor = polynomial.polyadd(
-            polynomial.polyder(factor), polynomial.polymulx(factor) * (1 / -(sigma * sigma))
-        )
+        factor = polynomial.polyadd(polynomial.polyder(factor), polynomial.polymulx(factor) * (1 / -(sigma * sigma)))
     return ((places[:, None] ** np.arange(order + 1)).dot(factor) * weights)[::-1].copy() if order else weights
 
 
@@ -170,17 +168,16 @@ def uniform_weights(size: int) -> Any:
 
 def axis_number(array: Any, axis: Any) -> int:
     """Return the number of an axis, counted from the first: of its number, or of its name in a DataArray."""
-    if axis in _names(array):
-        return _names(array).index(axis)
+    names = _names(array)
+    if axis in names:
+        return names.index(axis)
     try:
-        number = operator.index(axis)
-    except TypeError:
-        names = "".join(f", {name!r}" for name in _names(array))
-        raise TypeError(
-            f"axis must be the number of an axis{names and ' or its name' + names}, got {axis!r}"
-        ) from None
+        number: int = operator.index(axis)
+    except TypeError as error:
+        known = f", or its name, one of {', '.join(map(repr, names))}" if names else ""
+        raise TypeError(f"axis must be the number of an axis{known}, got {axis!r}: {error}") from None
     if not -array.ndim <= number < array.ndim:
-        raise np.exceptions.AxisError(number, array.ndim)
+        raise np.exceptions.AxisError(f"axis {number} is out of range for an input of {array.ndim} axes")
     return number % array.ndim
 
 
@@ -202,7 +199,8 @@ def one_for_each(name: str, value: Any, count: int) -> list[Any]:
     values = list(value)
     if len(values) != count:
         raise FilterError(
-            f"{name} must be one value, or a sequence with one for each filtered axis, here {count}, got {value!r}"
+            f"sequence argument must have length equal to input rank, or to that of axes: {name} must be one value, "
+            f"or hold one for each filtered axis, here {count}, got {value!r}"
         )
     return values
 

@@ -119,11 +119,11 @@ _Place = tuple[int, ...]
 
 def _order(kernel: Any) -> list[tuple[_Place, _Place | None, int]]:
     """Return the taps in scipy's order, each with one that is added to it first, and the sign of that."""
+    places = list(product(*map(range, kernel.shape)))
     if sum(size > 1 for size in kernel.shape) > 1:
-        places = product(*map(range, kernel.shape))
         return [(place, None, 1) for place in places if abs(kernel[place]) > _EPSILON]
     # A kernel along one axis.
-    places, count, weights = list(product(*map(range, kernel.shape))), kernel.size, kernel.ravel()
+    count, weights = kernel.size, kernel.ravel()
     middle = count // 2
     if count % 2:
         for sign in (1, -1):
