@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -15,22 +17,47 @@ from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.adaptive import Sizes
 from diff_conv2d.modes.base import Boundary
 
-__all__ = ["filtered"]
+__all__ = ["filtered", "filtered_by"]
 
 
 def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
     """Filter the last axes of a dask array."""
     axes = kernel.ndim
-    leading, lengths = image.ndim - axes, image.shape[-axes:]
+    lengths = image.shape[-axes:]
     ones = (1,) * axes
     geometry = Geometry(kernel.shape, ones, ones, *widths_of_padding("same", kernel.shape, ones, ones))
-    sizes = [mode.sizes(length, geometry, axis) for axis, length in enumerate(lengths)]
     # With shapes alone, so that an image too small for its mode is rejected here and not in a task.
     weight = torch.from_numpy(kernel)[None, None].to("meta")
     shape = torch.empty(1, 1, *lengths, dtype=weight.dtype, device="meta")
     mode.check_image(shape, geometry)
-    if not any(sizes):
+    if not any(mode.sizes(length, geometry, axis) for axis, length in enumerate(lengths)):
         convolve_batch(shape, Kernels(weight, None, 1), geometry, mode)
+    return filtered_by(partial(_convolved, kernel=kernel), image, geometry, mode, kernel.dtype)
+
+
+def _convolved(images: torch.Tensor, geometry: Geometry, mode: Boundary, kernel: Any) -> torch.Tensor:
+    return convolve_batch(images, Kernels(torch.from_numpy(kernel)[None, None], None, 1), geometry, mode)
+
+
+def filtered_by(
+    sums: Callable[[torch.Tensor, Geometry, Boundary], torch.Tensor],
+    image: Any,
+    geometry: Geometry,
+    mode: Boundary,
+    dtype: Any,
+) -> Any:
+    """Filter the last axes of a dask array by a function of images (N, 1, ...), their extension and the mode.
+
+    Args:
+        sums: is called with each chunk and its halo; the geometry has widths only where the chunk's image ends.
+        image: of a dtype that the mode can extend.
+        geometry: of the whole image.
+        mode: how it is extended.
+        dtype: what `sums` returns.
+    """
+    axes = len(geometry.kernel)
+    leading, lengths = image.ndim - axes, image.shape[-axes:]
+    sizes = [mode.sizes(length, geometry, axis) for axis, length in enumerate(lengths)]
     # What a chunk needs: as a halo of its neighbours, and, at the edge, for the mode.
     needed = [max(mode.reach(geometry, axis, n), geometry.after[axis]) for axis, n in enumerate(lengths)]
     chunks = [
@@ -49,12 +76,12 @@ def filtered(image: Any, kernel: Any, mode: Boundary) -> Any:
         _filter,
         da.overlap.overlap(blocks, depth, boundary="none", allow_rechunk=False),
         *weights,
-        kernel=kernel,
+        sums=sums,
         mode=mode,
         geometry=geometry,
         sizes=sizes,
         chunks=image.chunks,
-        meta=np.empty((0,) * image.ndim, kernel.dtype),
+        meta=np.empty((0,) * image.ndim, dtype),
     )
 
 
@@ -112,14 +139,14 @@ def _fit(bands: Any, mode: Boundary, sizes: Sizes, geometry: Geometry, axis: int
 def _filter(
     block: Any,
     *fitted: Any,
-    kernel: Any,
+    sums: Callable[[torch.Tensor, Geometry, Boundary], torch.Tensor],
     mode: Boundary,
     geometry: Geometry,
     sizes: list[Sizes | None],
     block_info: Any,
 ) -> Any:
     """Do one task: filter a chunk with its halo, extended where the image ends."""
-    axes = kernel.ndim
+    axes = len(geometry.kernel)
     place, counts = (block_info[0][name][-axes:] for name in ("chunk-location", "num-chunks"))
     # Ends that wrap have their samples already.
     low, high = (
@@ -133,13 +160,13 @@ def _filter(
         for high_end, widths in ((False, geometry.before), (True, geometry.after))
     )
     here = geometry._replace(before=low, after=high)
-    images, weight = _images(block, axes), torch.from_numpy(kernel)[None, None]
+    images = _images(block, axes)
     remaining = iter(fitted)
     weights: list[torch.Tensor | None] = []
     for axis, size in enumerate(sizes):
         v = None if size is None else torch.from_numpy(next(remaining)).view(len(images), 1, size.p, size.m - 1)
         weights.append(v if low[axis] or high[axis] else None)
-    output = convolve_batch(images, Kernels(weight, None, 1), here, mode.with_weights(weights))
+    output = sums(images, here, mode.with_weights(weights))
     return output.numpy().reshape(*block.shape[:-axes], *output.shape[2:])
 
 

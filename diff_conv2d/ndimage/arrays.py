@@ -1,0 +1,189 @@
+"""Arrays of all kinds, in and out: numpy, torch, dask, xarray; and the output that scipy's rules ask for."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diff_conv2d.ndimage.correlation import Step, cast, correlated
+from diff_conv2d.ndimage.errors import FilterError
+
+try:
+    import numpy as np
+except ImportError as error:
+    raise ImportError("diff_conv2d.ndimage needs numpy: pip install numpy") from error
+
+__all__ = ["as_array", "filtered", "finished", "output_like"]
+
+_NAMES = ["bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
+_NAMES += ["float16", "float32", "float64", "complex64", "complex128"]
+#: Dtypes of numpy, and torch's of the same.
+_TORCH: dict[Any, torch.dtype] = {np.dtype(name): getattr(torch, name) for name in _NAMES}
+
+
+def as_array(input: Any) -> Any:
+    """Return a tensor, a dask array or a DataArray as it is, and anything else as a numpy array.
+
+    Raises:
+        TypeError: it is a masked array, whose mask a filter would not see.
+    """
+    if isinstance(input, np.ma.MaskedArray):
+        raise TypeError("input must not be masked: a filter does not see the mask; take input.filled(value)")
+    if isinstance(input, Tensor) or is_dask(input) or is_xarray(input):
+        return input
+    return np.asarray(input)
+
+
+def is_dask(array: Any) -> bool:
+    """Whether it is a dask array; dask is not imported for the question."""
+    return "dask.array" in sys.modules and isinstance(array, sys.modules["dask.array"].Array)
+
+
+def is_xarray(array: Any) -> bool:
+    """Whether it is a DataArray; xarray is not imported for the question."""
+    return "xarray" in sys.modules and isinstance(array, sys.modules["xarray"].DataArray)
+
+
+def filtered(input: Any, steps: Sequence[Step], output: Any) -> Any:
+    """Return the result of steps, one after the other, each rounded to the dtype of the output as scipy does.
+
+    Args:
+        input: what `as_array` returns.
+        steps: see `Step`; none copies the input.
+        output: None, a dtype, or an array of the input's kind to write to.
+    """
+    if is_xarray(input):
+        into = output.data if is_xarray(output) else output
+        result = input.copy(data=filtered(input.data, steps, into))
+        # It may ask for scaled integers, as the image's file has them; it is not that of the result.
+        result.encoding = {}
+        return output if is_xarray(output) else result
+    is_complex = any(step.is_complex for step in steps)
+    if is_dask(input):
+        from diff_conv2d.ndimage.chunks import filtered_by_chunks
+
+        _refuse_array(output, "a dask array")
+        return filtered_by_chunks(input, steps, _output_dtype(output, _of_numpy(input.dtype), is_complex))
+    if isinstance(input, Tensor):
+        return _filtered_tensor(input, steps, output, is_complex)
+    dtype = _output_dtype(output, _of_numpy(input.dtype), is_complex)
+    array: Any = _in_sequence(_shared(input), steps, dtype).contiguous().numpy()
+    if not isinstance(output, np.ndarray):
+        return array
+    _check_shape(output, input)
+    output[...] = array
+    return output
+
+
+def output_like(input: Any, output: Any) -> tuple[Any, Any]:
+    """Return an array to write to, and the dtype of the output; no array where each result is an array of its own."""
+    if isinstance(input, np.ndarray):
+        dtype = _numpy_of(_output_dtype(output, _of_numpy(input.dtype), False))
+        if not isinstance(output, np.ndarray):
+            return np.empty(input.shape, dtype), dtype
+        _check_shape(output, input)
+        return output, dtype
+    if isinstance(input, Tensor):
+        return output if isinstance(output, Tensor) else None, _output_dtype(output, input.dtype, False)
+    if not is_xarray(input):
+        _refuse_array(output, "a dask array")
+    dtype = _output_dtype(output, _of_numpy(input.dtype), False)
+    return output if is_xarray(output) else None, _numpy_of(dtype)
+
+
+def finished(input: Any, total: Any, into: Any, dtype: Any, root: bool) -> Any:
+    """Return a sum of results, or its root, as what the input is; written to the output if there is one."""
+    if isinstance(input, Tensor):
+        total = cast(total.sqrt() if root else total, dtype)
+        return total if into is None else into.copy_(total)
+    values = total.data if is_xarray(total) else total
+    values = (np.sqrt(values) if root else values).astype(dtype)
+    if not is_xarray(input):
+        return values
+    if into is None:
+        into = input.copy(data=values)
+        into.encoding = {}
+    else:
+        into.data[...] = values
+    return into
+
+
+def _filtered_tensor(input: Tensor, steps: Sequence[Step], output: Any, is_complex: bool) -> Tensor:
+    dtype = _output_dtype(output, input.dtype, is_complex)
+    result = _in_sequence(input, steps, dtype)
+    if not isinstance(output, Tensor):
+        return result.contiguous()
+    _check_shape(output, input)
+    return output.copy_(result)
+
+
+def _in_sequence(tensor: Tensor, steps: Sequence[Step], dtype: torch.dtype) -> Tensor:
+    if not steps:
+        return cast(tensor, dtype).clone()
+    if dtype is torch.bool:
+        # scipy's booleans between the steps are bytes, which it counts as they are.
+        return _in_sequence(tensor, steps, torch.uint8).bool()
+    for step in steps:
+        tensor = correlated(tensor, step, dtype)
+    return tensor
+
+
+def _shared(array: Any) -> Tensor:
+    """Return a numpy array as a tensor, in the same memory where torch can share it."""
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    odd = any(stride < 0 or stride % native.itemsize for stride in native.strides)
+    return torch.from_numpy(native.copy() if odd or not native.flags.writeable else native)
+
+
+def _of_numpy(dtype: Any) -> torch.dtype:
+    """Return torch's dtype of the same numbers as numpy's."""
+    try:
+        return _TORCH[dtype.newbyteorder("=")]
+    except KeyError:
+        raise FilterError(
+            f"array type {dtype} not supported: it must be bool, integers, or floating point or complex numbers of "
+            "at most 64 bits"
+        ) from None
+
+
+def _numpy_of(dtype: torch.dtype) -> Any:
+    return next(ours for ours, other in _TORCH.items() if other is dtype)
+
+
+def _output_dtype(output: Any, input: torch.dtype, is_complex: bool) -> torch.dtype:
+    """Return the dtype of the output, as scipy's rules have it."""
+    is_complex = is_complex or input.is_complex
+    if output is None:
+        return torch.promote_types(input, torch.complex64) if is_complex else input
+    if isinstance(output, torch.dtype):
+        dtype = output
+    elif isinstance(output, (type, str, np.dtype)):
+        dtype = _of_numpy(np.dtype(output))
+    else:
+        array = output if isinstance(output, Tensor) else np.asarray(output)
+        dtype = array.dtype if isinstance(array, Tensor) else _of_numpy(array.dtype)
+    if not is_complex or dtype.is_complex:
+        return dtype
+    if isinstance(output, (type, np.dtype, torch.dtype)):
+        warnings.warn("promoting specified output dtype to complex", stacklevel=5)
+        return torch.promote_types(dtype, torch.complex64)
+    raise FilterError(f"output must have complex dtype, as the result is complex; got {dtype}")
+
+
+def _check_shape(output: Any, input: Any) -> None:
+    if type(output) is not type(input) and isinstance(output, Tensor) != isinstance(input, Tensor):
+        raise TypeError(f"output must be of the kind of input, {type(input).__name__}, got {type(output).__name__}")
+    if tuple(output.shape) != tuple(input.shape):
+        raise FilterError(
+            f"output shape not correct: it must be that of input, {tuple(input.shape)}, got {tuple(output.shape)}"
+        )
+
+
+def _refuse_array(output: Any, kind: str) -> None:
+    if output is not None and not isinstance(output, (type, str, np.dtype, torch.dtype)):
+        raise TypeError(f"output must be a dtype where input is {kind}, got {type(output).__name__}")

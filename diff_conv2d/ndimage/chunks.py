@@ -1,0 +1,83 @@
+"""Steps of a filter on dask arrays: chunk by chunk, each with a halo of its neighbours' samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import torch
+from torch import Tensor
+
+from diff_conv2d.geometry import Geometry
+from diff_conv2d.halos import filtered_by
+from diff_conv2d.modes.base import Boundary
+from diff_conv2d.ndimage.correlation import Step, cast, check, geometry_of, of_images, working_dtype_of
+from diff_conv2d.ndimage.errors import FilterError
+
+__all__ = ["filtered_by_chunks"]
+
+
+def filtered_by_chunks(image: Any, steps: Sequence[Step], dtype: torch.dtype) -> Any:
+    """Return the result of steps on a dask array, each rounded to a dtype.
+
+    Raises:
+        FilterError: a mode cannot work chunk by chunk, or sizes of chunks are unknown.
+    """
+    if type(image._meta) is not np.ndarray:
+        raise TypeError(f"input must be a dask array of numpy blocks, got blocks of {type(image._meta).__name__}")
+    if any(np.isnan(image.shape)):
+        raise FilterError("input must have chunks of known sizes: call input.compute_chunk_sizes() first")
+    for step in steps:
+        if image.size:
+            image = _step(image, step, torch.uint8 if dtype is torch.bool else dtype)
+    return _cast(image, dtype)
+
+
+def _step(image: Any, step: Step, dtype: torch.dtype) -> Any:
+    if len(step.images) > 3:
+        raise FilterError(
+            f"input must have at most 3 axes of an image where it is a dask array, got {len(step.images)}: give "
+            "axes, and the others are a batch"
+        )
+    (mode,) = step.modes
+    if mode.why_not_chunked:
+        raise FilterError(f"mode={mode.name!r} does not work chunk by chunk: it {mode.why_not_chunked}")
+    geometry, last = geometry_of(step), tuple(range(image.ndim - len(step.images), image.ndim))
+    shape = [image.shape[axis] for axis in step.images]
+    one = torch.empty(1, 1, *shape, dtype=_torch_of(image.dtype), device="meta")
+    working = working_dtype_of(one.dtype, dtype, torch.device("cpu"), step.is_complex)
+    seen = working if one.is_complex() else working.to_real() if working.is_complex else working
+    check(step, one.to(seen), geometry)
+    mode.check_chunked(is_complex=working.is_complex)
+    moved = da.moveaxis(_cast(image, working), step.images, last)
+    sums = partial(_sums, step=step, dtype=dtype)
+    return da.moveaxis(filtered_by(sums, moved, geometry, mode, _numpy_of(dtype)), last, step.images)
+
+
+def _sums(images: Tensor, geometry: Geometry, mode: Boundary, step: Step, dtype: torch.dtype) -> Tensor:
+    """Do one task: sum the windows of a chunk, extended where the image ends."""
+    return of_images(images, dataclasses.replace(step, modes=(mode,)), geometry, dtype)
+
+
+def _cast(image: Any, dtype: torch.dtype) -> Any:
+    """Convert a dask array."""
+    if _torch_of(image.dtype) is dtype:
+        return image.astype(image.dtype.newbyteorder("="))
+    return image.map_blocks(_cast_block, dtype, dtype=_numpy_of(dtype))
+
+
+def _cast_block(block: Any, dtype: torch.dtype) -> Any:
+    native = np.require(block, block.dtype.newbyteorder("="), ["C", "W"])
+    return cast(torch.from_numpy(native), dtype).numpy()
+
+
+def _numpy_of(dtype: torch.dtype) -> Any:
+    return torch.empty(0, dtype=dtype).numpy().dtype
+
+
+def _torch_of(dtype: Any) -> torch.dtype:
+    return torch.from_numpy(np.empty(0, dtype.newbyteorder("="))).dtype

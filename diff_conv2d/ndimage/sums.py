@@ -1,0 +1,133 @@
+"""Sums over the windows of an array that is extended already: as fast as may be, or in scipy's order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from diff_conv2d.algorithms.blocks import CONVOLUTIONS, valid_convolution
+from diff_conv2d.geometry import Geometry
+
+__all__ = ["by_convolution", "fast_sums", "in_order"]
+
+# scipy takes weights that differ by no more for equal, and leaves out those of an N-d kernel that are no larger.
+_EPSILON = 2.0**-52
+# Most lines side by side that are filtered as channels.
+_MOST_CHANNELS = 1 << 13
+
+
+def by_convolution(padded: Tensor, kernel: Tensor) -> Tensor:
+    """Return the sums for images (N, 1, ...) of at most three axes by torch's convolution, which has derivatives.
+
+    Example:
+        >>> by_convolution(torch.tensor([[[1.0, 2, 4]]]), torch.tensor([1.0, 10]))
+        tensor([[[21., 42.]]])
+    """
+    return CONVOLUTIONS[kernel.ndim](padded, kernel[None, None])
+
+
+def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry) -> Tensor:
+    """Return the sums for images (N, 1, ...) in any order: along one axis, or by torch's convolution.
+
+    Args:
+        padded: images with no gradient.
+        kernel: array of weights, one axis for each of an image.
+        geometry: of the kernel.
+
+    Example:
+        >>> import numpy as np
+        >>> geometry = Geometry((2,), (1,), (1,), (0,), (0,), "fast")
+        >>> fast_sums(torch.tensor([[[1.0, 2, 4]]]), np.array([1, 10]), geometry)
+        tensor([[[21., 42.]]])
+    """
+    long = [axis for axis, size in enumerate(kernel.shape) if size > 1]
+    taps = torch.as_tensor(kernel, dtype=padded.dtype, device=padded.device)
+    if len(long) == 1 and long[0] < kernel.ndim - 1:
+        dim = padded.ndim - kernel.ndim + long[0]
+        if padded.dtype is torch.float32 and padded.device.type == "cpu" and len(kernel) > 4:
+            lines = prod(padded.shape[dim + 1 :])
+            if lines <= _MOST_CHANNELS and padded.numel() >= 2**16:
+                return _as_channels(padded, taps.flatten(), dim)
+        return in_order(padded, kernel, fused=True)
+    if kernel.ndim > 3 or not long:
+        return in_order(padded, kernel, fused=True)
+    sums = valid_convolution(padded, taps[None, None], None, geometry, 1)
+    if 0 in kernel and len(long) > 1 and not sums.sum().isfinite():
+        # scipy does not look at the samples of an N-d kernel's zeros, which may be NaN or infinite.
+        return in_order(padded, kernel, fused=True)
+    return sums
+
+
+def _as_channels(padded: Tensor, taps: Tensor, dim: int) -> Tensor:
+    """Sum along a dimension other than the last: the lines side by side are channels, innermost in memory."""
+    shape = padded.shape
+    columns = padded.reshape(prod(shape[:dim]), shape[dim], -1).transpose(1, 2).unsqueeze(-1)
+    weight = taps.view(1, 1, -1, 1).expand(columns.shape[1], -1, -1, -1)
+    sums = F.conv2d(columns, weight, groups=columns.shape[1])
+    return sums.squeeze(-1).transpose(1, 2).reshape(*shape[:dim], sums.shape[2], *shape[dim + 1 :])
+
+
+def in_order(padded: Tensor, kernel: Any, fused: bool = False) -> Tensor:
+    """Return the sums tap by tap in scipy's order, each product rounded before it is added.
+
+    Along one axis scipy begins with the tap in the middle and adds the others in pairs, if the weights are symmetric
+    or antisymmetric, and otherwise begins with the last tap. An N-d kernel is summed in the order of memory.
+
+    Args:
+        padded: images (..., *axes of the kernel), without a gradient.
+        kernel: array of weights.
+        fused: let torch round a product and a sum once.
+
+    Example:
+        >>> import numpy as np
+        >>> in_order(torch.tensor([1.0, 2, 4]), np.array([1, 10]))
+        tensor([21., 42.])
+    """
+    lead = padded.ndim - kernel.ndim
+    sizes = [length - k + 1 for length, k in zip(padded.shape[lead:], kernel.shape, strict=True)]
+
+    def window(place: Sequence[int]) -> Tensor:
+        slices = tuple(slice(start, start + size) for start, size in zip(place, sizes, strict=True))
+        return padded[(slice(None),) * lead + slices]
+
+    total: Tensor | None = None
+    buffer = torch.empty(0, dtype=padded.dtype, device=padded.device)
+    for place, mirrored, sign in _order(kernel):
+        weight = kernel[place].item()
+        samples = window(place)
+        if mirrored is not None:
+            buffer = buffer if buffer.numel() else torch.empty_like(samples, memory_format=torch.contiguous_format)
+            samples = torch.add(samples, window(mirrored), alpha=sign, out=buffer)
+        if total is None:
+            total = samples * weight
+        elif fused:
+            total.add_(samples, alpha=weight)
+        else:
+            buffer = buffer if buffer.numel() else torch.empty_like(samples, memory_format=torch.contiguous_format)
+            total.add_(torch.mul(samples, weight, out=buffer))
+    return padded.new_zeros((*padded.shape[:lead], *sizes)) if total is None else total
+
+
+_Place = tuple[int, ...]
+
+
+def _order(kernel: Any) -> list[tuple[_Place, _Place | None, int]]:
+    """Return the taps in scipy's order, each with one that is added to it first, and the sign of that."""
+    places = list(product(*map(range, kernel.shape)))
+    if sum(size > 1 for size in kernel.shape) > 1:
+        return [(place, None, 1) for place in places if abs(kernel[place]) > _EPSILON]
+    # A kernel along one axis.
+    count, weights = kernel.size, kernel.ravel()
+    middle = count // 2
+    if count % 2:
+        for sign in (1, -1):
+            if all(abs(weights[middle + i] - sign * weights[middle - i]) <= _EPSILON for i in range(1, middle + 1)):
+                pairs = [(places[i], places[-1 - i], sign) for i in range(middle)]
+                return [(places[middle], None, 1), *pairs]
+    return [(place, None, 1) for place in (places[-1], *places[:-1])]
