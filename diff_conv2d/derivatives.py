@@ -1,24 +1,23 @@
 """Derivatives of arrays as people hold them, up to the rim: `gradient`, by central differences of any accuracy.
 
-Needs numpy: ``pip install diff-conv2d[arrays]``. Nothing else of this library but `terrain` imports this module.
+Needs numpy: ``pip install numpy``. Nothing else of this library imports this module.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from math import factorial
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from diff_conv2d.arguments import is_sequence
+from diff_conv2d.grids import floating, spacings_of_axes
 from diff_conv2d.modes import AnyMode
-from diff_conv2d.ndimage import correlate1d
+from diff_conv2d.ndimage.correlations import correlate1d
 
-__all__ = ["central_difference", "gradient", "spacing_of_coordinate"]
+__all__ = ["central_difference", "gradient"]
 
 
 def gradient(
@@ -71,7 +70,7 @@ def gradient(
     numbers = [_number(array, entry) for entry in axes]
     if not numbers or len(set(numbers)) != len(numbers):
         raise ValueError(f"axis must name at least one axis, each once; got {axis!r} for {array.ndim} axes")
-    steps = _spacings(array, spacing, numbers)
+    steps = spacings_of_axes(array, spacing, numbers)
     values = floating(array)
     results = []
     for number, step in zip(numbers, steps, strict=True):
@@ -120,44 +119,6 @@ def central_difference(order: int, accuracy: int) -> list[Fraction]:
     return weights
 
 
-def floating(array: Any) -> Any:
-    """Return integers and bool as floating point: float32 up to 16 bits, float64 beyond; anything else as it is."""
-    torch = sys.modules["torch"]
-    if isinstance(array, torch.Tensor):
-        few = array.dtype in (torch.bool, torch.uint8, torch.int8, torch.int16)
-        whole = not (array.is_floating_point() or array.is_complex())
-        return array.to(torch.float32 if few else torch.float64) if whole else array
-    return array.astype(np.result_type(array.dtype, np.float32)) if array.dtype.kind in "biu" else array
-
-
-def spacing_of_coordinate(array: Any, number: int) -> float:
-    """Return the distance between neighbouring samples along an axis of a DataArray, negative if they decrease.
-
-    Raises:
-        ValueError: the axis has no coordinate, or samples that are not evenly spaced to the precision of theirs.
-    """
-    name = array.dims[number]
-    if name not in array.coords:
-        raise ValueError(f"spacing must be given: the DataArray has no coordinate for its axis {name!r}")
-    values = np.asarray(array.coords[name].values)
-    if values.dtype.kind not in "iuf" or values.size < 2 or not np.isfinite(values).all():
-        raise ValueError(
-            f"spacing must be given: the coordinate {name!r} must hold at least two finite numbers, got "
-            f"{values.size} of dtype {values.dtype}"
-        )
-    exact = values.astype(float)
-    step = float(exact[-1] - exact[0]) / (exact.size - 1)
-    even = exact[0] + step * np.arange(exact.size)
-    resolution = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
-    off = float(np.abs(exact - even).max())
-    if not step or off > 1e-6 * abs(step) + 4 * float(resolution * np.abs(exact).max()):
-        raise ValueError(
-            f"spacing must be given: the coordinate {name!r} must be evenly spaced, got steps from "
-            f"{np.diff(exact).min():g} to {np.diff(exact).max():g}"
-        )
-    return step
-
-
 def _number(array: Any, entry: Any) -> int:
     """Return the number of an axis, from 0."""
     dims = getattr(array, "dims", None)
@@ -167,21 +128,5 @@ def _number(array: Any, entry: Any) -> int:
         raise TypeError(f"axis must be an integer, a name of a DataArray's axis, or several; got {entry!r}")
     if not -array.ndim <= entry < array.ndim:
         raise ValueError(f"axis must lie within {-array.ndim} and {array.ndim - 1}, got {entry}")
-    return int(entry) % array.ndim
-
-
-def _spacings(array: Any, spacing: Any, numbers: Sequence[int]) -> list[float]:
-    """Return the spacing along each of the axes."""
-    if spacing is None:
-        if isinstance(getattr(array, "dims", None), tuple):
-            return [spacing_of_coordinate(array, number) for number in numbers]
-        return [1.0] * len(numbers)
-    entries = list(spacing) if is_sequence(spacing) else [spacing] * len(numbers)
-    if len(entries) != len(numbers):
-        raise ValueError(f"spacing must hold one number for each of {len(numbers)} axes, got {spacing!r}")
-    for entry in entries:
-        if not isinstance(entry, (Real, np.number)) or isinstance(entry, bool):
-            raise TypeError(f"spacing must be a number, or one for each axis; got {spacing!r}")
-        if not np.isfinite(entry) or not entry:
-            raise ValueError(f"spacing must be finite and not 0, got {spacing!r}")
-    return [float(entry) for entry in entries]
+    number: int = int(entry) % array.ndim
+    return number

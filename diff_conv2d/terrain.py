@@ -9,7 +9,7 @@ References:
     | B. K. P. Horn, Hill shading and the reflectance map, Proceedings of the IEEE 69, 1981
     | L. W. Zevenbergen and C. R. Thorne, Quantitative analysis of land surface topography, 1987
 
-Needs numpy: ``pip install diff-conv2d[arrays]``.
+Needs numpy: ``pip install numpy``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diff_conv2d.derivatives import _spacings, floating, spacing_of_coordinate
+from diff_conv2d.grids import floating, spacing_of_coordinate, spacings_of_axes
 from diff_conv2d.modes import AnyMode
-from diff_conv2d.ndimage import correlate1d
+from diff_conv2d.ndimage.correlations import correlate
 
 __all__ = ["aspect", "curvature", "hillshade", "slope"]
 
@@ -139,8 +139,8 @@ def curvature(
         \text{profile} = -\frac{z_x^2 z_{xx} + 2 z_x z_y z_{xy} + z_y^2 z_{yy}}{z_x^2 + z_y^2}, \qquad
         \text{plan} = \text{total} - \text{profile}
 
-    'profile' is along the steepest descent and 'plan' along the contour, both 0 where the ground is level. (Zevenbergen
-    and Thorne; others multiply by 100, or give the profile the other sign.)
+    'profile' is along the steepest descent and 'plan' along the contour, both 0 where the ground is level.
+    (Zevenbergen and Thorne; others multiply by 100, or give the profile the other sign.)
 
     Args:
         elevation: see `slope`.
@@ -154,20 +154,20 @@ def curvature(
 
     Example:
         >>> valley = np.arange(-2.0, 3.0) ** 2 * np.ones((5, 1))
-        >>> curvature(valley, spacing=1.0).round(6)[0]
+        >>> curvature(valley, spacing=1.0, mode="diff")[0]
         array([-2., -2., -2., -2., -2.])
     """
     if kind not in ("total", "profile", "plan"):
         raise ValueError(f"kind must be 'total', 'profile' or 'plan', got {kind!r}")
 
     def compute(grid: _Grid) -> Any:
-        xx = correlate1d(grid.values, _SECOND, -1, mode=mode) / grid.east**2
-        yy = correlate1d(grid.values, _SECOND, -2, mode=mode) / grid.north**2
+        xx = _along(grid.values, _SECOND, -1, mode=mode) / grid.east**2
+        yy = _along(grid.values, _SECOND, -2, mode=mode) / grid.north**2
         total = -(xx + yy)
         if kind == "total":
             return total
         x, y = _first_derivatives(grid, "zevenbergen_thorne", mode)
-        xy = correlate1d(x, _FIRST, -2, mode=mode) / grid.north
+        xy = _along(x, _FIRST, -2, mode=mode) / grid.north
         steepness = x * x + y * y
         level = steepness == 0
         library = _library(x)
@@ -226,6 +226,12 @@ def hillshade(
     return _mapped(compute, elevation, spacing, latitude, "hillshade", "1")
 
 
+def _along(values: Any, weights: Sequence[float], axis: int, mode: AnyMode) -> Any:
+    """Correlate along the rows (-1) or the columns (-2) of maps; further axes are a batch of them."""
+    kernel = np.array(weights)[None] if axis == -1 else np.array(weights)[:, None]
+    return correlate(values, kernel, mode=mode, axes=(-2, -1))
+
+
 def _library(values: Any) -> Any:
     """The functions for an array: torch's for tensors, numpy's for numpy's and dask's."""
     return torch if isinstance(values, Tensor) else np
@@ -237,9 +243,9 @@ def _first_derivatives(grid: _Grid, method: str, mode: AnyMode) -> tuple[Any, An
         raise ValueError(f"method must be 'horn' or 'zevenbergen_thorne', got {method!r}")
     rows = columns = grid.values
     if method == "horn":
-        rows, columns = (correlate1d(grid.values, _SMOOTH, axis, mode=mode) for axis in (-2, -1))
-    east = correlate1d(rows, _FIRST, -1, mode=mode) / grid.east
-    return east, correlate1d(columns, _FIRST, -2, mode=mode) / grid.north
+        rows, columns = (_along(grid.values, _SMOOTH, axis, mode=mode) for axis in (-2, -1))
+    east = _along(rows, _FIRST, -1, mode=mode) / grid.east
+    return east, _along(columns, _FIRST, -2, mode=mode) / grid.north
 
 
 def _mapped(compute: Any, elevation: Any, spacing: Any, latitude: Any, name: str, units: str) -> Any:
@@ -275,7 +281,7 @@ def _grid(elevation: Any, spacing: Any, latitude: Any) -> _Grid:
     if spacing is None:
         raise ValueError("spacing must be given: the distance between neighbouring cells, in the elevation's unit")
     values = floating(values)
-    rows, columns = _spacings(values, spacing, (0, 1))
+    rows, columns = spacings_of_axes(values, spacing, (0, 1))
     if latitude is None:
         return _Grid(values, -rows, columns)
     degrees = np.asarray(latitude, dtype=float)

@@ -1,0 +1,74 @@
+"""What derivatives need to know of a grid: the distance between its samples, told or read from coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diff_conv2d.arguments import is_sequence
+
+try:
+    import numpy as np
+except ImportError as error:
+    raise ImportError("derivatives of arrays need numpy: pip install numpy") from error
+
+__all__ = ["floating", "spacing_of_coordinate", "spacings_of_axes"]
+
+
+def floating(array: Any) -> Any:
+    """Return integers and bool as floating point: float32 up to 16 bits, float64 beyond; anything else as it is."""
+    if isinstance(array, Tensor):
+        few = array.dtype in (torch.bool, torch.uint8, torch.int8, torch.int16)
+        whole = not (array.is_floating_point() or array.is_complex())
+        return array.to(torch.float32 if few else torch.float64) if whole else array
+    return array.astype(np.result_type(array.dtype, np.float32)) if array.dtype.kind in "biu" else array
+
+
+def spacing_of_coordinate(array: Any, number: int) -> float:
+    """Return the distance between neighbouring samples along an axis of a DataArray, negative if they decrease.
+
+    Raises:
+        ValueError: the axis has no coordinate, or samples that are not evenly spaced to the precision of theirs.
+    """
+    name = array.dims[number]
+    if name not in array.coords:
+        raise ValueError(f"spacing must be given: the DataArray has no coordinate for its axis {name!r}")
+    values = np.asarray(array.coords[name].values)
+    if values.dtype.kind not in "iuf" or values.size < 2 or not np.isfinite(values).all():
+        raise ValueError(
+            f"spacing must be given: the coordinate {name!r} must hold at least two finite numbers, got "
+            f"{values.size} of dtype {values.dtype}"
+        )
+    exact = values.astype(float)
+    step = float(exact[-1] - exact[0]) / (exact.size - 1)
+    even = exact[0] + step * np.arange(exact.size)
+    resolution = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
+    off = float(np.abs(exact - even).max())
+    if not step or off > 1e-6 * abs(step) + 4 * float(resolution * np.abs(exact).max()):
+        raise ValueError(
+            f"spacing must be given: the coordinate {name!r} must be evenly spaced, got steps from "
+            f"{np.diff(exact).min():g} to {np.diff(exact).max():g}"
+        )
+    return step
+
+
+def spacings_of_axes(array: Any, spacing: Any, numbers: Sequence[int]) -> list[float]:
+    """Return the spacing along each of the axes."""
+    if spacing is None:
+        if isinstance(getattr(array, "dims", None), tuple):
+            return [spacing_of_coordinate(array, number) for number in numbers]
+        return [1.0] * len(numbers)
+    entries = list(spacing) if is_sequence(spacing) else [spacing] * len(numbers)
+    if len(entries) != len(numbers):
+        raise ValueError(f"spacing must hold one number for each of {len(numbers)} axes, got {spacing!r}")
+    for entry in entries:
+        if not isinstance(entry, (Real, np.number)) or isinstance(entry, bool):
+            raise TypeError(f"spacing must be a number, or one for each axis; got {spacing!r}")
+    steps = [float(entry) for entry in entries]
+    if not np.isfinite(steps).all() or 0 in steps:
+        raise ValueError(f"spacing must be finite and not 0, got {spacing!r}")
+    return steps
