@@ -175,7 +175,7 @@ reproduce-training: env ## The training runs of all four, in one sweep
 	$(RUN) -m experiments.reproduce sweep=all $(SWEEP) $(ARGS)
 
 # What needs no training; STUDIES= leaves it out.
-STUDIES ?= filtering adaptive convergence shells regimes rollouts
+STUDIES ?= filtering adaptive convergence shells regimes rollouts slopes
 REPRODUCED = $(STUDIES) training classification segmentation super-resolution test-sizes error-maps
 ifneq ($(SCALE),paper)
 REPRODUCED += normalization seams finetuning walltime
@@ -196,7 +196,8 @@ trial: env ## make reproduce SCALE=paper on small trees of its data, small netwo
 TRIED = $(if $(filter file,$(origin STUDIES)),,$(STUDIES))
 
 # On nearly flat images a fit depends on how many threads share a sum: the tables are those of one.
-reproduce-filtering reproduce-adaptive reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts: \
+reproduce-filtering reproduce-adaptive reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts \
+  reproduce-slopes: \
   export OMP_NUM_THREADS := 1
 
 .PHONY: reproduce-adaptive
@@ -209,12 +210,13 @@ reproduce-adaptive: env ## The study of the adaptive boundary: tables, held-out 
 	$(if $(ELSEWHERE)$(ARGS),,$(RUN) -m scripts.adaptive_page)
 
 # The studies of the operator: each its tables, then its figure.
-.PHONY: reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts
+.PHONY: reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts reproduce-slopes
 reproduce-convergence: ## Order of convergence at the edge as the grid is refined
 reproduce-shells: ## Error by distance to the edge, edges and corners apart
 reproduce-regimes: ## Which mode and degree is best, by blur, noise, kernel size; and rounding
 reproduce-rollouts: ## Heat and advection-diffusion over 10,000 steps
-reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts: reproduce-%: env
+reproduce-slopes: ## Slope of terrain at the rim of a map, beside GDAL and richdem
+reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts reproduce-slopes: reproduce-%: env
 	$(RUN) -m experiments.$* $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.$* $(DRAWN)
 
@@ -235,7 +237,7 @@ reproduce-walltime: env ## The paper's experiment on wall time: its UNet, and si
 notebooks: env ## Execute the notebooks; their figures come from results/tables
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
-FIGURES = filtering adaptive convergence shells regimes rollouts classification segmentation super_resolution \
+FIGURES = filtering adaptive convergence shells regimes rollouts slopes classification segmentation super_resolution \
   super_resolution_sizes error_maps normalization seams finetuning walltime benchmark
 figures: env ## Draw every figure again whose table is in results/tables
 	@for name in $(FIGURES); do \

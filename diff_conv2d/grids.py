@@ -16,7 +16,10 @@ try:
 except ImportError as error:
     raise ImportError("derivatives of arrays need numpy: pip install numpy") from error
 
-__all__ = ["floating", "spacing_of_coordinate", "spacings_of_axes"]
+__all__ = ["floating", "metres_of_a_degree", "spacing_of_coordinate", "spacings_of_axes"]
+
+# The ellipsoid WGS84: its longer half axis in metres, and the square of its eccentricity.
+_RADIUS, _ECCENTRICITY = 6378137.0, 0.00669437999014
 
 
 def floating(array: Any) -> Any:
@@ -26,6 +29,26 @@ def floating(array: Any) -> Any:
         whole = not (array.is_floating_point() or array.is_complex())
         return array.to(torch.float32 if few else torch.float64) if whole else array
     return array.astype(np.result_type(array.dtype, np.float32)) if array.dtype.kind in "biu" else array
+
+
+def metres_of_a_degree(latitude: Any) -> tuple[Any, Any]:
+    r"""Return how long a degree of latitude and a degree of longitude are, in metres on the ellipsoid WGS84.
+
+    .. math:: \frac{\pi}{180} \frac{a (1 - e^2)}{(1 - e^2 \sin^2 \varphi)^{3/2}}, \qquad
+        \frac{\pi}{180} \frac{a \cos \varphi}{(1 - e^2 \sin^2 \varphi)^{1/2}}
+
+    with the longer half axis a and the eccentricity e.
+
+    Args:
+        latitude: in degrees north, a number or an array.
+
+    Example:
+        >>> [round(float(length)) for length in metres_of_a_degree(45.0)]
+        [111132, 78847]
+    """
+    phi = np.deg2rad(latitude)
+    bulge = 1 - _ECCENTRICITY * np.sin(phi) ** 2
+    return np.deg2rad(_RADIUS * (1 - _ECCENTRICITY) / bulge**1.5), np.deg2rad(_RADIUS * np.cos(phi) / np.sqrt(bulge))
 
 
 def spacing_of_coordinate(array: Any, number: int) -> float:

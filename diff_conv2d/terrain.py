@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diff_conv2d.grids import floating, spacing_of_coordinate, spacings_of_axes
+from diff_conv2d.grids import floating, metres_of_a_degree, spacing_of_coordinate, spacings_of_axes
 from diff_conv2d.modes import AnyMode
 from diff_conv2d.ndimage.correlations import correlate
 
@@ -33,8 +33,6 @@ Method = Literal["horn", "zevenbergen_thorne"]
 _SMOOTH = [0.25, 0.5, 0.25]
 _FIRST = [-0.5, 0.0, 0.5]
 _SECOND = [1.0, -2.0, 1.0]
-# The ellipsoid WGS84: its longer half axis in metres, and the square of its eccentricity.
-_RADIUS, _ECCENTRICITY = 6378137.0, 0.00669437999014
 
 
 class _Grid(NamedTuple):
@@ -290,11 +288,7 @@ def _grid(elevation: Any, spacing: Any, latitude: Any) -> _Grid:
             f"latitude must hold one number of degrees for each of {values.shape[-2]} rows, between -90 and 90; got "
             f"shape {degrees.shape} from {degrees.min(initial=90)} to {degrees.max(initial=-90)}"
         )
-    phi = np.deg2rad(degrees)[:, None]
-    bulge = 1 - _ECCENTRICITY * np.sin(phi) ** 2
-    # Metres in a degree along the meridian and along the parallel.
-    along = np.deg2rad(_RADIUS * (1 - _ECCENTRICITY) / bulge**1.5)
-    across = np.deg2rad(_RADIUS * np.cos(phi) / np.sqrt(bulge))
+    along, across = (lengths[:, None] for lengths in metres_of_a_degree(degrees))
     north, east = -rows * along, columns * across
     if isinstance(values, Tensor):
         north, east = (torch.from_numpy(of_row).to(values) for of_row in (north, east))

@@ -53,6 +53,7 @@ SOURCES: dict[str, tuple[tuple[str, ...], Callable[..., dict[str, str]]]] = {
     "regimes": (("regimes", "regimes_rounding", "regimes_best"), studies_page.regimes),
     "rollouts": (("rollouts", "rollouts_stability"), studies_page.rollouts),
     "shells": (("shells",), studies_page.shells),
+    "slopes": (("slopes",), studies_page.slopes),
 }
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from scripts.figures.regimes import SHARE
-from scripts.prose import listed, significant
+from scripts.figures.slopes import ratios
+from scripts.prose import listed, significant, span
 
-__all__ = ["convergence", "regimes", "resolved", "rollouts", "shells"]
+__all__ = ["convergence", "regimes", "resolved", "rollouts", "shells", "slopes"]
 
 
 def resolved(best: pd.DataFrame) -> pd.DataFrame:
@@ -117,3 +118,14 @@ def _cells(best: pd.DataFrame, unit: str) -> str:
     for size, cells in best.groupby("kernel_size"):
         parts.append(f"{listed([f'{level:g}' for level in cells['level']])}{unit} with {size} x {size} kernels")
     return listed(parts)
+
+
+def slopes(errors: pd.DataFrame) -> dict[str, str]:
+    """Write the numbers on slopes at the rim, as multiples of GDAL's error, by name."""
+    found = ratios(errors)
+    elsewhere = found.drop(index="fault", level="terrain")
+    result = {"slopes.terrains": str(len(found.index.unique("terrain")))}
+    for method in found:
+        result[f"slopes.{method}.elsewhere"] = span(elsewhere[method], ".2f")
+        result[f"slopes.{method}.fault"] = span(found.loc["fault", method], ".2f")
+    return result

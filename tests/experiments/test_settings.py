@@ -21,6 +21,7 @@ from experiments.seams import settings as seams
 from experiments.settings import read_settings
 from experiments.shells import settings as shells
 from experiments.sizes import settings as sizes
+from experiments.slopes import settings as slopes
 from experiments.training.arguments import fits
 from experiments.training.cells import read_sweep
 from experiments.training.settings import check_settings
@@ -53,6 +54,7 @@ PROGRAMS = {
     "seams": (reads(seams.Settings), ["seams"]),
     "shells": (reads(shells.Settings), ["shells"]),
     "sizes": (reads(sizes.Settings), ["sizes"], ["sizes", "scale=paper"]),
+    "slopes": (reads(slopes.Settings), ["slopes"]),
     "train": (
         check_settings,
         ["train", "model=unet", "data=globe", "optimizer=sgd", "scheduler=step"],

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from experiments.paths import REPOSITORY
 from scripts import studies_page
+from scripts.figures.slopes import ratios
 from scripts.pages import number_names, without_marks
 
 TEXT = (REPOSITORY / "docs" / "studies.md").read_text(encoding="utf-8")
@@ -30,7 +31,7 @@ def says(text):
 
 def test_every_study_has_its_numbers_written():
     studies = {name.split(".")[0] for name in number_names(TEXT)}
-    assert studies == {"convergence", "shells", "regimes", "rollouts"}
+    assert studies == {"convergence", "shells", "regimes", "rollouts", "slopes"}
 
 
 def test_convergence():
@@ -103,6 +104,16 @@ def test_rollouts():
         assert grows == (degree >= 3)
 
 
+def test_slopes():
+    errors = read("slopes")
+    found = ratios(errors)
+    assert set(errors.groupby(["terrain", "size"])["window"].nunique()) == {settings("slopes").windows} == {40}
+    # The bar: on more than three terrains, at every size.
+    assert sum((of_terrain["adaptive"] <= 0.8).all() for _, of_terrain in found.groupby("terrain")) == 5
+    assert (found["adaptive"] < 1).all()
+    assert (found["diff"] > 1).all()
+
+
 def test_settings_are_those_of_the_configurations():
     convergence, shells = settings("convergence"), settings("shells")
     regimes, rollouts = settings("regimes"), settings("rollouts")
@@ -119,7 +130,7 @@ def test_settings_are_those_of_the_configurations():
     assert rollouts.steps == 10_000
 
 
-@pytest.mark.parametrize("name", ["convergence", "shells", "regimes", "rollouts"])
+@pytest.mark.parametrize("name", ["convergence", "shells", "regimes", "rollouts", "slopes"])
 def test_figures_are_there(name):
     says(f"../results/figures/{name}.png")
     assert (REPOSITORY / "results" / "figures" / f"{name}.png").is_file()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from experiments.methods import METHODS
 from experiments.records import write_table
-from scripts.figures import convergence, regimes, rollouts, shells, style
+from scripts.figures import convergence, regimes, rollouts, shells, slopes, style
 
 NAMES = [*METHODS, "degree_0", "degree_1", "degree_2"]
 SCALE = {name: 10.0 ** -(index % 7) for index, name in enumerate(NAMES)}
@@ -62,11 +62,19 @@ def rollouts_tables():
     }
 
 
+def slopes_tables():
+    columns = ["terrain", "size", "window", "method"]
+    errors = table(columns, ["fault", "plain"], [64, 128], [0, 1], ["gdal", "richdem", "adaptive", "zeros"])
+    scale = {"gdal": 1.0, "richdem": 1.3, "adaptive": 0.7, "zeros": 20.0}
+    return {"slopes": errors.assign(rim_error=errors["method"].map(scale), slope=2.0)}
+
+
 FIGURES = {
     "convergence": (convergence, convergence_tables),
     "shells": (shells, shells_tables),
     "regimes": (regimes, regimes_tables),
     "rollouts": (rollouts, rollouts_tables),
+    "slopes": (slopes, slopes_tables),
 }
 
 
@@ -103,7 +111,12 @@ def test_what_is_compared_is_in_the_legends():
         "shells": [len(METHODS)],
         "regimes": [len(METHODS), 3 + 2],
         "rollouts": [len(METHODS), 3],
+        # Its methods are rows.
+        "slopes": [],
     }
+    rows = [label.get_text() for label in figures["slopes"].axes[0].get_yticklabels()]
+    assert rows == ["richdem", "GDAL", "Adapt"]
+    assert "Zero: 20 to 20" in figures["slopes"].texts[0].get_text()
     cells = [text.get_text() for ax in figures["regimes"].axes for text in ax.texts]
     assert set(cells) == {"Diff", "1"}
     # Blurs beyond the map are left out of it: 3 + 2 + 3 levels, two sizes, three families.
