@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import diff_conv2d
 from diff_conv2d.layers import DiffConv2dLayer
 from diff_conv2d.modes import boundary
+from experiments.benchmark.filters import FILTERS, filter_steps
 from experiments.benchmark.timing import Periodic
 from experiments.models.unet import UNet
 from experiments.padding_configs import METHODS as PADDINGS
@@ -74,6 +75,12 @@ class Case:
     channels_last: bool = False
     network: str | None = None
     layer: str | None = None
+    filter: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """The method whose time is 1: torch's own layer with zeros, or SciPy."""
+        return "scipy" if self.filter else "zeros"
 
     @property
     def axes(self) -> int:
@@ -131,6 +138,18 @@ CASES = {
             )
             for shape in shapes
         ),
+        # Filters by the names of SciPy, on arrays.
+        *(
+            Case(
+                f"{name}, {str(dtype).removeprefix('torch.')}",
+                "ndimage",
+                (1, 1, 2048, 2048),
+                dtype=dtype,
+                filter=name,
+            )
+            for name in FILTERS
+            for dtype in (torch.float32, torch.uint8, torch.int16)
+        ),
         # The paper's experiment on wall time: its UNet, at a quarter of its width and 4 images instead of 64.
         Case("paper's UNet / 4, 4x3x224x224", "walltime", (4, 3, 224, 224), network="paper_unet"),
     )
@@ -138,7 +157,9 @@ CASES = {
 
 
 def steps(case: Case, device: torch.device) -> dict[str, Callable[[], object]]:
-    """Return for each method a function that does the case once; ``zeros`` is the reference, torch's own layer."""
+    """Return for each method a function that does the case once, the case's reference among them."""
+    if case.filter is not None:
+        return filter_steps(case.filter, case.dtype)
     torch.manual_seed(0)
     image = torch.randn(case.shape, device=device).to(case.dtype)
     if case.channels_last:

@@ -25,8 +25,6 @@ from experiments.records import write_table
 
 __all__ = ["main", "measure", "run", "summary"]
 
-REFERENCE = "zeros"
-
 
 def measure(case: Case, settings: Settings) -> pd.DataFrame:
     """Measure a case: a row for each method that it has."""
@@ -38,9 +36,9 @@ def measure(case: Case, settings: Settings) -> pd.DataFrame:
     torch.backends.cudnn.benchmark = False
     functions = steps(case, settings.device)
     if settings.methods is not None:
-        functions = {name: f for name, f in functions.items() if name == REFERENCE or name in settings.methods}
+        functions = {name: f for name, f in functions.items() if name == case.reference or name in settings.methods}
     times = interleaved(functions, settings.rounds, settings.device, settings.warmup, settings.least_seconds)
-    table = ratios_to(times, REFERENCE)
+    table = ratios_to(times, case.reference)
     table["peak_bytes"] = [peak_memory(function, settings.device) for function in functions.values()]
     table.insert(0, "method", table.index)
     table.insert(0, "case", case.name)
@@ -85,7 +83,7 @@ def summary(table: pd.DataFrame) -> Table:
     ratios = table.pivot_table("ratio", "method", ["group", "case"], sort=False)
     mean = np.exp(np.log(ratios).T.groupby(level="group", sort=False).mean().T)
     largest = ratios.T.groupby(level="group", sort=False).max().T
-    printed = Table(title=f"Time relative to {REFERENCE}: geometric mean of the medians (largest)")
+    printed = Table(title="Time relative to zero padding, or to SciPy: geometric mean of the medians (largest)")
     printed.add_column("method")
     for group in mean:
         printed.add_column(str(group), justify="right")
