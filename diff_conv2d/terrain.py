@@ -218,8 +218,7 @@ def hillshade(
         x, y = (z_factor * part for part in _first_derivatives(grid, method, mode))
         towards = float(np.sin(h)) - float(np.cos(h) * np.sin(a)) * x - float(np.cos(h) * np.cos(a)) * y
         shade = towards / _library(x).sqrt(1 + x * x + y * y)
-        # Not a maximum: NaN stays NaN in every library.
-        return shade * (shade > 0) if not isinstance(shade, Tensor) else shade.clamp_min(0)
+        return shade.clamp_min(0) if isinstance(shade, Tensor) else np.maximum(shade, 0)
 
     return _mapped(compute, elevation, spacing, latitude, "hillshade", "1")
 
