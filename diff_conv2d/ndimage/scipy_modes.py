@@ -37,9 +37,13 @@ class Cval(AxisExtension):
     """scipy's 'constant': one value outside, which may be NaN, infinite or complex, unlike that of our `constant`."""
 
     name = "constant"
-    copies = True
 
     value: complex = 0.0
+
+    def __post_init__(self) -> None:
+        """Say whether integers stay integers."""
+        small = not isinstance(self.value, complex) and self.value.is_integer() and abs(self.value) < 2**15
+        object.__setattr__(self, "copies", small)
 
     def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`."""

@@ -14,10 +14,12 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import CONVOLUTIONS, valid_convolution
 from diff_conv2d.geometry import Geometry
 
-__all__ = ["by_convolution", "fast_sums", "in_order"]
+__all__ = ["by_convolution", "fast_sums", "in_order", "truncated_sums"]
 
 # scipy takes weights that differ by no more for equal, and leaves out those of an N-d kernel that are no larger.
 _EPSILON = 2.0**-52
+# The share of sums that may be done again one by one.
+_FEW = 1 / 16
 # Most lines side by side that are filtered as channels.
 _MOST_CHANNELS = 1 << 13
 
@@ -67,10 +69,11 @@ def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry) -> Tensor:
 def _as_channels(padded: Tensor, taps: Tensor, dim: int) -> Tensor:
     """Sum along a dimension other than the last: the lines side by side are channels, innermost in memory."""
     shape = padded.shape
-    columns = padded.reshape(prod(shape[:dim]), shape[dim], -1).transpose(1, 2).unsqueeze(-1)
+    # The layout that torch calls channels_last, for which the stride of the last dimension matters.
+    columns = padded.reshape(prod(shape[:dim]), shape[dim], 1, -1).permute(0, 3, 1, 2)
     weight = taps.view(1, 1, -1, 1).expand(columns.shape[1], -1, -1, -1)
     sums = F.conv2d(columns, weight, groups=columns.shape[1])
-    return sums.squeeze(-1).transpose(1, 2).reshape(*shape[:dim], sums.shape[2], *shape[dim + 1 :])
+    return sums.permute(0, 2, 3, 1).reshape(*shape[:dim], sums.shape[2], *shape[dim + 1 :])
 
 
 def in_order(padded: Tensor, kernel: Any, fused: bool = False) -> Tensor:
@@ -112,6 +115,57 @@ def in_order(padded: Tensor, kernel: Any, fused: bool = False) -> Tensor:
             buffer = buffer if buffer.numel() else torch.empty_like(samples, memory_format=torch.contiguous_format)
             total.add_(torch.mul(samples, weight, out=buffer))
     return padded.new_zeros((*padded.shape[:lead], *sizes)) if total is None else total
+
+
+def truncated_sums(padded: Tensor, kernel: Any, geometry: Geometry, largest: int) -> Tensor:
+    r"""Return the sums of integers, truncated as if they had been done in float64 and in scipy's order.
+
+    Sums of float32 are exact if all weights are integers and none of the sums exceeds 2^24. Otherwise one of n terms
+    is off by at most e = n u \sum |w| max |x|, u = 2^-24, and where s - e and s + e are truncated to the same integer
+    it is that of scipy, too. The few others are done again.
+
+    Args:
+        padded: images (N, 1, ...) of integers in float32.
+        kernel: real array of weights.
+        geometry: of the kernel.
+        largest: no sample is larger in magnitude.
+
+    Example:
+        >>> import numpy as np
+        >>> geometry = Geometry((2,), (1,), (1,), (0,), (0,), "fast")
+        >>> truncated_sums(torch.tensor([[[7.0, 7, 9]]]), np.array([0.1, 0.9]), geometry, 9)
+        tensor([[[7, 8]]], dtype=torch.int32)
+    """
+    bound = float(abs(kernel).sum()) * largest
+    if not bound < 2**30:
+        return in_order(padded.double(), kernel)
+    sums = fast_sums(padded, kernel, geometry)
+    if bound < 2**24 and (kernel == kernel.round()).all():
+        return sums
+    # With a margin for the rounding of the weights, and of the bounds.
+    error = (kernel.size + 6) * 2.0**-24 * bound
+    lower, upper = (sums - error).int().contiguous(), (sums + error).int()
+    doubtful = lower.ne(upper).flatten().nonzero().squeeze(1)
+    if len(doubtful) > _FEW * sums.numel():
+        return in_order(padded.double(), kernel)
+    if len(doubtful):
+        lower.view(-1)[doubtful] = _one_by_one(padded, kernel, doubtful, sums.shape).int()
+    return lower
+
+
+def _one_by_one(padded: Tensor, kernel: Any, outputs: Tensor, shape: torch.Size) -> Tensor:
+    """Return the sums of the outputs with these numbers, in scipy's order."""
+    # The number of an output's first sample, and from it those of its window.
+    first, rest = torch.zeros_like(outputs), outputs
+    for dim in reversed(range(len(shape))):
+        first += rest % shape[dim] * padded.stride(dim)
+        rest = rest // shape[dim]
+    steps = torch.zeros(1, dtype=torch.int64)
+    for dim, size in zip(range(-kernel.ndim, 0), kernel.shape, strict=True):
+        steps = (steps[:, None] + torch.arange(size) * padded.stride(dim)).flatten()
+    samples = padded.as_strided((padded.untyped_storage().nbytes() // padded.itemsize,), (1,), 0)
+    windows = samples[first + steps[:, None] + padded.storage_offset()].double()
+    return in_order(windows.T.reshape(-1, *kernel.shape), kernel).flatten()
 
 
 _Place = tuple[int, ...]
