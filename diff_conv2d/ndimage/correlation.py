@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Step", "cast", "correlated", "geometry_of", "of_images", "working_dtype_of"]
 
 _FLOATS = {torch.float16, torch.bfloat16, torch.float32}
-#: Integers that float32 holds, and the largest magnitude of each.
-_LARGEST = {torch.bool: 1, torch.uint8: 255, torch.int8: 128, torch.int16: 2**15, torch.uint16: 2**16}
+# Integers that float32 holds.
+_SMALL = {torch.uint8, torch.int8, torch.int16, torch.uint16}
 # Samples of a strip.
 _STRIP = 1 << 20
 # The integers through which others are converted: C truncates to 32 bits where they hold the result.
@@ -213,8 +213,8 @@ def _valid_sums(images: Tensor, step: Step, geometry: Geometry, output: torch.dt
         return by_convolution(images.to(dtype), torch.as_tensor(kernel, dtype=dtype, device=images.device))
     if not exact:
         return fast_sums(images.to(dtype), kernel, geometry)
-    if images.dtype in _LARGEST and not step.is_complex and images.device.type == "cpu":
-        return truncated_sums(images.float(), kernel, geometry, _LARGEST[images.dtype])
+    if images.dtype in _SMALL and not step.is_complex and images.device.type == "cpu":
+        return truncated_sums(images, kernel, geometry)
     return in_order(images.to(dtype), kernel)
 
 

@@ -121,7 +121,7 @@ def gaussian_weights(sigma: float, order: int, truncate: float, radius: int | No
 
     Example:
         >>> gaussian_weights(1.0, 1, 1.0, None).round(3)
-        array([-0.274, -0.   ,  0.274])
+        array([-0.274,  0.   ,  0.274])
     """
     sigma = float(sigma)
     reach = int(truncate * sigma + 0.5) if radius is None else radius
@@ -170,15 +170,15 @@ def axis_number(array: Any, axis: Any) -> int:
     """Return the number of an axis, counted from the first: of its number, or of its name in a DataArray."""
     names = _names(array)
     if axis in names:
-        return names.index(axis)
+        return int(names.index(axis))
     try:
-        number: int = operator.index(axis)
+        number = operator.index(axis)
     except TypeError as error:
         known = f", or its name, one of {', '.join(map(repr, names))}" if names else ""
         raise TypeError(f"axis must be the number of an axis{known}, got {axis!r}: {error}") from None
     if not -array.ndim <= number < array.ndim:
         raise np.exceptions.AxisError(f"axis {number} is out of range for an input of {array.ndim} axes")
-    return number % array.ndim
+    return int(number % array.ndim)
 
 
 def axes_numbers(array: Any, axes: Any) -> tuple[int, ...]:
