@@ -69,11 +69,11 @@ def filtered(input: Any, steps: Sequence[Step], output: Any, product: Step | Non
         # It may ask for scaled integers, as the image's file has them; it is not that of the result.
         result.encoding = {}
         return output if is_xarray(output) else result
+    _check_output(output, input)
     is_complex = any(step.is_complex for step in steps)
     if is_dask(input):
         from diff_conv2d.ndimage.chunks import filtered_by_chunks
 
-        _refuse_array(output, "a dask array")
         dtype = _output_dtype(output, _of_numpy(input.dtype), is_complex)
         return filtered_by_chunks(input, _fewest(steps, product, _of_numpy(input.dtype), dtype), dtype)
     if isinstance(input, Tensor):
@@ -87,7 +87,6 @@ def filtered(input: Any, steps: Sequence[Step], output: Any, product: Step | Non
     array: Any = result.contiguous().numpy()
     if not isinstance(output, np.ndarray):
         return array
-    _check_shape(output, input)
     output[...] = array
     return output
 
@@ -101,6 +100,8 @@ def sum_over_axes(input: Any, output: Any, derivatives: Sequence[Callable[[Any],
         derivatives: each is called with an array to write to, or with a dtype, and returns its result.
         magnitude: whether it is the root of the sum of squares.
     """
+    if not is_xarray(input):
+        _check_output(output, input)
     into, dtype = _output_like(input, output)
     if isinstance(into, np.ndarray):
         # scipy's way: the first derivative is written to the output, whatever is returned.
@@ -121,12 +122,9 @@ def _output_like(input: Any, output: Any) -> tuple[Any, Any]:
         dtype = _numpy_of(_output_dtype(output, _of_numpy(input.dtype), False))
         if not isinstance(output, np.ndarray):
             return np.empty(input.shape, dtype), dtype
-        _check_shape(output, input)
         return output, dtype
     if isinstance(input, Tensor):
         return output if isinstance(output, Tensor) else None, _output_dtype(output, input.dtype, False)
-    if not is_xarray(input):
-        _refuse_array(output, "a dask array")
     dtype = _output_dtype(output, _of_numpy(input.dtype), False)
     return output if is_xarray(output) else None, _numpy_of(dtype)
 
@@ -156,7 +154,6 @@ def _filtered_tensor(
     result = _in_sequence(input, steps, dtype, lambda: torch.empty(input.shape, dtype=dtype, device=input.device))
     if not isinstance(output, Tensor):
         return result.contiguous()
-    _check_shape(output, input)
     return output.copy_(result)
 
 
@@ -221,15 +218,22 @@ def _output_dtype(output: Any, input: torch.dtype, is_complex: bool) -> torch.dt
     raise FilterError(f"output must have complex dtype, as the result is complex; got {dtype}")
 
 
-def _check_shape(output: Any, input: Any) -> None:
-    if type(output) is not type(input) and isinstance(output, Tensor) != isinstance(input, Tensor):
-        raise TypeError(f"output must be of the kind of input, {type(input).__name__}, got {type(output).__name__}")
+def _is_dtype(output: Any) -> bool:
+    return output is None or isinstance(output, (type, str, np.dtype, torch.dtype))
+
+
+def _check_output(output: Any, input: Any) -> None:
+    """Reject an array to write to that is of another kind or shape than the input."""
+    if _is_dtype(output):
+        return
+    if is_dask(input):
+        raise TypeError(f"output must be a dtype where input is a dask array, got {type(output).__name__}")
+    kind = Tensor if isinstance(input, Tensor) else np.ndarray
+    if not isinstance(output, kind):
+        raise TypeError(
+            f"output must be a dtype, or of the kind of input, {kind.__name__}; got {type(output).__name__}"
+        )
     if tuple(output.shape) != tuple(input.shape):
         raise FilterError(
             f"output shape not correct: it must be that of input, {tuple(input.shape)}, got {tuple(output.shape)}"
         )
-
-
-def _refuse_array(output: Any, kind: str) -> None:
-    if output is not None and not isinstance(output, (type, str, np.dtype, torch.dtype)):
-        raise TypeError(f"output must be a dtype where input is {kind}, got {type(output).__name__}")

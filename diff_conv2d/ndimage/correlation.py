@@ -47,6 +47,8 @@ class Step:
         modes: how images are extended: one mode that knows all axes; for more than three axes one for each, which
             extends the middle one of three.
         divisor: by which every sum is divided.
+        skips_zeros: samples that meet a weight of zero do not matter, should they be NaN or infinite: as in scipy's
+            `correlate`, but not along one axis.
     """
 
     kernel: Any
@@ -54,6 +56,7 @@ class Step:
     before: tuple[int, ...]
     modes: tuple[Boundary, ...]
     divisor: int = 1
+    skips_zeros: bool = False
 
     @property
     def is_complex(self) -> bool:
@@ -102,9 +105,10 @@ def correlated(input: Tensor, step: Step, output: torch.dtype, into: Tensor | No
     seen = dtype if images.is_complex() else dtype.to_real() if dtype.is_complex else dtype
     check(step, torch.empty(images.shape, dtype=seen, device="meta"), geometry)
     with torch.autocast(images.device.type, enabled=False) if is_autocast(images) else nullcontext():
-        if into is not None and (rows := _rows_of_strips(images, step, geometry)):
-            _in_strips(images, step, geometry, into.movedim(step.images, last).view(images.shape), rows)
-            return into
+        target = None if into is None else into.movedim(step.images, last)
+        if target is not None and target.is_contiguous() and (rows := _rows_of_strips(images, step, geometry)):
+            _in_strips(images, step, geometry, target.view(images.shape), rows)
+            return target.movedim(last, step.images)
         result = of_images(images, step, geometry, output)
     return result.reshape(*batch, *space).movedim(last, step.images)
 
@@ -212,10 +216,10 @@ def _valid_sums(images: Tensor, step: Step, geometry: Geometry, output: torch.dt
             raise FilterError(f"input must have at most 3 filtered axes where it needs a gradient, got {kernel.ndim}")
         return by_convolution(images.to(dtype), torch.as_tensor(kernel, dtype=dtype, device=images.device))
     if not exact:
-        return fast_sums(images.to(dtype), kernel, geometry)
+        return fast_sums(images.to(dtype), kernel, geometry, step.skips_zeros)
     if images.dtype in _SMALL and not step.is_complex and images.device.type == "cpu":
         return truncated_sums(images, kernel, geometry)
-    return in_order(images.to(dtype), kernel)
+    return in_order(images.to(dtype), kernel, step.skips_zeros)
 
 
 def check(step: Step, images: Tensor, geometry: Geometry) -> None:

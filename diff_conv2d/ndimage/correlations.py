@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-
 from diff_conv2d.ndimage.arrays import as_array, filtered
 from diff_conv2d.ndimage.errors import FilterError
 from diff_conv2d.ndimage.scipy_modes import modes_per_axis, sides_of
@@ -216,5 +214,5 @@ def _of_images(
         weights = mirrored(weights)
         origins = [-one - 1 + size % 2 for one, size in zip(origins, weights.shape, strict=True)]
     if not count:
-        return filtered(input, [], output) if isinstance(weights, Tensor) else filtered(input * weights, [], output)
-    return filtered(input, [of_all_axes(weights, images, sides, origins)], output)
+        return filtered(as_array(input * weights), [], output)
+    return filtered(input, [of_all_axes(weights, images, sides, origins, skips_zeros=True)], output)

@@ -57,7 +57,9 @@ def along_axis(
     )
 
 
-def of_all_axes(weights: Any, images: tuple[int, ...], sides: Sequence[Sides], origins: Sequence[int]) -> Step:
+def of_all_axes(
+    weights: Any, images: tuple[int, ...], sides: Sequence[Sides], origins: Sequence[int], skips_zeros: bool = False
+) -> Step:
     """Return the step that correlates images with a kernel that has all their axes."""
     for origin, count in zip(origins, weights.shape, strict=True):
         if not -(count // 2) <= origin <= (count - 1) // 2:
@@ -66,7 +68,7 @@ def of_all_axes(weights: Any, images: tuple[int, ...], sides: Sequence[Sides], o
                 f"(weights.shape[k]-1) // 2, got {list(origins)} for weights of shape {tuple(weights.shape)}"
             )
     before = tuple(count // 2 + origin for origin, count in zip(origins, weights.shape, strict=True))
-    return Step(weights, images, before, _modes(sides))
+    return Step(weights, images, before, _modes(sides), skips_zeros=skips_zeros)
 
 
 def _modes(sides: Sequence[Sides | None]) -> Any:

@@ -17,7 +17,7 @@ from diff_conv2d.geometry import Geometry
 
 __all__ = ["by_convolution", "fast_sums", "in_order", "truncated_sums"]
 
-# scipy takes weights that differ by no more for equal, and leaves out those of an N-d kernel that are no larger.
+# scipy takes weights that differ by no more for equal.
 _EPSILON = 2.0**-52
 # Products for which a call of torch's convolution takes longer than the sums themselves.
 _CALL = 1 << 18
@@ -37,13 +37,14 @@ def by_convolution(padded: Tensor, kernel: Tensor) -> Tensor:
     return CONVOLUTIONS[kernel.ndim](padded, kernel[None, None])
 
 
-def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry) -> Tensor:
+def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry, skips_zeros: bool = False) -> Tensor:
     """Return the sums for images (N, 1, ...) in any order: along one axis, or by torch's convolution.
 
     Args:
         padded: images with no gradient.
         kernel: array of weights, one axis for each of an image.
         geometry: of the kernel.
+        skips_zeros: see `Step`.
 
     Example:
         >>> import numpy as np
@@ -59,13 +60,12 @@ def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry) -> Tensor:
             lines = prod(padded.shape[dim + 1 :])
             if lines <= _MOST_CHANNELS and padded.numel() >= 2**16:
                 return _as_channels(padded, taps.flatten(), dim)
-        return in_order(padded, kernel, fused=True)
+        return in_order(padded, kernel, skips_zeros, fused=True)
     if kernel.ndim > 3 or not long or padded.numel() * kernel.size < _CALL:
-        return in_order(padded, kernel, fused=True)
+        return in_order(padded, kernel, skips_zeros, fused=True)
     sums = valid_convolution(padded, taps[None, None], None, geometry, 1)
-    if 0 in kernel and len(long) > 1 and not sums.sum().isfinite():
-        # scipy does not look at the samples of an N-d kernel's zeros, which may be NaN or infinite.
-        return in_order(padded, kernel, fused=True)
+    if skips_zeros and 0 in kernel and not sums.sum().isfinite():
+        return in_order(padded, kernel, skips_zeros, fused=True)
     return sums
 
 
@@ -79,15 +79,16 @@ def _as_channels(padded: Tensor, taps: Tensor, dim: int) -> Tensor:
     return sums.permute(0, 2, 3, 1).reshape(*shape[:dim], sums.shape[2], *shape[dim + 1 :])
 
 
-def in_order(padded: Tensor, kernel: Any, fused: bool = False) -> Tensor:
+def in_order(padded: Tensor, kernel: Any, skips_zeros: bool = False, fused: bool = False) -> Tensor:
     """Return the sums tap by tap in scipy's order, each product rounded before it is added.
 
-    Along one axis scipy begins with the tap in the middle and adds the others in pairs, if the weights are symmetric
-    or antisymmetric, and otherwise begins with the last tap. An N-d kernel is summed in the order of memory.
+    scipy's `correlate1d` begins with the tap in the middle and adds the others in pairs, if the weights are symmetric
+    or antisymmetric, and otherwise begins with the last tap. `correlate` sums in the order of memory.
 
     Args:
         padded: images (..., *axes of the kernel), without a gradient.
         kernel: array of weights.
+        skips_zeros: see `Step`.
         fused: let torch round a product and a sum once.
 
     Example:
@@ -104,7 +105,7 @@ def in_order(padded: Tensor, kernel: Any, fused: bool = False) -> Tensor:
 
     total: Tensor | None = None
     buffer = torch.empty(0, dtype=padded.dtype, device=padded.device)
-    for place, mirrored, sign in _order(kernel):
+    for place, mirrored, sign in _order(kernel, skips_zeros):
         weight = kernel[place].item()
         samples = window(place)
         if mirrored is not None:
@@ -177,11 +178,13 @@ def _one_by_one(padded: Tensor, kernel: Any, outputs: Tensor, shape: torch.Size)
 _Place = tuple[int, ...]
 
 
-def _order(kernel: Any) -> list[tuple[_Place, _Place | None, int]]:
+def _order(kernel: Any, skips_zeros: bool) -> list[tuple[_Place, _Place | None, int]]:
     """Return the taps in scipy's order, each with one that is added to it first, and the sign of that."""
     places = list(product(*map(range, kernel.shape)))
+    if skips_zeros:
+        return [(place, None, 1) for place in places if kernel[place]]
     if sum(size > 1 for size in kernel.shape) > 1:
-        return [(place, None, 1) for place in places if abs(kernel[place]) > _EPSILON]
+        return [(place, None, 1) for place in places]
     # A kernel along one axis.
     count, weights = kernel.size, kernel.ravel()
     middle = count // 2

@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 import warnings
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ OURS = [
     {"mode": "dirichlet", "value": 0.5},
     {"mode": "neumann", "value": 0.5, "at": "sample"},
 ]
-DTYPES = "bool u1 u2 u4 u8 i1 i2 i4 i8 f4 f8 c8 c16".split()
+DTYPES = ["bool", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f4", "f8", "c8", "c16"]
 RNG = np.random.default_rng(3)
 
 
@@ -255,6 +254,9 @@ def test_a_mode_for_each_axis_and_side(mode, strip, monkeypatch):
     np.testing.assert_allclose(
         ndimage.gaussian_filter(array, 1, mode=mode), naive_line(first, weights, 1, mode), **close
     )
+    if "adaptive" in str(mode) or "pole" in mode:
+        # Without the other axis each line is an image of its own.
+        return
     # In the order of `axes`.
     last = ndimage.correlate1d(array, weights, 1, mode=mode[1])
     expected = ndimage.gaussian_filter(array, (0, 1), mode=mode)
@@ -311,16 +313,16 @@ def test_more_than_three_axes(mode):
         np.testing.assert_allclose(ndimage.correlate(array, kernel, mode=mode), expected)
 
 
-def test_other_axes_are_a_batch():
+@pytest.mark.parametrize("strip", [1 << 20, 30])
+def test_other_axes_are_a_batch(strip, monkeypatch):
+    monkeypatch.setattr(correlation, "_STRIP", strip)
     stack = np.stack([field(20, 15), 50 + field(20, 15)])
     for mode in ("adaptive", "diff", "linear_prediction"):
-        every = np.stack([ndimage.sobel(image, 0, mode=mode) for image in stack])
         kernel = np.multiply.outer([-1.0, 0, 1], [1, 2, 1])
         alike = np.stack([ndimage.correlate(image, kernel, mode=mode) for image in stack])
         np.testing.assert_allclose(ndimage.correlate(stack, kernel, mode=mode, axes=(1, 2)), alike, atol=1e-9)
         moved = ndimage.correlate(stack.transpose(1, 2, 0), kernel, mode=mode, axes=(0, 1))
         np.testing.assert_allclose(moved.transpose(2, 0, 1), alike, atol=1e-9)
-        assert every.shape == alike.shape
 
 
 # Integers
@@ -406,7 +408,7 @@ def kinds_of_memory():
 
 
 @pytest.mark.parametrize(
-    ("name", "array"), kinds_of_memory(), ids=lambda value: value if isinstance(value, str) else ""
+    ("name", "array"), list(kinds_of_memory()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_arrays_in_memory_of_all_kinds(name, array):
     before = np.array(array)
@@ -440,21 +442,20 @@ def test_output():
         expected = scipy.ndimage.sobel(image, output=np.empty_like(into))
         assert ndimage.sobel(image, output=into) is into
         np.testing.assert_allclose(into, expected, rtol=1e-6, atol=1e-6)
-    for function in (ndimage.laplace, ndimage.sobel, lambda x, output: ndimage.gaussian_filter(x, 1, output=output)):
+    for function in (ndimage.sobel, lambda x, output=None: ndimage.gaussian_filter(x, 1, output=output)):
         expected, itself = function(image), image.copy()
         function(itself, output=itself)
-        if function is not ndimage.laplace:
-            np.testing.assert_allclose(itself, expected)
+        np.testing.assert_allclose(itself, expected)
     with pytest.raises(RuntimeError, match=r"output shape not correct.*\(12, 10\), got \(3, 3\)"):
         ndimage.sobel(image, output=np.empty((3, 3)))
-    with pytest.raises(TypeError, match="output must be of the kind of input"):
+    with pytest.raises(TypeError, match="output must be a dtype, or of the kind of input, ndarray; got Tensor"):
         ndimage.sobel(image, output=torch.empty(12, 10))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int32])
 def test_tensors(dtype):
     image = torch.from_numpy(20 * field(12, 10)).to(dtype)
-    for mode in ("reflect", "diff", "adaptive"):
+    for mode in ("reflect", {"mode": "diff", "degree": 1}, "adaptive"):
         result = ndimage.gaussian_filter(image, 1, mode=mode)
         assert isinstance(result, torch.Tensor)
         assert result.dtype is dtype
@@ -508,10 +509,12 @@ def chunked(array, chunks):
 CHUNKED = [mode for mode in OURS if mode != "linear_prediction"]
 
 
+LINE = {"mode": "diff", "degree": 1}
+CHUNKED += [*SCIPYS, "partial", ("wrap", LINE), (("zeros", LINE), "wrap")]
+
+
 @pytest.mark.parametrize("dtype", ["f8", "f4", "u1", "i2", ">f8"])
-@pytest.mark.parametrize(
-    "mode", [*SCIPYS, *CHUNKED, "partial", ("wrap", "diff"), (("zeros", "diff"), "wrap")], ids=str
-)
+@pytest.mark.parametrize("mode", CHUNKED, ids=str)
 def test_chunks_are_the_whole(mode, dtype):
     image = (30 * field(40, 33) + 50).astype(dtype)
     parts = chunked(image, (17, 12))
@@ -521,7 +524,7 @@ def test_chunks_are_the_whole(mode, dtype):
         lambda x: ndimage.sobel(x, 0, mode=mode, cval=2),
         lambda x: ndimage.correlate(x, kernel, mode=mode, origin=(1, -1)),
         lambda x: ndimage.gaussian_laplace(x, 1, mode=mode, output=np.float64),
-        lambda x: ndimage.gaussian_gradient_magnitude(x.astype("f8"), 1, mode=mode, axes=1),
+        lambda x: ndimage.gaussian_gradient_magnitude(x.astype("f8"), 1, mode=mode),
     ):
         whole, result = function(image), function(parts)
         assert type(result) is type(parts)
@@ -546,7 +549,7 @@ def test_what_chunks_cannot():
         ndimage.sobel(parts, output=np.empty((40, 33)))
     with pytest.raises(ValueError, match="at most 3 axes of an image"):
         ndimage.sobel(chunked(np.zeros((2, 2, 2, 2)), 1))
-    with pytest.raises(ValueError, match="call input.compute_chunk_sizes"):
+    with pytest.raises(ValueError, match=r"call input\.compute_chunk_sizes"):
         ndimage.sobel(parts[parts > 0])
 
 
@@ -580,7 +583,7 @@ def test_what_is_refused():
     ):
         with pytest.raises(ValueError, match=rf"mode=.* cannot be that of a filter: it {why}"):
             ndimage.gaussian_filter(image, 1, mode=mode)
-    with pytest.raises(RuntimeError, match="mode must be one of reflect, grid-mirror, .*, diff, .*; got 'reflec'"):
+    with pytest.raises(RuntimeError, match=r"mode must be one of reflect, grid-mirror, .*, diff, .*; got 'reflec'"):
         ndimage.gaussian_filter(image, 1, mode="reflec")
     with pytest.raises(TypeError, match="has no option 'degrees'"):
         ndimage.sobel(image, mode={"mode": "diff", "degrees": 2})
@@ -596,7 +599,7 @@ def test_what_is_refused():
         ValueError, match="Invalid origin; origin must satisfy -1 <= origin <= 1 for 3 weights, got 2"
     ):
         ndimage.correlate1d(image, [1, 2, 3], origin=2)
-    with pytest.raises(TypeError, match="size must be an integer, got 2.5"):
+    with pytest.raises(TypeError, match=r"size must be an integer, got 2\.5"):
         ndimage.uniform_filter1d(image, 2.5)
     with pytest.raises(ValueError, match=r"Radius must be a nonnegative integer, got radius=1.5"):
         ndimage.gaussian_filter(image, 1, radius=1.5)
@@ -605,15 +608,11 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="axes must be unique"):
         ndimage.laplace(image, axes=(0, -2))
     with pytest.raises(ValueError, match="cval must be real for a real input"):
-        ndimage.correlate(image, [[1j]], mode="constant", cval=1j) or ndimage.correlate1d(
-            image, [1j, 2], mode="constant", cval=1j
-        )
+        ndimage.correlate1d(image, [1j, 2], mode="constant", cval=1j)
     with pytest.raises(ValueError, match="another one for more than three axes"):
         ndimage.correlate1d(np.ones((3, 3, 3, 3)), [1, 2], mode="partial")
 
 
 def test_no_mode_is_forgotten():
     names = {mode if isinstance(mode, str) else mode["mode"] for mode in OURS} | {"random", "partial", "pole"}
-    without = {"explicit", "diff_explicit", "learned", "peripheral"}
-    assert names | without == {*diff_conv2d.MODES, *names} - {"extrapolate"} | {"extrapolate"}
-    assert all(a != b for a, b in pairwise(sorted(names)))
+    assert {*diff_conv2d.MODES} - names == {"explicit", "diff_explicit", "learned", "peripheral"}
