@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -18,12 +20,15 @@ try:
 except ImportError as error:
     raise ImportError("diff_conv2d.ndimage needs numpy: pip install numpy") from error
 
-__all__ = ["as_array", "filtered", "finished", "output_like"]
+__all__ = ["as_array", "filtered", "sum_over_axes"]
 
 _NAMES = ["bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
 _NAMES += ["float16", "float32", "float64", "complex64", "complex128"]
 #: Dtypes of numpy, and torch's of the same.
 _TORCH: dict[Any, torch.dtype] = {np.dtype(name): getattr(torch, name) for name in _NAMES}
+
+#: Integers for which sums may wrap around at the end instead of at each step.
+_WRAPPING = {torch.uint8, torch.int8, torch.int16, torch.uint16}
 
 
 def as_array(input: Any) -> Any:
@@ -49,54 +54,82 @@ def is_xarray(array: Any) -> bool:
     return "xarray" in sys.modules and isinstance(array, sys.modules["xarray"].DataArray)
 
 
-def filtered(input: Any, steps: Sequence[Step], output: Any) -> Any:
+def filtered(input: Any, steps: Sequence[Step], output: Any, product: Step | None = None) -> Any:
     """Return the result of steps, one after the other, each rounded to the dtype of the output as scipy does.
 
     Args:
         input: what `as_array` returns.
         steps: see `Step`; none copies the input.
         output: None, a dtype, or an array of the input's kind to write to.
+        product: one step that is as good as all of them, if its weights are integers and nothing is rounded between.
     """
     if is_xarray(input):
         into = output.data if is_xarray(output) else output
-        result = input.copy(data=filtered(input.data, steps, into))
+        result = input.copy(data=filtered(input.data, steps, into, product))
         # It may ask for scaled integers, as the image's file has them; it is not that of the result.
         result.encoding = {}
         return output if is_xarray(output) else result
+    _check_output(output, input)
     is_complex = any(step.is_complex for step in steps)
     if is_dask(input):
         from diff_conv2d.ndimage.chunks import filtered_by_chunks
 
-        _refuse_array(output, "a dask array")
-        return filtered_by_chunks(input, steps, _output_dtype(output, _of_numpy(input.dtype), is_complex))
+        dtype = _output_dtype(output, _of_numpy(input.dtype), is_complex)
+        return filtered_by_chunks(input, _fewest(steps, product, _of_numpy(input.dtype), dtype), dtype)
     if isinstance(input, Tensor):
-        return _filtered_tensor(input, steps, output, is_complex)
+        return _filtered_tensor(input, steps, output, is_complex, product)
     dtype = _output_dtype(output, _of_numpy(input.dtype), is_complex)
-    array: Any = _in_sequence(_shared(input), steps, dtype).contiguous().numpy()
+    steps = _fewest(steps, product, _of_numpy(input.dtype), dtype)
+    # numpy asks for large pages, which are new to a process in a fraction of the time.
+    result = _in_sequence(
+        _shared(input), steps, dtype, lambda: torch.from_numpy(np.empty(input.shape, _numpy_of(dtype)))
+    )
+    array: Any = result.contiguous().numpy()
     if not isinstance(output, np.ndarray):
         return array
-    _check_shape(output, input)
     output[...] = array
     return output
 
 
-def output_like(input: Any, output: Any) -> tuple[Any, Any]:
+def sum_over_axes(input: Any, output: Any, derivatives: Sequence[Callable[[Any], Any]], magnitude: bool) -> Any:
+    """Return a sum of derivatives, or the root of the sum of their squares.
+
+    Args:
+        input: what `as_array` returns.
+        output: None, a dtype, or an array of the input's kind to write to.
+        derivatives: each is called with an array to write to, or with a dtype, and returns its result.
+        magnitude: whether it is the root of the sum of squares.
+    """
+    if not is_xarray(input):
+        _check_output(output, input)
+    into, dtype = _output_like(input, output)
+    if isinstance(into, np.ndarray):
+        # scipy's way: the first derivative is written to the output, whatever is returned.
+        derivatives[0](into)
+        total = np.multiply(into, into, out=into) if magnitude else into
+        for derivative in derivatives[1:]:
+            part = derivative(dtype)
+            total += part * part if magnitude else part
+        return np.sqrt(total, out=total, casting="unsafe") if magnitude else total
+    parts = [derivative(dtype) for derivative in derivatives]
+    total = functools.reduce(operator.add, [part * part if magnitude else part for part in parts])
+    return _finished(input, total, into, dtype, root=magnitude)
+
+
+def _output_like(input: Any, output: Any) -> tuple[Any, Any]:
     """Return an array to write to, and the dtype of the output; no array where each result is an array of its own."""
     if isinstance(input, np.ndarray):
         dtype = _numpy_of(_output_dtype(output, _of_numpy(input.dtype), False))
         if not isinstance(output, np.ndarray):
             return np.empty(input.shape, dtype), dtype
-        _check_shape(output, input)
         return output, dtype
     if isinstance(input, Tensor):
         return output if isinstance(output, Tensor) else None, _output_dtype(output, input.dtype, False)
-    if not is_xarray(input):
-        _refuse_array(output, "a dask array")
     dtype = _output_dtype(output, _of_numpy(input.dtype), False)
     return output if is_xarray(output) else None, _numpy_of(dtype)
 
 
-def finished(input: Any, total: Any, into: Any, dtype: Any, root: bool) -> Any:
+def _finished(input: Any, total: Any, into: Any, dtype: Any, root: bool) -> Any:
     """Return a sum of results, or its root, as what the input is; written to the output if there is one."""
     if isinstance(input, Tensor):
         total = cast(total.sqrt() if root else total, dtype)
@@ -113,23 +146,33 @@ def finished(input: Any, total: Any, into: Any, dtype: Any, root: bool) -> Any:
     return into
 
 
-def _filtered_tensor(input: Tensor, steps: Sequence[Step], output: Any, is_complex: bool) -> Tensor:
+def _filtered_tensor(
+    input: Tensor, steps: Sequence[Step], output: Any, is_complex: bool, product: Step | None
+) -> Tensor:
     dtype = _output_dtype(output, input.dtype, is_complex)
-    result = _in_sequence(input, steps, dtype)
+    steps = _fewest(steps, product, input.dtype, dtype)
+    result = _in_sequence(input, steps, dtype, lambda: torch.empty(input.shape, dtype=dtype, device=input.device))
     if not isinstance(output, Tensor):
         return result.contiguous()
-    _check_shape(output, input)
     return output.copy_(result)
 
 
-def _in_sequence(tensor: Tensor, steps: Sequence[Step], dtype: torch.dtype) -> Tensor:
+def _fewest(steps: Sequence[Step], product: Step | None, input: torch.dtype, output: torch.dtype) -> Sequence[Step]:
+    """Return one step for all, if the dtypes allow it: integers of few bits only wrap around."""
+    exact = output.is_floating_point or output.is_complex or {input, output} <= _WRAPPING
+    return steps if product is None or not exact else [product]
+
+
+def _in_sequence(tensor: Tensor, steps: Sequence[Step], dtype: torch.dtype, new: Callable[[], Tensor]) -> Tensor:
+    """Return the result of steps, in a new tensor."""
     if not steps:
         return cast(tensor, dtype).clone()
     if dtype is torch.bool:
         # scipy's booleans between the steps are bytes, which it counts as they are.
-        return _in_sequence(tensor, steps, torch.uint8).bool()
+        return _in_sequence(tensor, steps, torch.uint8, lambda: new().view(torch.uint8)).bool()
+    into = new()
     for step in steps:
-        tensor = correlated(tensor, step, dtype)
+        tensor = correlated(tensor, step, dtype, into)
     return tensor
 
 
@@ -175,15 +218,22 @@ def _output_dtype(output: Any, input: torch.dtype, is_complex: bool) -> torch.dt
     raise FilterError(f"output must have complex dtype, as the result is complex; got {dtype}")
 
 
-def _check_shape(output: Any, input: Any) -> None:
-    if type(output) is not type(input) and isinstance(output, Tensor) != isinstance(input, Tensor):
-        raise TypeError(f"output must be of the kind of input, {type(input).__name__}, got {type(output).__name__}")
+def _is_dtype(output: Any) -> bool:
+    return output is None or isinstance(output, (type, str, np.dtype, torch.dtype))
+
+
+def _check_output(output: Any, input: Any) -> None:
+    """Reject an array to write to that is of another kind or shape than the input."""
+    if _is_dtype(output):
+        return
+    if is_dask(input):
+        raise TypeError(f"output must be a dtype where input is a dask array, got {type(output).__name__}")
+    kind = Tensor if isinstance(input, Tensor) else np.ndarray
+    if not isinstance(output, kind):
+        raise TypeError(
+            f"output must be a dtype, or of the kind of input, {kind.__name__}; got {type(output).__name__}"
+        )
     if tuple(output.shape) != tuple(input.shape):
         raise FilterError(
             f"output shape not correct: it must be that of input, {tuple(input.shape)}, got {tuple(output.shape)}"
         )
-
-
-def _refuse_array(output: Any, kind: str) -> None:
-    if output is not None and not isinstance(output, (type, str, np.dtype, torch.dtype)):
-        raise TypeError(f"output must be a dtype where input is {kind}, got {type(output).__name__}")

@@ -8,7 +8,7 @@ too, since a sum such as 0.1 * 7 + 0.9 * 7 may come out as 7 or just below it, w
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.ndimage.errors import FilterError
-from diff_conv2d.ndimage.sums import by_convolution, fast_sums, in_order
+from diff_conv2d.ndimage.sums import by_convolution, fast_sums, in_order, truncated_sums
 from diff_conv2d.precision import fitting_dtype
 from diff_conv2d.tracing import is_autocast, is_transformed
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Step", "cast", "correlated", "geometry_of", "of_images", "working_dtype_of"]
 
 _FLOATS = {torch.float16, torch.bfloat16, torch.float32}
+# Integers that float32 holds.
+_SMALL = {torch.uint8, torch.int8, torch.int16, torch.uint16}
+# Samples of a strip.
+_STRIP = 1 << 20
 # The integers through which others are converted: C truncates to 32 bits where they hold the result.
 _THROUGH_LONG = {torch.uint32}
 _CONVERTED_AT_ONCE = {torch.int32, torch.int64, torch.uint64}
@@ -43,6 +47,8 @@ class Step:
         modes: how images are extended: one mode that knows all axes; for more than three axes one for each, which
             extends the middle one of three.
         divisor: by which every sum is divided.
+        skips_zeros: samples that meet a weight of zero do not matter, should they be NaN or infinite: as in scipy's
+            `correlate`, but not along one axis.
     """
 
     kernel: Any
@@ -50,6 +56,7 @@ class Step:
     before: tuple[int, ...]
     modes: tuple[Boundary, ...]
     divisor: int = 1
+    skips_zeros: bool = False
 
     @property
     def is_complex(self) -> bool:
@@ -78,26 +85,141 @@ def working_dtype_of(image: torch.dtype, output: torch.dtype, device: torch.devi
     return real.to_complex() if is_complex or output.is_complex or image.is_complex else real
 
 
-def correlated(input: Tensor, step: Step, output: torch.dtype) -> Tensor:
-    """Return the step's correlation of a tensor, in the dtype of the output."""
-    images = input.movedim(step.images, tuple(range(-len(step.images), 0)))
-    batch, space = images.shape[: -len(step.images)], images.shape[-len(step.images) :]
+def correlated(input: Tensor, step: Step, output: torch.dtype, into: Tensor | None = None) -> Tensor:
+    """Return the step's correlation of a tensor, in the dtype of the output.
+
+    Args:
+        input: of any shape.
+        step: see `Step`.
+        output: the dtype.
+        into: a tensor to write to, if that helps; it may be the input.
+    """
     if not input.numel():
         return input.to(output)
-    result = of_images(images.reshape(-1, 1, *space), step, geometry_of(step), output)
-    return result.reshape(*batch, *space).movedim(tuple(range(-len(step.images), 0)), step.images)
+    last = tuple(range(-len(step.images), 0))
+    moved = input.movedim(step.images, last)
+    batch, space = moved.shape[: -len(step.images)], moved.shape[-len(step.images) :]
+    images, geometry = moved.reshape(-1, 1, *space), geometry_of(step)
+    dtype = working_dtype_of(images.dtype, output, images.device, step.is_complex)
+    # What is asked for must suit the image, also where complex weights make it complex.
+    seen = dtype if images.is_complex() else dtype.to_real() if dtype.is_complex else dtype
+    check(step, torch.empty(images.shape, dtype=seen, device="meta"), geometry)
+    with torch.autocast(images.device.type, enabled=False) if is_autocast(images) else nullcontext():
+        target = None if into is None else into.movedim(step.images, last)
+        if target is not None and target.is_contiguous() and (rows := _rows_of_strips(images, step, geometry)):
+            _in_strips(images, step, geometry, target.view(images.shape), rows)
+            return target.movedim(last, step.images)
+        result = of_images(images, step, geometry, output)
+    return result.reshape(*batch, *space).movedim(last, step.images)
+
+
+def _rows_of_strips(images: Tensor, step: Step, geometry: Geometry) -> int:
+    """Return how many rows a strip has; 0 if the images are to be extended, and filtered as they are."""
+    mode, space = step.modes[0], images.shape[2:]
+    if len(step.modes) > 1 or mode.why_not_chunked or images.device.type != "cpu" or isinstance(step.kernel, Tensor):
+        return 0
+    if (torch.is_grad_enabled() and images.requires_grad) or is_transformed(images) or prod(space) < _STRIP:
+        return 0
+    for axis, size in enumerate(space):
+        if size < 2 * _margin(mode, geometry, axis, size):
+            return 0
+    return max(_STRIP // prod(space[1:]), 1)
+
+
+def _margin(mode: Boundary, geometry: Geometry, axis: int, length: int) -> int:
+    """Return how many samples the outputs at an end of an axis depend on."""
+    return max(mode.reach(geometry, axis, length), geometry.kernel[axis]) if geometry.kernel[axis] > 1 else 0
+
+
+def _in_strips(images: Tensor, step: Step, geometry: Geometry, into: Tensor, rows: int) -> None:
+    """Filter images strip by strip, without a padded copy; the outputs whose windows reach outside by themselves.
+
+    Memory that is new to a process is slower than arithmetic, so what lies between the operations is kept small.
+    """
+    for image, result in zip(torch.split(images, 1), torch.split(into, 1), strict=True):
+        mode = step.modes[0]
+        if any(mode.sizes(size, geometry, axis) for axis, size in enumerate(image.shape[2:])):
+            dtype = working_dtype_of(image.dtype, into.dtype, image.device, step.is_complex)
+            mode = mode.for_image(image.to(dtype), geometry)
+        fitted = replace(step, modes=(mode,))
+        # Before the image is written over, if that is where the result goes.
+        frame = [
+            (dim, high_end, _side(image, fitted, geometry, axis, high_end, into.dtype))
+            for axis, dim in enumerate(geometry.dims)
+            for high_end in (False, True)
+            if (geometry.after if high_end else geometry.before)[axis]
+        ]
+        inside = result
+        for axis, dim in enumerate(geometry.dims):
+            inside = inside.narrow(dim, geometry.before[axis], result.shape[dim] - geometry.kernel[axis] + 1)
+        _write_inside(image, step, geometry, inside, rows)
+        for dim, high_end, values in frame:
+            count = values.shape[dim]
+            result.narrow(dim, result.shape[dim] - count if high_end else 0, count).copy_(values)
+
+
+def _side(image: Tensor, step: Step, geometry: Geometry, axis: int, high_end: bool, output: torch.dtype) -> Tensor:
+    """Return the outputs at an end of an axis whose windows reach outside there."""
+    mode, dim, length = step.modes[0], geometry.dims[axis], image.shape[geometry.dims[axis]]
+    width = (geometry.after if high_end else geometry.before)[axis]
+    count = _margin(mode, geometry, axis, length)
+    near = image.narrow(dim, length - count if high_end else 0, count)
+    own = width
+    if mode.wraps(axis, high_end):
+        other = image.narrow(dim, 0 if high_end else length - width, width)
+        near, own = torch.cat([near, other] if high_end else [other, near], dim), 0
+    before = tuple((0 if high_end else own) if n == axis else w for n, w in enumerate(geometry.before))
+    after = tuple((own if high_end else 0) if n == axis else w for n, w in enumerate(geometry.after))
+    values = of_images(near, step, geometry._replace(before=before, after=after), output)
+    return values.narrow(dim, values.shape[dim] - width if high_end else 0, width)
+
+
+def _write_inside(image: Tensor, step: Step, geometry: Geometry, inside: Tensor, rows: int) -> None:
+    """Write the outputs whose windows lie inside, strip by strip; maybe over the image itself."""
+    before, reach = geometry.before[0], geometry.kernel[0] - 1
+    # The first rows that the next strip reads, as they were.
+    kept = image[:, :, :0]
+    for start in range(0, inside.shape[2], rows):
+        stop = min(start + rows, inside.shape[2])
+        strip = image[:, :, start + kept.shape[2] : stop + reach]
+        if kept.shape[2]:
+            strip = torch.cat([kept, strip], 2)
+        if before and image.data_ptr() <= inside.data_ptr() < image.data_ptr() + image.nbytes:
+            kept = image[:, :, stop : stop + before].clone()
+        sums = _valid_sums(strip, step, geometry, inside.dtype)
+        inside[:, :, start:stop] = _finished(sums, step, inside.dtype)
 
 
 def of_images(images: Tensor, step: Step, geometry: Geometry, output: torch.dtype) -> Tensor:
     """Return the correlation of images (N, 1, ...), each extended as the geometry says."""
     dtype = working_dtype_of(images.dtype, output, images.device, step.is_complex)
-    # What is asked for must suit the image, also where complex weights make it complex.
-    seen = dtype if images.is_complex() else dtype.to_real() if dtype.is_complex else dtype
-    check(step, torch.empty(images.shape, dtype=seen, device="meta"), geometry)
-    exact = not (output.is_floating_point or output.is_complex)
-    with torch.autocast(images.device.type, enabled=False) if is_autocast(images) else nullcontext():
-        sums = _sums(images.to(dtype), step, geometry, exact)
-        return cast(sums if step.divisor == 1 else sums / step.divisor, output)
+    images, mode, kernel = images.to(dtype), step.modes[0], step.kernel
+    if len(step.modes) == 1 and not mode.extends:
+        weight = torch.as_tensor(kernel, dtype=dtype, device=images.device)
+        sums = mode.convolve(images, Kernels(weight[None, None], None, 1), geometry)
+    else:
+        sums = _valid_sums(_extended(images, step, geometry), step, geometry, output)
+    return _finished(sums, step, output)
+
+
+def _finished(sums: Tensor, step: Step, output: torch.dtype) -> Tensor:
+    return cast(sums if step.divisor == 1 else sums / step.divisor, output)
+
+
+def _valid_sums(images: Tensor, step: Step, geometry: Geometry, output: torch.dtype) -> Tensor:
+    """Sum the windows that lie inside images (N, 1, ...); as scipy does, where the output holds integers."""
+    kernel, exact = step.kernel, not (output.is_floating_point or output.is_complex)
+    dtype = working_dtype_of(images.dtype, output, images.device, step.is_complex)
+    as_tensor = isinstance(kernel, Tensor)
+    if as_tensor or (torch.is_grad_enabled() and images.requires_grad) or is_transformed(images):
+        if kernel.ndim > 3:
+            raise FilterError(f"input must have at most 3 filtered axes where it needs a gradient, got {kernel.ndim}")
+        return by_convolution(images.to(dtype), torch.as_tensor(kernel, dtype=dtype, device=images.device))
+    if not exact:
+        return fast_sums(images.to(dtype), kernel, geometry, step.skips_zeros)
+    if images.dtype in _SMALL and not step.is_complex and images.device.type == "cpu":
+        return truncated_sums(images, kernel, geometry)
+    return in_order(images.to(dtype), kernel, step.skips_zeros)
 
 
 def check(step: Step, images: Tensor, geometry: Geometry) -> None:
@@ -123,23 +245,6 @@ def cast(values: Tensor, dtype: torch.dtype) -> Tensor:
         return values.to(dtype)
     whole = values.to(torch.int64 if dtype in _THROUGH_LONG else torch.int32)
     return whole.to(torch.uint8).to(dtype) if dtype is torch.bool else whole.to(dtype)
-
-
-def _sums(images: Tensor, step: Step, geometry: Geometry, exact: bool) -> Tensor:
-    """Extend images of the working dtype, and sum their windows; exact if scipy's order matters."""
-    mode, kernel = step.modes[0], step.kernel
-    if len(step.modes) == 1 and not mode.extends:
-        weight = torch.as_tensor(kernel, dtype=images.dtype, device=images.device)
-        return mode.convolve(images, Kernels(weight[None, None], None, 1), geometry)
-    padded = _extended(images, step, geometry)
-    differentiated = torch.is_grad_enabled() and (padded.requires_grad or isinstance(kernel, Tensor))
-    if differentiated or isinstance(kernel, Tensor) or is_transformed(padded):
-        if kernel.ndim > 3:
-            raise ValueError(
-                f"weights must have at most 3 axes for an input that needs a gradient, got {kernel.ndim}"
-            )
-        return by_convolution(padded, torch.as_tensor(kernel, dtype=padded.dtype, device=padded.device))
-    return in_order(padded, kernel) if exact else fast_sums(padded, kernel, geometry)
 
 
 def _extended(images: Tensor, step: Step, geometry: Geometry) -> Tensor:

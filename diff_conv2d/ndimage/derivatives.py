@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from diff_conv2d.ndimage.arrays import as_array, filtered, finished, output_like
-from diff_conv2d.ndimage.scipy_modes import entries_per_axis, modes_per_axis, sides_of
-from diff_conv2d.ndimage.steps import along_axis, axes_numbers, axis_number, gaussian_steps, one_for_each, weights_of
+from diff_conv2d.ndimage.arrays import as_array, filtered, sum_over_axes
+from diff_conv2d.ndimage.scipy_modes import are_fixed_matrices, entries_per_axis, modes_per_axis, sides_of
+from diff_conv2d.ndimage.steps import (
+    along_axis,
+    axes_numbers,
+    axis_number,
+    of_all_axes,
+    weights_of,
+)
 
 __all__ = [
-    "gaussian_gradient_magnitude",
-    "gaussian_laplace",
     "generic_gradient_magnitude",
     "generic_laplace",
     "laplace",
@@ -23,14 +28,88 @@ __all__ = [
 
 
 def sobel(input: Any, axis: Any = -1, output: Any = None, mode: Any = "reflect", cval: complex = 0.0) -> Any:
+    """Difference along one axis, smoothed along the others: `scipy.ndimage.sobel` with any boundary mode.
+
+    Weights (-1, 0, 1) along the axis, (1, 2, 1) along the others.
+
+    Args:
+        input: array, see `diff_conv2d.ndimage`.
+        axis: number of the axis, or its name in a DataArray.
+        output: dtype of the result, or an array to write it to. That of `input` if None.
+        mode: what lies outside: a word of scipy, or any of this library's, see `diff_conv2d.ndimage`; or a sequence
+            with one for each filtered axis, which may be a pair for its two sides.
+        cval: the value outside, in scipy's 'constant' and 'grid-constant'.
+
+    Returns:
+        What `input` is, of its shape.
+
+    Raises:
+        ValueError: a value or a shape does not fit (also a RuntimeError, which scipy raises for some of these).
+        TypeError: an argument is of the wrong kind.
+
+    Example:
+        >>> import numpy as np
+        >>> ramp = np.add.outer(np.zeros(3), np.arange(4.0))
+        >>> sobel(ramp)[1], sobel(ramp, mode={"mode": "diff", "degree": 1})[1]
+        (array([4., 8., 8., 4.]), array([8., 8., 8., 8.]))
+    """
     return _difference(input, [1, 2, 1], axis, output, mode, cval)
 
 
 def prewitt(input: Any, axis: Any = -1, output: Any = None, mode: Any = "reflect", cval: complex = 0.0) -> Any:
+    """Difference along one axis, summed along the others: `scipy.ndimage.prewitt` with any boundary mode.
+
+    Weights (-1, 0, 1) along the axis, (1, 1, 1) along the others.
+
+    Args:
+        input: array, see `diff_conv2d.ndimage`.
+        axis: number of the axis, or its name in a DataArray.
+        output: dtype of the result, or an array to write it to. That of `input` if None.
+        mode: what lies outside: a word of scipy, or any of this library's, see `diff_conv2d.ndimage`; or a sequence
+            with one for each filtered axis, which may be a pair for its two sides.
+        cval: the value outside, in scipy's 'constant' and 'grid-constant'.
+
+    Returns:
+        What `input` is, of its shape.
+
+    Raises:
+        ValueError: a value or a shape does not fit (also a RuntimeError, which scipy raises for some of these).
+        TypeError: an argument is of the wrong kind.
+
+    Example:
+        >>> prewitt([1.0, 2.0, 4.0, 4.0])
+        array([1., 3., 2., 0.])
+    """
     return _difference(input, [1, 1, 1], axis, output, mode, cval)
 
 
 def laplace(input: Any, output: Any = None, mode: Any = "reflect", cval: complex = 0.0, *, axes: Any = None) -> Any:
+    """Sum of second differences: `scipy.ndimage.laplace` with any boundary mode, or one for each axis.
+
+    Weights (1, -2, 1) along each axis.
+
+    Args:
+        input: array, see `diff_conv2d.ndimage`.
+        output: dtype of the result, or an array to write it to. That of `input` if None.
+        mode: what lies outside: a word of scipy, or any of this library's, see `diff_conv2d.ndimage`; or a sequence
+            with one for each filtered axis, which may be a pair for its two sides.
+        cval: the value outside, in scipy's 'constant' and 'grid-constant'.
+        axes: the axes to filter, numbers or names, in the order of the other sequences; all if None. The others are a
+            batch.
+
+    Returns:
+        What `input` is, of its shape.
+
+    Raises:
+        ValueError: a value or a shape does not fit (also a RuntimeError, which scipy raises for some of these).
+        TypeError: an argument is of the wrong kind.
+
+    Example:
+        >>> import numpy as np
+        >>> laplace(np.arange(5.0) ** 2), laplace(np.arange(5.0) ** 2, mode="diff")
+        (array([ 1.,  2.,  2.,  2., -7.]), array([2., 2., 2., 2., 2.]))
+    """
+
     def second(input: Any, axis: int, output: Any, mode: Any, cval: complex) -> Any:
         step = along_axis(weights_of([1, -2, 1]), axis, tuple(range(input.ndim)), sides_of(mode, cval))
         return filtered(input, [step], output)
@@ -49,28 +128,37 @@ def generic_laplace(
     *,
     axes: Any = None,
 ) -> Any:
-    arguments = mode, cval, extra_arguments, extra_keywords
-    return _sum_over_axes(input, derivative2, output, *arguments, axes, magnitude=False)
+    """Sum over axes of what a function returns: `scipy.ndimage.generic_laplace` with any boundary mode.
 
+    Args:
+        input: array, see `diff_conv2d.ndimage`.
+        derivative2: called as ``derivative2(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)``.
+            For numpy arrays `output` is at first an array to write to, as in scipy, and then a dtype; for tensors,
+            dask arrays and DataArrays always a dtype, and the function returns its result.
+        output: dtype of the result, or an array to write it to. That of `input` if None.
+        mode: what lies outside: a word of scipy, or any of this library's, see `diff_conv2d.ndimage`; or a sequence
+            with one for each filtered axis, which may be a pair for its two sides.
+        cval: the value outside, in scipy's 'constant' and 'grid-constant'.
+        extra_arguments: further arguments of the function.
+        extra_keywords: further named arguments of the function.
+        axes: the axes to filter, numbers or names, in the order of `mode`; all if None.
 
-def gaussian_laplace(
-    input: Any,
-    sigma: Any,
-    output: Any = None,
-    mode: Any = "reflect",
-    cval: complex = 0.0,
-    *,
-    axes: Any = None,
-    **kwargs: Any,
-) -> Any:
-    input = as_array(input)
-    chosen = axes_numbers(input, axes)
-    sigmas = one_for_each("sigma", sigma, len(chosen))
+    Returns:
+        What `input` is, of its shape.
 
-    def second(input: Any, axis: int, output: Any, mode: Any, cval: complex, **kwargs: Any) -> Any:
-        return _gaussian(input, sigmas, axis, 2, output, mode, cval, chosen, **kwargs)
+    Raises:
+        ValueError: a value or a shape does not fit (also a RuntimeError, which scipy raises for some of these).
+        TypeError: an argument is of the wrong kind.
 
-    return generic_laplace(input, second, output, mode, cval, (), kwargs, axes=chosen)
+    Example:
+        >>> from diff_conv2d import ndimage
+        >>> def second(input, axis, output, mode, cval):
+        ...     return ndimage.correlate1d(input, [1, -2, 1], axis, output, mode, cval)
+        >>> generic_laplace([0.0, 1.0, 4.0, 9.0], second, mode="diff")
+        array([2., 2., 2., 2.])
+    """
+    more = extra_arguments, extra_keywords or {}
+    return _generic(input, derivative2, output, mode, cval, *more, axes, magnitude=False)
 
 
 def generic_gradient_magnitude(
@@ -84,43 +172,34 @@ def generic_gradient_magnitude(
     *,
     axes: Any = None,
 ) -> Any:
-    arguments = mode, cval, extra_arguments, extra_keywords
-    return _sum_over_axes(input, derivative, output, *arguments, axes, magnitude=True)
+    """Root of the sum of squares: `scipy.ndimage.generic_gradient_magnitude` with any boundary mode.
 
+    Args:
+        input: array, see `diff_conv2d.ndimage`.
+        derivative: called as the function of `generic_laplace`; what it returns is changed in place.
+        output: dtype of the result, or an array to write it to. That of `input` if None.
+        mode: what lies outside: a word of scipy, or any of this library's, see `diff_conv2d.ndimage`; or a sequence
+            with one for each filtered axis, which may be a pair for its two sides.
+        cval: the value outside, in scipy's 'constant' and 'grid-constant'.
+        extra_arguments: further arguments of the function.
+        extra_keywords: further named arguments of the function.
+        axes: the axes to filter, numbers or names, in the order of `mode`; all if None.
 
-def gaussian_gradient_magnitude(
-    input: Any,
-    sigma: Any,
-    output: Any = None,
-    mode: Any = "reflect",
-    cval: complex = 0.0,
-    *,
-    axes: Any = None,
-    **kwargs: Any,
-) -> Any:
-    def first(input: Any, axis: int, output: Any, mode: Any, cval: complex, **kwargs: Any) -> Any:
-        # As scipy does: smoothed along all axes, also those along which no derivative is taken.
-        return _gaussian(input, sigma, axis, 1, output, mode, cval, None, **kwargs)
+    Returns:
+        What `input` is, of its shape.
 
-    return generic_gradient_magnitude(input, first, output, mode, cval, (), kwargs, axes=axes)
+    Raises:
+        ValueError: a value or a shape does not fit (also a RuntimeError, which scipy raises for some of these).
+        TypeError: an argument is of the wrong kind.
 
-
-def _gaussian(
-    input: Any,
-    sigma: Any,
-    axis: int,
-    order: int,
-    output: Any,
-    mode: Any,
-    cval: complex,
-    axes: Any,
-    *,
-    truncate: float = 4.0,
-    radius: Any = None,
-) -> Any:
-    """Differentiate along one axis by a Gaussian, and smooth along the others."""
-    orders = [order if other == axis else 0 for other in axes_numbers(input, axes)]
-    return filtered(input, gaussian_steps(input, sigma, orders, mode, cval, truncate, radius, axes), output)
+    Example:
+        >>> from diff_conv2d import ndimage
+        >>> generic_gradient_magnitude([[0.0, 3.0], [4.0, 7.0]], ndimage.sobel, mode="nearest")
+        array([[20., 20.],
+               [20., 20.]])
+    """
+    more = extra_arguments, extra_keywords or {}
+    return _generic(input, derivative, output, mode, cval, *more, axes, magnitude=True)
 
 
 def _difference(input: Any, weights: Any, axis: Any, output: Any, mode: Any, cval: complex) -> Any:
@@ -128,45 +207,37 @@ def _difference(input: Any, weights: Any, axis: Any, output: Any, mode: Any, cva
     input = as_array(input)
     number, images = axis_number(input, axis), tuple(range(input.ndim))
     sides = modes_per_axis(mode, cval, input.ndim)
+    factors = [weights_of([-1, 0, 1] if axis == number else weights) for axis in images]
     others = [other for other in images if other != number]
-    steps = [along_axis(weights_of([-1, 0, 1]), number, images, sides[number])]
-    steps += [along_axis(weights_of(weights), other, images, sides[other]) for other in others]
-    return filtered(input, steps, output)
+    steps = [along_axis(factors[axis], axis, images, sides[axis]) for axis in (number, *others)]
+    if not 1 < input.ndim < 4 or not are_fixed_matrices(sides, 3):
+        return filtered(input, steps, output)
+    product = functools.reduce(np.multiply.outer, factors)
+    return filtered(input, steps, output, of_all_axes(product, images, sides, [0] * input.ndim))
 
 
-def _sum_over_axes(
+def _generic(
     input: Any,
     derivative: Callable[..., Any],
     output: Any,
     mode: Any,
     cval: complex,
     extra_arguments: Sequence[Any],
-    extra_keywords: Mapping[str, Any] | None,
+    extra_keywords: Mapping[str, Any],
     axes: Any,
     magnitude: bool,
 ) -> Any:
-    """Return the sum of derivatives along the axes, or the root of the sum of their squares."""
+    """Call a function for each axis, and sum what it returns."""
     if not callable(derivative):
         raise TypeError(f"the derivative must be callable, got {derivative!r}")
-    input, named = as_array(input), dict(extra_keywords or {})
+    input = as_array(input)
     chosen = axes_numbers(input, axes)
+    entries = entries_per_axis(mode, len(chosen))
     if not chosen:
         return filtered(input, [], output)
-    entries = entries_per_axis(mode, len(chosen))
-    into, dtype = output_like(input, output)
 
-    def along(place: int, output: Any) -> Any:
-        result = derivative(input, chosen[place], output, entries[place], cval, *extra_arguments, **named)
-        return result * result if magnitude else result
+    def along(axis: int, mode: Any, output: Any) -> Any:
+        return derivative(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)
 
-    if isinstance(into, np.ndarray):
-        # scipy's way: the first derivative is written to the output, whatever is returned.
-        derivative(input, chosen[0], into, entries[0], cval, *extra_arguments, **named)
-        total = np.multiply(into, into, out=into) if magnitude else into
-        for place in range(1, len(chosen)):
-            total += along(place, dtype)
-        return np.sqrt(total, out=total, casting="unsafe") if magnitude else total
-    total = along(0, dtype)
-    for place in range(1, len(chosen)):
-        total = total + along(place, dtype)
-    return finished(input, total, into, dtype, root=magnitude)
+    every = [functools.partial(along, axis, entry) for axis, entry in zip(chosen, entries, strict=True)]
+    return sum_over_axes(input, output, every, magnitude)

@@ -14,7 +14,15 @@ from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import AxisExtension, Boundary
 from diff_conv2d.ndimage.errors import FilterError
 
-__all__ = ["SCIPY_MODES", "Sides", "entries_per_axis", "mode_of_axes", "modes_per_axis", "sides_of"]
+__all__ = [
+    "SCIPY_MODES",
+    "Sides",
+    "are_fixed_matrices",
+    "entries_per_axis",
+    "mode_of_axes",
+    "modes_per_axis",
+    "sides_of",
+]
 
 #: scipy's names, and ours of the same; 'constant' and 'grid-constant' take `cval`.
 SCIPY_MODES = {
@@ -85,7 +93,7 @@ def entries_per_axis(mode: Any, count: int) -> list[Any]:
     if len(mode) != count:
         raise FilterError(
             "sequence argument must have length equal to input rank, or to that of axes: mode must be a name, or "
-            f"hold one for each filtered axis, here {count}, got {mode!r}; two modes for the two sides of one axis are a "
+            f"hold one for each filtered axis, here {count}, got {mode!r}; two modes for the sides of one axis are a "
             "pair within it, as in [('zeros', 'diff')]"
         )
     return list(mode)
@@ -110,6 +118,20 @@ def mode_of_axes(sides: Sequence[Sides | None]) -> Boundary:
         return sided([ends or none for ends in sides])
     except ValueError as error:
         raise FilterError(str(error).replace("padding_mode", "mode")) from error
+
+
+def are_fixed_matrices(sides: Sequence[Sides], kernel: int) -> bool:
+    """Whether each side of each axis is extended by a matrix that is the same for all images.
+
+    Then a product of kernels along the axes may be applied at once.
+    """
+    geometry = Geometry((kernel,), (1,), (1,), (kernel // 2,), (kernel // 2,))
+    for ends in sides:
+        for high_end, mode in enumerate(ends):
+            rule = getattr(mode, "rule", None)
+            if rule is None or rule(0, bool(high_end), geometry, torch.float64) is None:
+                return False
+    return True
 
 
 def _one(mode: Any, cval: Any) -> Boundary:

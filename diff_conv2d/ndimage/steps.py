@@ -57,7 +57,9 @@ def along_axis(
     )
 
 
-def of_all_axes(weights: Any, images: tuple[int, ...], sides: Sequence[Sides], origins: Sequence[int]) -> Step:
+def of_all_axes(
+    weights: Any, images: tuple[int, ...], sides: Sequence[Sides], origins: Sequence[int], skips_zeros: bool = False
+) -> Step:
     """Return the step that correlates images with a kernel that has all their axes."""
     for origin, count in zip(origins, weights.shape, strict=True):
         if not -(count // 2) <= origin <= (count - 1) // 2:
@@ -66,7 +68,7 @@ def of_all_axes(weights: Any, images: tuple[int, ...], sides: Sequence[Sides], o
                 f"(weights.shape[k]-1) // 2, got {list(origins)} for weights of shape {tuple(weights.shape)}"
             )
     before = tuple(count // 2 + origin for origin, count in zip(origins, weights.shape, strict=True))
-    return Step(weights, images, before, _modes(sides))
+    return Step(weights, images, before, _modes(sides), skips_zeros=skips_zeros)
 
 
 def _modes(sides: Sequence[Sides | None]) -> Any:
@@ -121,7 +123,7 @@ def gaussian_weights(sigma: float, order: int, truncate: float, radius: int | No
 
     Example:
         >>> gaussian_weights(1.0, 1, 1.0, None).round(3)
-        array([-0.274, -0.   ,  0.274])
+        array([-0.274,  0.   ,  0.274])
     """
     sigma = float(sigma)
     reach = int(truncate * sigma + 0.5) if radius is None else radius
@@ -170,15 +172,15 @@ def axis_number(array: Any, axis: Any) -> int:
     """Return the number of an axis, counted from the first: of its number, or of its name in a DataArray."""
     names = _names(array)
     if axis in names:
-        return names.index(axis)
+        return int(names.index(axis))
     try:
-        number: int = operator.index(axis)
+        number = operator.index(axis)
     except TypeError as error:
         known = f", or its name, one of {', '.join(map(repr, names))}" if names else ""
         raise TypeError(f"axis must be the number of an axis{known}, got {axis!r}: {error}") from None
     if not -array.ndim <= number < array.ndim:
         raise np.exceptions.AxisError(f"axis {number} is out of range for an input of {array.ndim} axes")
-    return number % array.ndim
+    return int(number % array.ndim)
 
 
 def axes_numbers(array: Any, axes: Any) -> tuple[int, ...]:

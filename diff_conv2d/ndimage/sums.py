@@ -7,6 +7,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,10 +15,14 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import CONVOLUTIONS, valid_convolution
 from diff_conv2d.geometry import Geometry
 
-__all__ = ["by_convolution", "fast_sums", "in_order"]
+__all__ = ["by_convolution", "fast_sums", "in_order", "truncated_sums"]
 
-# scipy takes weights that differ by no more for equal, and leaves out those of an N-d kernel that are no larger.
+# scipy takes weights that differ by no more for equal.
 _EPSILON = 2.0**-52
+# Products for which a call of torch's convolution takes longer than the sums themselves.
+_CALL = 1 << 18
+# The share of sums that may be done again one by one.
+_FEW = 1 / 8
 # Most lines side by side that are filtered as channels.
 _MOST_CHANNELS = 1 << 13
 
@@ -32,13 +37,14 @@ def by_convolution(padded: Tensor, kernel: Tensor) -> Tensor:
     return CONVOLUTIONS[kernel.ndim](padded, kernel[None, None])
 
 
-def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry) -> Tensor:
+def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry, skips_zeros: bool = False) -> Tensor:
     """Return the sums for images (N, 1, ...) in any order: along one axis, or by torch's convolution.
 
     Args:
         padded: images with no gradient.
         kernel: array of weights, one axis for each of an image.
         geometry: of the kernel.
+        skips_zeros: see `Step`.
 
     Example:
         >>> import numpy as np
@@ -54,34 +60,35 @@ def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry) -> Tensor:
             lines = prod(padded.shape[dim + 1 :])
             if lines <= _MOST_CHANNELS and padded.numel() >= 2**16:
                 return _as_channels(padded, taps.flatten(), dim)
-        return in_order(padded, kernel, fused=True)
-    if kernel.ndim > 3 or not long:
-        return in_order(padded, kernel, fused=True)
+        return in_order(padded, kernel, skips_zeros, fused=True)
+    if kernel.ndim > 3 or not long or padded.numel() * kernel.size < _CALL:
+        return in_order(padded, kernel, skips_zeros, fused=True)
     sums = valid_convolution(padded, taps[None, None], None, geometry, 1)
-    if 0 in kernel and len(long) > 1 and not sums.sum().isfinite():
-        # scipy does not look at the samples of an N-d kernel's zeros, which may be NaN or infinite.
-        return in_order(padded, kernel, fused=True)
+    if skips_zeros and 0 in kernel and not sums.sum().isfinite():
+        return in_order(padded, kernel, skips_zeros, fused=True)
     return sums
 
 
 def _as_channels(padded: Tensor, taps: Tensor, dim: int) -> Tensor:
     """Sum along a dimension other than the last: the lines side by side are channels, innermost in memory."""
     shape = padded.shape
-    columns = padded.reshape(prod(shape[:dim]), shape[dim], -1).transpose(1, 2).unsqueeze(-1)
+    # The layout that torch calls channels_last, for which the stride of the last dimension matters.
+    columns = padded.reshape(prod(shape[:dim]), shape[dim], 1, -1).permute(0, 3, 1, 2)
     weight = taps.view(1, 1, -1, 1).expand(columns.shape[1], -1, -1, -1)
     sums = F.conv2d(columns, weight, groups=columns.shape[1])
-    return sums.squeeze(-1).transpose(1, 2).reshape(*shape[:dim], sums.shape[2], *shape[dim + 1 :])
+    return sums.permute(0, 2, 3, 1).reshape(*shape[:dim], sums.shape[2], *shape[dim + 1 :])
 
 
-def in_order(padded: Tensor, kernel: Any, fused: bool = False) -> Tensor:
+def in_order(padded: Tensor, kernel: Any, skips_zeros: bool = False, fused: bool = False) -> Tensor:
     """Return the sums tap by tap in scipy's order, each product rounded before it is added.
 
-    Along one axis scipy begins with the tap in the middle and adds the others in pairs, if the weights are symmetric
-    or antisymmetric, and otherwise begins with the last tap. An N-d kernel is summed in the order of memory.
+    scipy's `correlate1d` begins with the tap in the middle and adds the others in pairs, if the weights are symmetric
+    or antisymmetric, and otherwise begins with the last tap. `correlate` sums in the order of memory.
 
     Args:
         padded: images (..., *axes of the kernel), without a gradient.
         kernel: array of weights.
+        skips_zeros: see `Step`.
         fused: let torch round a product and a sum once.
 
     Example:
@@ -98,7 +105,7 @@ def in_order(padded: Tensor, kernel: Any, fused: bool = False) -> Tensor:
 
     total: Tensor | None = None
     buffer = torch.empty(0, dtype=padded.dtype, device=padded.device)
-    for place, mirrored, sign in _order(kernel):
+    for place, mirrored, sign in _order(kernel, skips_zeros):
         weight = kernel[place].item()
         samples = window(place)
         if mirrored is not None:
@@ -114,14 +121,70 @@ def in_order(padded: Tensor, kernel: Any, fused: bool = False) -> Tensor:
     return padded.new_zeros((*padded.shape[:lead], *sizes)) if total is None else total
 
 
+def truncated_sums(images: Tensor, kernel: Any, geometry: Geometry) -> Tensor:
+    r"""Return the sums of integers, truncated as if they had been done in float64 and in scipy's order.
+
+    Sums of float32 are exact if all weights are integers and none of the sums exceeds 2^24. Otherwise a sum s of n
+    terms is off by at most e = (n + 6) u \sum |w| max |x|, u = 2^-24, the rounding of the weights and of the bounds
+    included. Where s - e and s + e are truncated to the same integer it is that of scipy, too. The few others are
+    done again.
+
+    Args:
+        images: (N, 1, ...), extended, of integers that float32 holds.
+        kernel: real array of weights.
+        geometry: of the kernel.
+
+    Example:
+        >>> import numpy as np
+        >>> geometry = Geometry((2,), (1,), (1,), (0,), (0,), "fast")
+        >>> truncated_sums(torch.tensor([[[7, 7, 9]]], dtype=torch.uint8), np.array([0.1, 0.9]), geometry).int()
+        tensor([[[7, 8]]], dtype=torch.int32)
+    """
+    padded = images.float()
+    # uint16 has no aminmax.
+    least, most = (images if images.dtype is not torch.uint16 else padded).aminmax()
+    bound = float(abs(kernel).sum()) * max(abs(least.item()), abs(most.item()))
+    if not bound < 2**30:
+        return in_order(padded.double(), kernel)
+    sums = fast_sums(padded, kernel, geometry)
+    if bound < 2**24 and (kernel == kernel.round()).all():
+        return sums
+    sums, error = sums.contiguous(), (kernel.size + 6) * 2.0**-24 * bound
+    lower = sums.sub_(error).int()
+    # numpy finds the few that are true faster than torch.
+    doubtful = torch.from_numpy(np.flatnonzero(lower.ne(sums.add_(2 * error).int()).numpy()))
+    if len(doubtful) > _FEW * sums.numel():
+        return in_order(padded.double(), kernel)
+    if len(doubtful):
+        lower.view(-1)[doubtful] = _one_by_one(padded, kernel, doubtful, sums.shape).int()
+    return lower
+
+
+def _one_by_one(padded: Tensor, kernel: Any, outputs: Tensor, shape: torch.Size) -> Tensor:
+    """Return the sums of the outputs with these numbers, in scipy's order."""
+    # The number of an output's first sample, and from it those of its window.
+    first, rest = torch.zeros_like(outputs), outputs
+    for dim in reversed(range(len(shape))):
+        first += rest % shape[dim] * padded.stride(dim)
+        rest = rest // shape[dim]
+    steps = torch.zeros(1, dtype=torch.int64)
+    for dim, size in zip(range(-kernel.ndim, 0), kernel.shape, strict=True):
+        steps = (steps[:, None] + torch.arange(size) * padded.stride(dim)).flatten()
+    samples = padded.as_strided((padded.untyped_storage().nbytes() // padded.itemsize,), (1,), 0)
+    windows = samples[first + steps[:, None] + padded.storage_offset()].double()
+    return in_order(windows.T.reshape(-1, *kernel.shape), kernel).flatten()
+
+
 _Place = tuple[int, ...]
 
 
-def _order(kernel: Any) -> list[tuple[_Place, _Place | None, int]]:
+def _order(kernel: Any, skips_zeros: bool) -> list[tuple[_Place, _Place | None, int]]:
     """Return the taps in scipy's order, each with one that is added to it first, and the sign of that."""
     places = list(product(*map(range, kernel.shape)))
+    if skips_zeros:
+        return [(place, None, 1) for place in places if kernel[place]]
     if sum(size > 1 for size in kernel.shape) > 1:
-        return [(place, None, 1) for place in places if abs(kernel[place]) > _EPSILON]
+        return [(place, None, 1) for place in places]
     # A kernel along one axis.
     count, weights = kernel.size, kernel.ravel()
     middle = count // 2

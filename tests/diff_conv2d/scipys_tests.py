@@ -1,6 +1,7 @@
 """A plugin of pytest: scipy's tests of its filters, with ours in place of its functions.
 
-Writes to the file in RESULTS the outcome of each test in which at least one of our functions was called.
+Writes to the file in RESULTS the outcome of each test in which at least one of our functions was called. The results
+of the function in BROKEN are made wrong.
 """
 
 import functools
@@ -24,7 +25,10 @@ def counted(name):
     @functools.wraps(function)
     def call(*args, **kwargs):
         calls[name] += 1
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        if name == os.environ.get("BROKEN"):
+            result += 1
+        return result
 
     return call
 
