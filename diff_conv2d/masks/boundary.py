@@ -1,0 +1,335 @@
+"""Masks as edges: outside pixels are filled from the valid pixels near them, as far as a kernel reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from diff_conv2d.arguments import check_tensor, is_sequence, per_axis
+from diff_conv2d.geometry import Geometry
+from diff_conv2d.masks.fills import NEAREST, Fill, prepared
+from diff_conv2d.masks.selection import blended
+from diff_conv2d.tracing import is_traced, is_transformed
+
+__all__ = ["MaskMethod", "MaskedBoundary", "filled", "valid"]
+
+#: How outside pixels are filled.
+MaskMethod = Literal["zeros", "nearest", "polynomial", "adaptive", "partial"]
+#: The predictors among which 'adaptive' chooses.
+_CANDIDATES = (NEAREST, 0, 1, 2, 3)
+_MOST_DEGREE = 5
+# Integers of the size of a number: an AND with 0 makes a zero of anything, NaN included, and is the fastest way.
+_INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
+
+
+class MaskedBoundary:
+    r"""A mask, prepared for a kernel: which outside pixels are filled, from which valid pixels, by which weights.
+
+    .. math:: x(p) = \sum_{q \, valid} w_{p,q} \, x(q)
+
+    for each outside pixel p that a kernel centred on a valid pixel reaches. Other outside pixels become zero. Weights
+    depend on the mask alone, so that a mask is prepared once for many images. Whatever outside pixels hold, NaN
+    included, is never read.
+
+    - 'zeros': nothing is filled.
+    - 'nearest': the mean of the nearest valid pixels (Euclidean distance). Beside a straight edge along an axis, and
+      outside a rectangle, it is the mode 'replicate'.
+    - 'polynomial': exact on polynomials of `degree`, on any mask that determines such a polynomial near p; otherwise
+      the degree drops, pixel by pixel. `masks.predictors` derives the weights. They read the valid pixels up to
+      max(3, degree + 2) farther away than the nearest one.
+    - 'adaptive': the nearest pixels, and polynomials of degree 0 to 3, each tried at valid pixels around which as
+      many are known, and weighed by its error there; for each image, channel and distance from the valid pixels.
+    - 'partial': zeros, and the convolution scales each output by the kernel's size over its valid pixels (Liu et al.
+      2018). It needs ``padding_mode='partial'``.
+
+    Args:
+        mask: bool, True where a pixel is valid, of the shape of the image's one to three spatial axes; or (N, C, ...)
+            with a mask for each image or channel, where either may be 1.
+        kernel_size: of the kernel, for all axes or one for each.
+        method: see above.
+        degree: of 'polynomial', 0 to 5; 1 if None.
+        dilation: of the kernel.
+        reach: how far outside pixels are filled along each axis, in place of ``dilation * (kernel_size // 2)``.
+        axes: number of spatial axes; by default that of the mask, or what it has beyond (N, C) if it has more than 3.
+
+    Raises:
+        TypeError: if an argument is of the wrong kind.
+        ValueError: if a value or a shape does not fit.
+
+    Example:
+        >>> mask = torch.tensor([True, True, True, False, False])
+        >>> boundary = MaskedBoundary(mask, kernel_size=3, method="polynomial", degree=1)
+        >>> boundary.fill(torch.tensor([1.0, 2.0, 3.0, torch.nan, torch.nan]))
+        tensor([1., 2., 3., 4., 0.])
+    """
+
+    def __init__(
+        self,
+        mask: Tensor,
+        kernel_size: int | Sequence[int] | None = None,
+        method: MaskMethod = "nearest",
+        degree: int | None = None,
+        dilation: int | Sequence[int] = 1,
+        reach: int | Sequence[int] | None = None,
+        axes: int | None = None,
+    ) -> None:
+        _check_mask(mask)
+        self.axes = axes = _axes_of(mask, axes)
+        self.method, self.degree = method, _checked_degree(method, degree)
+        self.reach = _reach_of(kernel_size, dilation, reach, axes)
+        self.mask = mask.detach().contiguous()
+        self.complete = bool(mask.all())
+        planes = self.mask.cpu().reshape(-1, *mask.shape[mask.ndim - axes :])
+        self._fills, self._fill_of_plane = _prepared_once(planes, self.reach, _degrees(method, self.degree))
+        self._kept: dict[tuple[object, ...], Tensor] = {}
+
+    def __repr__(self) -> str:
+        degree = f", degree={self.degree}" if self.method == "polynomial" else ""
+        return (
+            f"{type(self).__name__}(mask of shape {tuple(self.mask.shape)}, method={self.method!r}{degree}, "
+            f"reach={self.reach})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is made again."""
+        return {**vars(self), "_kept": {}}
+
+    def fill(self, images: Tensor) -> Tensor:
+        """Return the images with their outside pixels filled; the gradient of an outside pixel is zero.
+
+        Args:
+            images: (..., *spatial) of floating point or complex dtype; a mask (N, C, ...) must broadcast to it.
+
+        Raises:
+            TypeError: if `images` is no tensor, or holds integers and the method computes pixels.
+            ValueError: if its shape is not that of the mask.
+        """
+        self.check(images)
+        if self.complete:
+            return images
+        cleared = self._cleared(images, self._mask_on(images))
+        if not self._fills or self.method in ("zeros", "partial"):
+            return cleared
+        if images.is_complex():
+            return torch.complex(self._filled(cleared.real), self._filled(cleared.imag))
+        return self._filled(cleared)
+
+    def check(self, images: Tensor) -> None:
+        """Reject images that the mask does not fit; see `fill`."""
+        check_tensor("images", images)
+        shape, size = self.mask.shape, images.shape
+        leading = len(shape) - self.axes
+        spatial_fits = images.ndim >= self.axes and size[images.ndim - self.axes :] == shape[leading:]
+        if not spatial_fits or not _broadcasts(shape[:leading], size[: images.ndim - self.axes]):
+            raise ValueError(f"mask must broadcast to the image of shape {tuple(size)}, got shape {tuple(shape)}")
+        if self.method not in ("zeros", "partial") and not (images.is_floating_point() or images.is_complex()):
+            raise TypeError(
+                f"images must be of a floating point or complex dtype for method={self.method!r}, which computes "
+                f"pixels that integers cannot hold; got {images.dtype}. Take images.float()"
+            )
+
+    def clear(self, output: Tensor, geometry: Geometry) -> Tensor:
+        """Set the outputs at outside pixels of a convolution to zero, in place where no gradient is wanted.
+
+        An output belongs to the pixel in the middle of its window; beyond the rim, to the pixel at the rim.
+        """
+        if self.complete:
+            return output
+        return self._cleared(output, self._mask_of_outputs(output, geometry), in_place=True)
+
+    def _mask_on(self, images: Tensor) -> Tensor:
+        return self._remembered(("mask", images.device), lambda: self.mask.to(images.device))
+
+    def _mask_of_outputs(self, output: Tensor, geometry: Geometry) -> Tensor:
+        """Return the mask at the middles of all windows, with a dimension of channels if it has one of images."""
+
+        def made() -> Tensor:
+            mask = self.mask
+            for axis, dim in enumerate(geometry.dims):
+                outputs, length = torch.arange(output.shape[dim]), mask.shape[dim]
+                middles = outputs * geometry.stride[axis] - geometry.before[axis] + (geometry.span(axis) - 1) // 2
+                mask = mask.index_select(dim, middles.clamp(0, length - 1).to(mask.device))
+            return mask.to(output.device)
+
+        return self._remembered(("outputs", geometry, output.shape[-self.axes :], output.device), made)
+
+    def _remembered(self, key: tuple[object, ...], make: Any) -> Tensor:
+        # What a compiler makes belongs to its graph.
+        if is_traced():
+            found: Tensor = make()
+            return found
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def _cleared(self, images: Tensor, mask: Tensor, in_place: bool = False) -> Tensor:
+        """Return images with zero where the mask is False."""
+        integers = _INTEGERS.get(images.dtype)
+        tracked = torch.is_grad_enabled() and images.requires_grad
+        if tracked or integers is None or is_traced() or is_transformed(images):
+            return images.masked_fill(~mask, 0)
+        # -1 has all bits.
+        keep = self._remembered(("bits", id(mask), integers), lambda: -mask.to(integers))
+        if in_place:
+            images.view(integers).bitwise_and_(keep)
+            return images
+        return (images.view(integers) & keep).view(images.dtype)
+
+    def _filled(self, cleared: Tensor) -> Tensor:
+        """Return images with zeros at outside pixels with these filled."""
+        leading = cleared.shape[: cleared.ndim - self.axes]
+        planes = cleared.reshape(-1, self.mask.shape[-self.axes :].numel())
+        if len(self._fills) == 1:
+            return _put(planes, self._fills[0]).view(cleared.shape)
+        own_shape = self.mask.shape[: self.mask.ndim - self.axes]
+        which = torch.tensor(self._fill_of_plane).view(own_shape).expand(leading).flatten()
+        groups = [(which == number).nonzero().squeeze(1) for number in range(len(self._fills))]
+        pieces = [
+            _put(planes[group.to(planes.device)], fill) for group, fill in zip(groups, self._fills, strict=True)
+        ]
+        order = torch.cat(groups).argsort().to(planes.device)
+        return torch.cat(pieces).index_select(0, order).view(cleared.shape)
+
+
+def _put(planes: Tensor, fill: Fill) -> Tensor:
+    """Write the values of outside pixels into images (B, pixels) that nothing else holds."""
+    if not len(fill.outside):
+        return planes
+    values = fill.values(planes) if fill.values.maps == 1 else blended(planes, fill)
+    outside = fill.outside.to(planes.device)
+    if is_traced() or is_transformed(planes):
+        return planes.index_copy(1, outside, values)
+    return planes.index_copy_(1, outside, values)
+
+
+def _prepared_once(planes: Tensor, reach: Sequence[int], degrees: Sequence[int]) -> tuple[list[Fill], list[int]]:
+    """Prepare the different masks among several, and say which of them each is."""
+    seen: list[Tensor] = []
+    fills: list[Fill] = []
+    which = []
+    for plane in planes:
+        number = next((i for i, other in enumerate(seen) if torch.equal(other, plane)), len(seen))
+        if number == len(seen):
+            seen.append(plane)
+            if degrees:
+                fills.append(prepared(plane, reach, degrees))
+        which.append(number)
+    return fills, which
+
+
+def _degrees(method: MaskMethod, degree: int | None) -> tuple[int, ...]:
+    """Return the predictors of a method; see `prepared`."""
+    if method == "polynomial":
+        return (1 if degree is None else degree,)
+    return {"nearest": (NEAREST,), "adaptive": _CANDIDATES}.get(method, ())
+
+
+def _check_mask(mask: Tensor) -> None:
+    check_tensor("mask", mask)
+    if mask.dtype != torch.bool:
+        raise TypeError(f"mask must be of dtype torch.bool, True where a pixel is valid; got {mask.dtype}")
+
+
+def _axes_of(mask: Tensor, axes: int | None) -> int:
+    if axes is None:
+        axes = mask.ndim if mask.ndim <= 3 else mask.ndim - 2
+    if not isinstance(axes, int) or isinstance(axes, bool):
+        raise TypeError(f"axes must be an integer, got {axes!r}")
+    if not 1 <= axes <= 3:
+        raise ValueError(f"axes must be 1, 2 or 3, got {axes} for a mask of shape {tuple(mask.shape)}")
+    if mask.ndim not in (axes, axes + 2):
+        raise ValueError(
+            f"mask must have {axes} dimensions, or {axes + 2} with those of images and channels, got shape "
+            f"{tuple(mask.shape)}"
+        )
+    return axes
+
+
+def _checked_degree(method: MaskMethod, degree: int | None) -> int | None:
+    if not isinstance(method, str) or method not in get_args(MaskMethod):
+        raise ValueError(f"method must be one of {', '.join(get_args(MaskMethod))}; got {method!r}")
+    if degree is None:
+        return 1 if method == "polynomial" else None
+    if method != "polynomial":
+        raise ValueError(f"degree must be None for method={method!r}, got {degree!r}; 'polynomial' has a degree")
+    if not isinstance(degree, int) or isinstance(degree, bool):
+        raise TypeError(f"degree must be an integer, got {degree!r}")
+    if not 0 <= degree <= _MOST_DEGREE:
+        raise ValueError(f"degree must lie between 0 and {_MOST_DEGREE}, got {degree}")
+    return degree
+
+
+def _reach_of(
+    kernel_size: int | Sequence[int] | None,
+    dilation: int | Sequence[int],
+    reach: int | Sequence[int] | None,
+    axes: int,
+) -> tuple[int, ...]:
+    if (kernel_size is None) == (reach is None):
+        raise ValueError(f"one of kernel_size and reach must be given, got {kernel_size!r} and {reach!r}")
+    dilations = per_axis("dilation", dilation, axes, minimum=1)
+    if kernel_size is None:
+        return per_axis("reach", 0 if reach is None else reach, axes, minimum=0)
+    kernel = per_axis("kernel_size", kernel_size, axes, minimum=1)
+    return tuple(d * (k // 2) for d, k in zip(dilations, kernel, strict=True))
+
+
+def _broadcasts(shape: Sequence[int], to: Sequence[int]) -> bool:
+    """Whether leading dimensions, none or those of images and channels, broadcast to others without adding any."""
+    if not shape:
+        return True
+    return len(to) == len(shape) and all(a in (1, b) for a, b in zip(shape, to, strict=True))
+
+
+def valid(images: Tensor) -> Tensor:
+    """Return the mask of what is not NaN.
+
+    Example:
+        >>> valid(torch.tensor([1.0, torch.nan]))
+        tensor([ True, False])
+    """
+    check_tensor("images", images)
+    return ~images.isnan()
+
+
+def filled(
+    images: Tensor,
+    mask: Tensor | None = None,
+    reach: int | Sequence[int] = 1,
+    method: MaskMethod = "nearest",
+    degree: int | None = None,
+    axes: int | None = None,
+) -> Tensor:
+    """Fill the outside pixels of images once; `MaskedBoundary` prepares a mask for many images.
+
+    Args:
+        images: (N, C, *spatial), or with `axes` any leading dimensions.
+        mask: see `MaskedBoundary`; None takes what is not NaN, in each channel of each image.
+        reach: see `MaskedBoundary`.
+        method: see `MaskedBoundary`.
+        degree: see `MaskedBoundary`.
+        axes: number of spatial axes, if the images are not (N, C, *spatial).
+
+    Returns:
+        The images, in which outside pixels beyond reach are zero. If nothing is outside, `images` itself.
+
+    Example:
+        >>> filled(torch.tensor([[[1.0, 2.0, torch.nan, 6.0]]]))
+        tensor([[[1., 2., 4., 6.]]])
+    """
+    check_tensor("images", images)
+    if axes is None:
+        axes = len(reach) if is_sequence(reach) else images.ndim - 2
+    if mask is None:
+        mask = valid(images)
+        if not 1 <= axes <= min(3, images.ndim):
+            raise ValueError(
+                f"axes must be 1, 2 or 3 and fit the images, got {axes} for images of shape {tuple(images.shape)}"
+            )
+        if images.ndim not in (axes, axes + 2):
+            flat = images.reshape(1, -1, *images.shape[images.ndim - axes :])
+            return filled(flat, None, reach, method, degree, axes).reshape(images.shape)
+    return MaskedBoundary(mask, method=method, degree=degree, reach=reach, axes=axes).fill(images)

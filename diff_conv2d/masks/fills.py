@@ -1,0 +1,151 @@
+"""What is prepared of a mask: the outside pixels that are filled, from which valid ones, and where that is tried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from diff_conv2d.masks.linear_map import LinearMap
+from diff_conv2d.masks.predictors import margin, nearest_weights, polynomial_weights
+from diff_conv2d.masks.sites import PaddedMask, bits_of, distinct, offsets_between
+
+__all__ = ["NEAREST", "Fill", "prepared"]
+
+#: In place of a degree: the nearest valid pixels.
+NEAREST = -1
+# Outside pixels of each depth at whose like the predictors are tried, and how far away a valid one may lie.
+_TRIALS, _FARTHEST = 2048, 16
+# Numbers of bits that are unpacked at once.
+_MOST_BITS = 1 << 25
+
+
+class Fill(NamedTuple):
+    """How the outside pixels within reach are computed from valid ones.
+
+    Attributes:
+        outside: positions in the image, flat.
+        depth: of each of them the distance to the nearest valid pixel, rounded up.
+        values: maps an image to the values there; one map for each predictor.
+        trials: maps an image to predictions of valid pixels, if there are several predictors.
+        known: positions of these pixels.
+        trial_depth: the depth of the outside pixels that they stand for.
+    """
+
+    outside: Tensor
+    depth: Tensor
+    values: LinearMap
+    trials: LinearMap
+    known: Tensor
+    trial_depth: Tensor
+
+
+def prepared(mask: Tensor, reach: Sequence[int], degrees: Sequence[int]) -> Fill:
+    """Prepare the fill of a mask.
+
+    Args:
+        mask: bool, one to three axes, on the CPU; True where a pixel is valid.
+        reach: how far the kernel reaches along each axis.
+        degrees: of the predictors, polynomials of a degree or `NEAREST`. Several are tried at valid pixels: for an
+            outside pixel p, at a near valid pixel q around which the valid pixels of the ball of p are valid too.
+    """
+    farthest = sum(width**2 for width in reach)
+    wider = margin(max(degrees)) if max(degrees) >= 0 else 0
+    several = len(degrees) > 1
+    ball = math.ceil(math.sqrt(farthest) + wider)
+    padded = PaddedMask(mask, max(ball, _FARTHEST) if several else ball)
+    sites = padded.sites(reach)
+    squares = padded.squared_distances(sites, farthest)
+    stand_ins = torch.full_like(sites, -1)
+    if several and len(sites):
+        stand_ins = _stand_ins(padded, sites, squares, ball)
+    pieces: list[list[Tensor]] = [[], []]
+    order, known, trial_depth = [], [], []
+    for square in squares.unique().tolist():
+        own = (squares == square).nonzero().squeeze(1)
+        offsets = offsets_between(square, math.sqrt(square) + wider, mask.ndim)
+        tried = own[stand_ins[own] >= 0]
+        words = padded.words(torch.cat([sites[own], stand_ins[tried]]), offsets)
+        if len(tried):
+            # Of the pixels around a stand-in, those that are valid around the outside pixel, too.
+            words[:, len(own) :] &= padded.words(sites[tried], offsets)
+        usable = words.ne(0).any(0)
+        usable[: len(own)] = True
+        words, tried = words[:, usable], tried[usable[len(own) :]]
+        at = torch.cat([padded.in_image(sites[own]), padded.in_image(stand_ins[tried])])
+        entries = _entries(words, offsets, padded.image_steps(offsets), at, degrees)
+        for kind, (first, stop) in enumerate([(0, len(own)), (len(own), len(at))]):
+            done = sum(map(len, (order, known)[kind]))
+            taken = (entries[0] >= first) & (entries[0] < stop)
+            rows, columns, weights = (entry[taken] for entry in entries)
+            pieces[kind] += [rows - first + done, columns, weights]
+        order.append(at[: len(own)])
+        known.append(at[len(own) :])
+        trial_depth.append(torch.full((len(tried),), _depth(square)))
+    depth = torch.tensor([_depth(square) for square in squares.sort(stable=True)[0].tolist()], dtype=torch.int64)
+    maps = [
+        LinearMap(*(_joined(parts[i::3], i, len(degrees)) for i in range(3)), sum(map(len, found)), mask.numel())
+        for parts, found in zip(pieces, (order, known), strict=True)
+    ]
+    return Fill(_joined(order), depth, maps[0], maps[1], _joined(known), _joined(trial_depth))
+
+
+def _depth(square: int) -> int:
+    return math.isqrt(square - 1) + 1
+
+
+def _joined(parts: Sequence[Tensor], kind: int = 0, maps: int = 1) -> Tensor:
+    """Join pieces of indices, or of weights (kind 2), of which there may be none."""
+    if parts:
+        return torch.cat(list(parts))
+    return torch.zeros(0, maps).double() if kind == 2 else torch.zeros(0, dtype=torch.int64)
+
+
+def _stand_ins(padded: PaddedMask, sites: Tensor, squares: Tensor, ball: int) -> Tensor:
+    """Choose for some outside pixels of each depth a valid pixel, with all of its ball valid if that is near."""
+    result = torch.full_like(sites, -1)
+    depth = (squares.double() - 0.5).sqrt().ceil().long()
+    complete = padded.complete(ball)
+    for each in depth.unique().tolist():
+        own = (depth == each).nonzero().squeeze(1)
+        chosen = own[:: max(1, -(-len(own) // _TRIALS))]
+        found = padded.nearest(sites[chosen], complete, _FARTHEST)
+        missing = (found < 0).nonzero().squeeze(1)
+        found[missing] = padded.nearest(sites[chosen[missing]], padded.valid, _FARTHEST)
+        result[chosen] = found
+    return result
+
+
+def _entries(
+    words: Tensor, offsets: Sequence[tuple[int, ...]], steps: Tensor, at: Tensor, degrees: Sequence[int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return rows, columns and weights (entries, predictors) of pixels with these bits around them."""
+    different, which = distinct(words)
+    bits = bits_of(different, len(offsets))
+    points = torch.tensor(offsets).view(len(offsets), -1)
+    squares = points.square().sum(1)
+    weights = torch.stack([_weights(bits, points, squares, degree) for degree in degrees], 2)
+    # A row lists its pixels in the order of the image.
+    steps, order = steps.sort()
+    weights = weights[:, order]
+    used = weights.ne(0).any(2)
+    parts = []
+    for rows in torch.arange(len(at)).split(max(1, _MOST_BITS // max(1, len(offsets)))):
+        row, pixel = used[which[rows]].nonzero().unbind(1)
+        row = rows[row]
+        parts.append((row, at[row] + steps[pixel], weights[which[row], pixel]))
+    rows, columns, values = (torch.cat(part) for part in zip(*parts, strict=True))
+    return rows, columns, values
+
+
+def _weights(bits: Tensor, points: Tensor, squares: Tensor, degree: int) -> Tensor:
+    """Return the weights of a predictor, which reads no more of the ball than its own degree needs."""
+    if degree == NEAREST:
+        return nearest_weights(bits, squares)
+    # No bit is nearer than the nearest valid pixel of the site; around a stand-in the nearest may be farther.
+    nearest = torch.where(bits, squares, torch.iinfo(torch.int64).max).amin(1, keepdim=True).double().sqrt()
+    near = bits & (squares.double().sqrt() <= nearest + margin(degree) + 1e-9)
+    return polynomial_weights(near, points, degree)
