@@ -259,7 +259,7 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         return parse(self.kernel_size, self.stride, self.dilation, self.padding, algorithm)
 
     def forward(self, input: Tensor, mask: Any = None) -> Tensor:
-        """Convolve images, with a mask as in `conv2d`. Within a network torch.fx sees one node, as for torch's layers."""
+        """Convolve images, with a mask as in `conv2d`. Within a network torch.fx sees one node, as torch's layers."""
         # torch.jit.script compiles only the first branch, and understands only an if with an else.
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
             return self._torchs_forward(input, self.weight, self.bias)

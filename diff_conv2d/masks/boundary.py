@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
 
 from diff_conv2d.arguments import check_tensor, is_sequence, per_axis
 from diff_conv2d.geometry import Geometry
-from diff_conv2d.masks.fills import NEAREST, Fill, prepared
+from diff_conv2d.masks.clearing import outside_pixels
+from diff_conv2d.masks.fills import MEAN, NEAREST, Fill, prepared
 from diff_conv2d.masks.selection import blended
 from diff_conv2d.tracing import is_traced, is_transformed
 
 __all__ = ["MaskMethod", "MaskedBoundary", "filled", "valid"]
 
+_Made = TypeVar("_Made")
+
 #: How outside pixels are filled.
 MaskMethod = Literal["zeros", "nearest", "polynomial", "adaptive", "partial"]
 #: The predictors among which 'adaptive' chooses.
-_CANDIDATES = (NEAREST, 0, 1, 2, 3)
+_CANDIDATES = (NEAREST, MEAN, 0, 1, 2, 3)
 _MOST_DEGREE = 5
-# Integers of the size of a number: an AND with 0 makes a zero of anything, NaN included, and is the fastest way.
-_INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 
 class MaskedBoundary:
@@ -84,7 +85,7 @@ class MaskedBoundary:
         self.complete = bool(mask.all())
         planes = self.mask.cpu().reshape(-1, *mask.shape[mask.ndim - axes :])
         self._fills, self._fill_of_plane = _prepared_once(planes, self.reach, _degrees(method, self.degree))
-        self._kept: dict[tuple[object, ...], Tensor] = {}
+        self._kept: dict[tuple[object, ...], Any] = {}
 
     def __repr__(self) -> str:
         degree = f", degree={self.degree}" if self.method == "polynomial" else ""
@@ -156,27 +157,26 @@ class MaskedBoundary:
 
         return self._remembered(("outputs", geometry, output.shape[-self.axes :], output.device), made)
 
-    def _remembered(self, key: tuple[object, ...], make: Any) -> Tensor:
+    def _remembered(self, key: tuple[object, ...], make: Callable[[], _Made]) -> _Made:
         # What a compiler makes belongs to its graph.
         if is_traced():
-            found: Tensor = make()
-            return found
+            return make()
         if key not in self._kept:
             self._kept[key] = make()
-        return self._kept[key]
+        found: _Made = self._kept[key]
+        return found
 
     def _cleared(self, images: Tensor, mask: Tensor, in_place: bool = False) -> Tensor:
-        """Return images with zero where the mask is False."""
-        integers = _INTEGERS.get(images.dtype)
+        """Return images with zeros where the mask is False."""
         tracked = torch.is_grad_enabled() and images.requires_grad
-        if tracked or integers is None or is_traced() or is_transformed(images):
+        if tracked or mask.ndim > self.axes or is_traced() or is_transformed(images):
             return images.masked_fill(~mask, 0)
-        # -1 has all bits.
-        keep = self._remembered(("bits", id(mask), integers), lambda: -mask.to(integers))
-        if in_place:
-            images.view(integers).bitwise_and_(keep)
-            return images
-        return (images.view(integers) & keep).view(images.dtype)
+        result = images if in_place else images.clone(memory_format=torch.contiguous_format)
+        if not result.is_contiguous():
+            return result.masked_fill_(~mask, 0)
+        outside = self._remembered(("outside", id(mask)), lambda: outside_pixels(mask))
+        outside.clear(result.view(-1, mask.numel()))
+        return result
 
     def _filled(self, cleared: Tensor) -> Tensor:
         """Return images with zeros at outside pixels with these filled."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,12 +14,15 @@ from diff_conv2d.masks.linear_map import LinearMap
 from diff_conv2d.masks.predictors import margin, nearest_weights, polynomial_weights
 from diff_conv2d.masks.sites import PaddedMask, bits_of, distinct, offsets_between
 
-__all__ = ["NEAREST", "Fill", "prepared"]
+__all__ = ["MEAN", "NEAREST", "Fill", "prepared"]
 
 #: In place of a degree: the nearest valid pixels.
 NEAREST = -1
-# Outside pixels of each depth at whose like the predictors are tried, and how far away a valid one may lie.
-_TRIALS, _FARTHEST = 2048, 16
+#: The mean of the whole ball.
+MEAN = -2
+# Valid pixels of each depth at which the predictors are tried, how far from their outside pixel they may lie, and how
+# many with a whole ball of valid pixels are enough.
+_TRIALS, _FARTHEST, _ENOUGH = 4096, 16, 32
 # Numbers of bits that are unpacked at once.
 _MOST_BITS = 1 << 25
 
@@ -59,19 +63,18 @@ def prepared(mask: Tensor, reach: Sequence[int], degrees: Sequence[int]) -> Fill
     padded = PaddedMask(mask, max(ball, _FARTHEST) if several else ball)
     sites = padded.sites(reach)
     squares = padded.squared_distances(sites, farthest)
-    stand_ins = torch.full_like(sites, -1)
+    of_site = stand_ins = sites[:0]
     if several and len(sites):
-        stand_ins = _stand_ins(padded, sites, squares, ball)
+        of_site, stand_ins = _stand_ins(padded, sites, squares, ball)
     pieces: list[list[Tensor]] = [[], []]
     order, known, trial_depth = [], [], []
     for square in squares.unique().tolist():
         own = (squares == square).nonzero().squeeze(1)
         offsets = offsets_between(square, math.sqrt(square) + wider, mask.ndim)
-        tried = own[stand_ins[own] >= 0]
+        tried = (squares[of_site] == square).nonzero().squeeze(1)
         words = padded.words(torch.cat([sites[own], stand_ins[tried]]), offsets)
-        if len(tried):
-            # Of the pixels around a stand-in, those that are valid around the outside pixel, too.
-            words[:, len(own) :] &= padded.words(sites[tried], offsets)
+        # Of the pixels around a stand-in, those that are valid around the outside pixel, too.
+        words[:, len(own) :] &= padded.words(sites[of_site[tried]], offsets)
         usable = words.ne(0).any(0)
         usable[: len(own)] = True
         words, tried = words[:, usable], tried[usable[len(own) :]]
@@ -104,19 +107,32 @@ def _joined(parts: Sequence[Tensor], kind: int = 0, maps: int = 1) -> Tensor:
     return torch.zeros(0, maps).double() if kind == 2 else torch.zeros(0, dtype=torch.int64)
 
 
-def _stand_ins(padded: PaddedMask, sites: Tensor, squares: Tensor, ball: int) -> Tensor:
-    """Choose for some outside pixels of each depth a valid pixel, with all of its ball valid if that is near."""
-    result = torch.full_like(sites, -1)
+def _stand_ins(padded: PaddedMask, sites: Tensor, squares: Tensor, ball: int) -> tuple[Tensor, Tensor]:
+    """Choose valid pixels that stand for outside pixels, with all of their ball valid if such are near.
+
+    Returns:
+        The number of the outside pixel that each stands for, and its position: the nearest in each orthant.
+    """
     depth = (squares.double() - 0.5).sqrt().ceil().long()
     complete = padded.complete(ball)
-    for each in depth.unique().tolist():
+    offsets = offsets_between(1, _FARTHEST, len(padded.shape))
+    orthants = [
+        padded.steps([offset for offset in offsets if tuple(x < 0 for x in offset) == signs])
+        for signs in itertools.product((False, True), repeat=len(padded.shape))
+    ]
+    pairs = []
+    for each in range(1, int(depth.max()) + 1):
         own = (depth == each).nonzero().squeeze(1)
-        chosen = own[:: max(1, -(-len(own) // _TRIALS))]
-        found = padded.nearest(sites[chosen], complete, _FARTHEST)
-        missing = (found < 0).nonzero().squeeze(1)
-        found[missing] = padded.nearest(sites[chosen[missing]], padded.valid, _FARTHEST)
-        result[chosen] = found
-    return result
+        chosen = own[:: max(1, -(-len(own) * len(orthants) // _TRIALS))]
+        for wanted in (complete, padded.valid):
+            found = torch.stack([padded.nearest(sites[chosen], wanted, steps) for steps in orthants])
+            # Where fewer pixels are known the errors of all predictors are large: a few would hide which is best.
+            if int((found >= 0).sum()) >= _ENOUGH:
+                break
+        orthant, number = (found >= 0).nonzero().unbind(1)
+        pairs.append(torch.stack([chosen[number], found[orthant, number]]))
+    of_site, positions = torch.cat(pairs, 1)
+    return of_site, positions
 
 
 def _entries(
@@ -145,6 +161,8 @@ def _weights(bits: Tensor, points: Tensor, squares: Tensor, degree: int) -> Tens
     """Return the weights of a predictor, which reads no more of the ball than its own degree needs."""
     if degree == NEAREST:
         return nearest_weights(bits, squares)
+    if degree == MEAN:
+        return bits.double() / bits.sum(1, keepdim=True).clamp(min=1)
     # No bit is nearer than the nearest valid pixel of the site; around a stand-in the nearest may be farther.
     nearest = torch.where(bits, squares, torch.iinfo(torch.int64).max).amin(1, keepdim=True).double().sqrt()
     near = bits & (squares.double().sqrt() <= nearest + margin(degree) + 1e-9)

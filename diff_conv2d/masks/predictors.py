@@ -6,10 +6,10 @@ d. Of all such weights they have the least expected error for a field whose incr
 .. math:: K(h) = (-1)^{\lceil e / 2 \rceil} |h|^e \quad (e \text{ odd}), \qquad
     K(h) = (-1)^{e / 2 + 1} |h|^e \log |h| \quad (e \text{ even}), \qquad e = d + 1
 
-They solve, with p the monomials at the valid pixels and p(0) those at the middle,
+With K between the valid pixels, K(0) between them and the middle, p the monomials at the valid pixels and p(0) those at
+the middle, the weights w minimise
 
-.. math:: \begin{pmatrix} K & p \\ p^T & 0 \end{pmatrix} \begin{pmatrix} w \\ \mu \end{pmatrix}
-    = \begin{pmatrix} K(0) \\ p(0) \end{pmatrix}
+.. math:: w^T K w - 2 w^T K(0) \quad \text{subject to} \quad p^T w = p(0)
 
 which is interpolation by a polyharmonic spline: linear in one dimension for d = 0, the thin plate in two for d = 1.
 
@@ -133,17 +133,34 @@ def _solved(bits: Tensor, points: Tensor, degree: int) -> Tensor:
     monomials = _monomials(scaled, degree)
     covariances = _covariance(torch.cdist(scaled, scaled), degree + 1)
     to_middle = _covariance(scaled.norm(dim=1), degree + 1)
-    size = count + monomials.shape[1]
-    system, moments = torch.zeros(patterns, size, size).double(), torch.zeros(patterns, size).double()
     both = used[:, :, None] & used[:, None, :]
     among = covariances[order[:, :, None], order[:, None, :]]
-    system[:, :count, :count] = torch.where(both, among, torch.diag_embed((~used).double()))
-    system[:, :count, count:] = torch.where(used[:, :, None], monomials[order], 0.0)
-    system[:, count:, :count] = system[:, :count, count:].mT
-    moments[:, :count] = torch.where(used, to_middle[order], 0.0)
-    moments[:, count] = 1
-    weights = torch.linalg.solve(system, moments)[:, :count]
+    among = torch.where(both, among, torch.diag_embed((~used).double()))
+    conditions = torch.where(used[:, :, None], monomials[order], 0.0)
+    weights = _constrained(among, torch.where(used, to_middle[order], 0.0), conditions)
     return torch.zeros(bits.shape).double().scatter_(1, order, torch.where(used, weights, 0.0))
+
+
+def _constrained(among: Tensor, to_middle: Tensor, conditions: Tensor) -> Tensor:
+    """Solve for the weights w: of least ``w K w - 2 w K(0)`` among those that fulfil ``p^T w = (1, 0, ..., 0)``.
+
+    On the w with ``p^T w = 0`` the covariance K is positive definite, so that Cholesky's factorisation does.
+
+    Args:
+        among: K, (patterns, n, n).
+        to_middle: K(0), (patterns, n).
+        conditions: p, (patterns, n, m), of rank m.
+    """
+    m = conditions.shape[2]
+    q, r = torch.linalg.qr(conditions, mode="complete")
+    fulfilling, free = q[:, :, :m], q[:, :, m:]
+    first = torch.zeros(len(q), m, 1, dtype=q.dtype)
+    first[:, 0] = 1
+    weights = fulfilling @ torch.linalg.solve_triangular(r[:, :m].mT, first, upper=False)
+    if free.shape[2]:
+        factor = torch.linalg.cholesky(free.mT @ among @ free)
+        weights = weights + free @ torch.cholesky_solve(free.mT @ (to_middle[:, :, None] - among @ weights), factor)
+    return weights.squeeze(2)
 
 
 def _covariance(distances: Tensor, exponent: int) -> Tensor:

@@ -11,7 +11,7 @@ from diff_conv2d.precision import computing_dtype
 __all__ = ["blended"]
 
 # As in the mode 'adaptive': the power of the inverse error.
-_SHARPNESS = 16
+_SHARPNESS = 12
 
 
 def blended(planes: Tensor, fill: Fill) -> Tensor:

@@ -1,7 +1,7 @@
 """Which outside pixels a kernel reaches, how far from the valid ones they are, and which valid ones lie around them.
 
-A mask is padded by False, so that a pixel and an offset are one number each: the position in the padded mask, and what
-to add to it. What lies around a site, a ball of pixels, is kept as bits: bit j says whether the pixel at offset j is
+A mask is padded by False, so that a pixel and an offset are one number each: the position in the padded mask, and
+what to add to it. What lies around a site, a ball of pixels, is kept as bits: bit j says whether the pixel at offset j is
 valid. Sites with the same bits share their weights.
 """
 
@@ -104,11 +104,11 @@ class PaddedMask:
                 break
         return result
 
-    def nearest(self, sites: Tensor, wanted: Tensor, radius: int) -> Tensor:
-        """Return the position of a nearest pixel that is wanted, at most `radius` away; -1 where there is none."""
+    def nearest(self, sites: Tensor, wanted: Tensor, steps: Tensor) -> Tensor:
+        """Return the position of the first pixel that is wanted, after some steps, the first first; -1 for none."""
         result = torch.full_like(sites, -1)
         rest = torch.arange(len(sites))
-        for step in self.steps(offsets_between(1, radius, len(self.shape))).tolist():
+        for step in steps.tolist():
             found = wanted[sites[rest] + step]
             result[rest[found]] = sites[rest[found]] + step
             rest = rest[~found]
