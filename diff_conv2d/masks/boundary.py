@@ -53,7 +53,10 @@ class MaskedBoundary:
         method: see above.
         degree: of 'polynomial', 0 to 5; 1 if None.
         dilation: of the kernel.
-        reach: how far outside pixels are filled along each axis, in place of ``dilation * (kernel_size // 2)``.
+        reach: how far from valid pixels outside ones are filled along each axis, in place of half a kernel.
+        rim: how many samples at the rim the padding mode may read along each axis. Those that a kernel needs are
+            filled, even if farther than `reach` from valid pixels. By default ``dilation * kernel_size``, and 0
+            without a kernel.
         axes: number of spatial axes; by default that of the mask, or what it has beyond (N, C) if it has more than 3.
 
     Raises:
@@ -75,17 +78,29 @@ class MaskedBoundary:
         degree: int | None = None,
         dilation: int | Sequence[int] = 1,
         reach: int | Sequence[int] | None = None,
+        rim: int | Sequence[int] | None = None,
         axes: int | None = None,
     ) -> None:
         _check_mask(mask)
         self.axes = axes = _axes_of(mask, axes)
         self.method, self.degree = method, _checked_degree(method, degree)
-        self.reach = _reach_of(kernel_size, dilation, reach, axes)
+        self.reach, self.rim = _widths_of(kernel_size, dilation, reach, rim, axes)
         self.mask = mask.detach().contiguous()
         self.complete = bool(mask.all())
         planes = self.mask.cpu().reshape(-1, *mask.shape[mask.ndim - axes :])
-        self._fills, self._fill_of_plane = _prepared_once(planes, self.reach, _degrees(method, self.degree))
+        self._fills, self._fill_of_plane = self._prepared(planes)
         self._kept: dict[tuple[object, ...], Any] = {}
+
+    def _prepared(self, planes: Tensor) -> tuple[list[Fill], list[int]]:
+        """Prepare the different masks among several, and say which of them each is."""
+        degrees = _degrees(self.method, self.degree)
+        seen: list[Tensor] = []
+        which = []
+        for plane in planes:
+            number = next((i for i, other in enumerate(seen) if torch.equal(other, plane)), len(seen))
+            seen += [plane] if number == len(seen) else []
+            which.append(number)
+        return [prepared(plane, self.reach, self.rim, degrees) for plane in seen if degrees], which
 
     def __repr__(self) -> str:
         degree = f", degree={self.degree}" if self.method == "polynomial" else ""
@@ -180,18 +195,16 @@ class MaskedBoundary:
 
     def _filled(self, cleared: Tensor) -> Tensor:
         """Return images with zeros at outside pixels with these filled."""
-        leading = cleared.shape[: cleared.ndim - self.axes]
+        leading, device = cleared.shape[: cleared.ndim - self.axes], cleared.device
         planes = cleared.reshape(-1, self.mask.shape[-self.axes :].numel())
-        if len(self._fills) == 1:
-            return _put(planes, self._fills[0]).view(cleared.shape)
+        fills = self._remembered(("fills", device), lambda: [fill.to(device) for fill in self._fills])
+        if len(fills) == 1:
+            return _put(planes, fills[0]).view(cleared.shape)
         own_shape = self.mask.shape[: self.mask.ndim - self.axes]
-        which = torch.tensor(self._fill_of_plane).view(own_shape).expand(leading).flatten()
-        groups = [(which == number).nonzero().squeeze(1) for number in range(len(self._fills))]
-        pieces = [
-            _put(planes[group.to(planes.device)], fill) for group, fill in zip(groups, self._fills, strict=True)
-        ]
-        order = torch.cat(groups).argsort().to(planes.device)
-        return torch.cat(pieces).index_select(0, order).view(cleared.shape)
+        which = torch.tensor(self._fill_of_plane, device=device).view(own_shape).expand(leading).flatten()
+        groups = [(which == number).nonzero().squeeze(1) for number in range(len(fills))]
+        pieces = [_put(planes[group], fill) for group, fill in zip(groups, fills, strict=True)]
+        return torch.cat(pieces).index_select(0, torch.cat(groups).argsort()).view(cleared.shape)
 
 
 def _put(planes: Tensor, fill: Fill) -> Tensor:
@@ -199,25 +212,9 @@ def _put(planes: Tensor, fill: Fill) -> Tensor:
     if not len(fill.outside):
         return planes
     values = fill.values(planes) if fill.values.maps == 1 else blended(planes, fill)
-    outside = fill.outside.to(planes.device)
     if is_traced() or is_transformed(planes):
-        return planes.index_copy(1, outside, values)
-    return planes.index_copy_(1, outside, values)
-
-
-def _prepared_once(planes: Tensor, reach: Sequence[int], degrees: Sequence[int]) -> tuple[list[Fill], list[int]]:
-    """Prepare the different masks among several, and say which of them each is."""
-    seen: list[Tensor] = []
-    fills: list[Fill] = []
-    which = []
-    for plane in planes:
-        number = next((i for i, other in enumerate(seen) if torch.equal(other, plane)), len(seen))
-        if number == len(seen):
-            seen.append(plane)
-            if degrees:
-                fills.append(prepared(plane, reach, degrees))
-        which.append(number)
-    return fills, which
+        return planes.index_copy(1, fill.outside, values)
+    return planes.index_copy_(1, fill.outside, values)
 
 
 def _degrees(method: MaskMethod, degree: int | None) -> tuple[int, ...]:
@@ -262,19 +259,26 @@ def _checked_degree(method: MaskMethod, degree: int | None) -> int | None:
     return degree
 
 
-def _reach_of(
+def _widths_of(
     kernel_size: int | Sequence[int] | None,
     dilation: int | Sequence[int],
     reach: int | Sequence[int] | None,
+    rim: int | Sequence[int] | None,
     axes: int,
-) -> tuple[int, ...]:
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return reach and rim along each axis."""
     if (kernel_size is None) == (reach is None):
         raise ValueError(f"one of kernel_size and reach must be given, got {kernel_size!r} and {reach!r}")
     dilations = per_axis("dilation", dilation, axes, minimum=1)
-    if kernel_size is None:
-        return per_axis("reach", 0 if reach is None else reach, axes, minimum=0)
-    kernel = per_axis("kernel_size", kernel_size, axes, minimum=1)
-    return tuple(d * (k // 2) for d, k in zip(dilations, kernel, strict=True))
+    read, half = (0,) * axes, (0,) * axes
+    if kernel_size is not None:
+        kernel = per_axis("kernel_size", kernel_size, axes, minimum=1)
+        read = tuple(d * k for d, k in zip(dilations, kernel, strict=True))
+        half = tuple(((k - 1) * d + 1) // 2 for d, k in zip(dilations, kernel, strict=True))
+    return (
+        half if reach is None else per_axis("reach", reach, axes, minimum=0),
+        read if rim is None else per_axis("rim", rim, axes, minimum=0),
+    )
 
 
 def _broadcasts(shape: Sequence[int], to: Sequence[int]) -> bool:

@@ -123,7 +123,13 @@ def _prepared(mask: Tensor, input: Tensor, geometry: Geometry, mode: Boundary) -
         if mode.degree is None:  # type: ignore[attr-defined]
             degree = min(degree, _MOST_BY_DEFAULT)
     reach = [geometry.span(axis) // 2 for axis in range(axes)]
-    return MaskedBoundary(full, method=method, degree=degree, reach=reach, axes=axes)
+    # How many samples the mode reads: none where nothing is added, and no more than help.
+    rim = [
+        min(mode.reach(geometry, axis, spatial[axis]), geometry.kernel[axis] * geometry.dilation[axis])
+        * (geometry.before[axis] + geometry.after[axis] > 0)
+        for axis in range(axes)
+    ]
+    return MaskedBoundary(full, method=method, degree=degree, reach=reach, rim=rim, axes=axes)
 
 
 def _partial(

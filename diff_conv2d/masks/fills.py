@@ -33,42 +33,57 @@ class Fill(NamedTuple):
     Attributes:
         outside: positions in the image, flat.
         depth: of each of them the distance to the nearest valid pixel, rounded up.
+        depths: the largest depth.
         values: maps an image to the values there; one map for each predictor.
         trials: maps an image to predictions of valid pixels, if there are several predictors.
         known: positions of these pixels.
         trial_depth: the depth of the outside pixels that they stand for.
+        counts: how many stand for each depth, from 1.
     """
 
     outside: Tensor
     depth: Tensor
+    depths: int
     values: LinearMap
     trials: LinearMap
     known: Tensor
     trial_depth: Tensor
+    counts: tuple[int, ...]
+
+    def to(self, device: torch.device) -> Fill:
+        """Return the fill for images on a device."""
+        names = ("outside", "depth", "known", "trial_depth")
+        return self._replace(**{name: getattr(self, name).to(device) for name in names})
 
 
-def prepared(mask: Tensor, reach: Sequence[int], degrees: Sequence[int]) -> Fill:
+def prepared(mask: Tensor, reach: Sequence[int], rim: Sequence[int], degrees: Sequence[int]) -> Fill:
     """Prepare the fill of a mask.
 
     Args:
         mask: bool, one to three axes, on the CPU; True where a pixel is valid.
-        reach: how far the kernel reaches along each axis.
+        reach: how far the kernel reaches along each axis. Outside pixels so near to a valid one are filled.
+        rim: how many samples at the rim extend the image along each axis. Those that a kernel needs whose middle is a
+            valid pixel near the rim are filled, too.
         degrees: of the predictors, polynomials of a degree or `NEAREST`. Several are tried at valid pixels: for an
             outside pixel p, at a near valid pixel q around which the valid pixels of the ball of p are valid too.
     """
-    farthest = sum(width**2 for width in reach)
+    farthest = sum(max(widths) ** 2 for widths in zip(reach, rim, strict=True))
     wider = margin(max(degrees)) if max(degrees) >= 0 else 0
     several = len(degrees) > 1
     ball = math.ceil(math.sqrt(farthest) + wider)
     padded = PaddedMask(mask, max(ball, _FARTHEST) if several else ball)
-    sites = padded.sites(reach)
+    sites = padded.sites(reach, rim)
     squares = padded.squared_distances(sites, farthest)
     of_site = stand_ins = sites[:0]
     if several and len(sites):
-        of_site, stand_ins = _stand_ins(padded, sites, squares, ball)
+        # Deeper ones are few, near the rim, and cost most.
+        tried_to = _depth(max(1, sum(width**2 for width in reach)))
+        of_site, stand_ins = _stand_ins(padded, sites, squares, tried_to, wider)
     pieces: list[list[Tensor]] = [[], []]
-    order, known, trial_depth = [], [], []
-    for square in squares.unique().tolist():
+    order: list[Tensor] = []
+    known: list[Tensor] = []
+    trial_depth: list[Tensor] = []
+    for square in sorted(set(squares.tolist())):
         own = (squares == square).nonzero().squeeze(1)
         offsets = offsets_between(square, math.sqrt(square) + wider, mask.ndim)
         tried = (squares[of_site] == square).nonzero().squeeze(1)
@@ -81,7 +96,7 @@ def prepared(mask: Tensor, reach: Sequence[int], degrees: Sequence[int]) -> Fill
         at = torch.cat([padded.in_image(sites[own]), padded.in_image(stand_ins[tried])])
         entries = _entries(words, offsets, padded.image_steps(offsets), at, degrees)
         for kind, (first, stop) in enumerate([(0, len(own)), (len(own), len(at))]):
-            done = sum(map(len, (order, known)[kind]))
+            done = sum(len(part) for part in (order, known)[kind])
             taken = (entries[0] >= first) & (entries[0] < stop)
             rows, columns, weights = (entry[taken] for entry in entries)
             pieces[kind] += [rows - first + done, columns, weights]
@@ -89,39 +104,46 @@ def prepared(mask: Tensor, reach: Sequence[int], degrees: Sequence[int]) -> Fill
         known.append(at[len(own) :])
         trial_depth.append(torch.full((len(tried),), _depth(square)))
     depth = torch.tensor([_depth(square) for square in squares.sort(stable=True)[0].tolist()], dtype=torch.int64)
-    maps = [
-        LinearMap(*(_joined(parts[i::3], i, len(degrees)) for i in range(3)), sum(map(len, found)), mask.numel())
+    depths = int(depth.max()) if len(depth) else 0
+    tried_depth = _joined(trial_depth)
+    counts = tuple(tried_depth.bincount(minlength=depths + 1)[1:].tolist())
+    values, trials = (
+        LinearMap(
+            _joined(parts[0::3]),
+            _joined(parts[1::3]),
+            torch.cat([torch.zeros(0, len(degrees), dtype=torch.float64), *parts[2::3]]),
+            sum(len(part) for part in found),
+            mask.numel(),
+        )
         for parts, found in zip(pieces, (order, known), strict=True)
-    ]
-    return Fill(_joined(order), depth, maps[0], maps[1], _joined(known), _joined(trial_depth))
+    )
+    return Fill(_joined(order), depth, depths, values, trials, _joined(known), tried_depth, counts)
 
 
 def _depth(square: int) -> int:
     return math.isqrt(square - 1) + 1
 
 
-def _joined(parts: Sequence[Tensor], kind: int = 0, maps: int = 1) -> Tensor:
-    """Join pieces of indices, or of weights (kind 2), of which there may be none."""
-    if parts:
-        return torch.cat(list(parts))
-    return torch.zeros(0, maps).double() if kind == 2 else torch.zeros(0, dtype=torch.int64)
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """Join pieces of indices, of which there may be none."""
+    return torch.cat([torch.zeros(0, dtype=torch.int64), *parts])
 
 
-def _stand_ins(padded: PaddedMask, sites: Tensor, squares: Tensor, ball: int) -> tuple[Tensor, Tensor]:
-    """Choose valid pixels that stand for outside pixels, with all of their ball valid if such are near.
+def _stand_ins(padded: PaddedMask, sites: Tensor, squares: Tensor, deepest: int, wider: int) -> tuple[Tensor, Tensor]:
+    """Choose valid pixels that stand for outside pixels up to a depth, with all of their ball valid if such are near.
 
     Returns:
         The number of the outside pixel that each stands for, and its position: the nearest in each orthant.
     """
     depth = (squares.double() - 0.5).sqrt().ceil().long()
-    complete = padded.complete(ball)
     offsets = offsets_between(1, _FARTHEST, len(padded.shape))
     orthants = [
         padded.steps([offset for offset in offsets if tuple(x < 0 for x in offset) == signs])
         for signs in itertools.product((False, True), repeat=len(padded.shape))
     ]
     pairs = []
-    for each in range(1, int(depth.max()) + 1):
+    for each in range(1, deepest + 1):
+        complete = padded.complete(each + wider)
         own = (depth == each).nonzero().squeeze(1)
         chosen = own[:: max(1, -(-len(own) * len(orthants) // _TRIALS))]
         for wanted in (complete, padded.valid):
@@ -148,8 +170,8 @@ def _entries(
     steps, order = steps.sort()
     weights = weights[:, order]
     used = weights.ne(0).any(2)
-    parts = []
-    for rows in torch.arange(len(at)).split(max(1, _MOST_BITS // max(1, len(offsets)))):
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for rows in torch.split(torch.arange(len(at)), max(1, _MOST_BITS // len(offsets))):
         row, pixel = used[which[rows]].nonzero().unbind(1)
         row = rows[row]
         parts.append((row, at[row] + steps[pixel], weights[which[row], pixel]))

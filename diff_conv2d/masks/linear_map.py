@@ -20,7 +20,7 @@ _MOST_PRODUCTS = 1 << 24
 class LinearMap:
     r"""Several maps with the same pixels and different weights.
 
-    .. math:: y_{r} = \\sum_{i: \\, row(i) = r} w_{i, k} \\, x_{column(i)}, \\qquad k = 0, 1, ...
+    .. math:: y_{r} = \sum_{i: \, row(i) = r} w_{i, k} \, x_{column(i)}, \qquad k = 0, 1, ...
 
     Pixels that are in no row are never read, so that NaN in them stays there.
 
@@ -63,7 +63,8 @@ class LinearMap:
         if key not in self._kept:
             self._kept[key] = self._compressed(planes.dtype, which)
         matrix = self._kept[key]
-        return torch.stack([matrix @ plane for plane in planes])
+        # Autocast rounds the factors of a matrix product, but not of mv.
+        return torch.stack([torch.mv(matrix, plane) for plane in planes])
 
     def _compressed(self, dtype: torch.dtype, which: int) -> Tensor:
         # Compressed rows with indices of 32 bits, for which the product is twice as fast.
@@ -86,7 +87,7 @@ class LinearMap:
         together = max(1, _MOST_PRODUCTS // max(1, len(rows)))
         if is_traced() or len(planes) <= together:
             return self._summed(planes, rows, columns, weights)
-        return torch.cat([self._summed(some, rows, columns, weights) for some in planes.split(together)])
+        return torch.cat([self._summed(some, rows, columns, weights) for some in torch.split(planes, together)])
 
     def _on(self, planes: Tensor, which: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return rows, columns and the weights of a map, where the planes are."""

@@ -1,13 +1,14 @@
 r"""Weights that predict the pixel in the middle of a ball from the valid pixels in it.
 
-`nearest_weights` takes the mean of the nearest valid pixels. `polynomial_weights` are exact on polynomials of a degree
-d. Of all such weights they have the least expected error for a field whose increments have the generalised covariance
+`nearest_weights` takes the mean of the nearest valid pixels. `polynomial_weights` are exact on polynomials of a
+degree d. Of all such weights they have the least expected error for a field whose increments have the generalised
+covariance
 
 .. math:: K(h) = (-1)^{\lceil e / 2 \rceil} |h|^e \quad (e \text{ odd}), \qquad
     K(h) = (-1)^{e / 2 + 1} |h|^e \log |h| \quad (e \text{ even}), \qquad e = d + 1
 
-With K between the valid pixels, K(0) between them and the middle, p the monomials at the valid pixels and p(0) those at
-the middle, the weights w minimise
+With K between the valid pixels, K(0) between them and the middle, p the monomials at the valid pixels and p(0) those
+at the middle, the weights w minimise
 
 .. math:: w^T K w - 2 w^T K(0) \quad \text{subject to} \quad p^T w = p(0)
 
@@ -103,9 +104,9 @@ def polynomial_weights(bits: Tensor, points: Tensor, degree: int) -> Tensor:
         degree: d, at least 0.
 
     Example:
-        >>> points = torch.tensor([[1, 0], [2, 0]])
-        >>> polynomial_weights(torch.tensor([[True, True]]), points, degree=0)
-        tensor([[1., 0.]], dtype=torch.float64)
+        >>> points = torch.tensor([[1], [2], [3]])
+        >>> polynomial_weights(torch.tensor([[True, True, False]]), points, degree=1).round(decimals=8)
+        tensor([[ 2., -1.,  0.]], dtype=torch.float64)
     """
     result = torch.zeros(bits.shape, dtype=torch.float64)
     carried = carried_degrees(bits, points, degree)
@@ -124,7 +125,7 @@ def polynomial_weights(bits: Tensor, points: Tensor, degree: int) -> Tensor:
 
 def _solved(bits: Tensor, points: Tensor, degree: int) -> Tensor:
     """Solve the systems of patterns that carry a degree."""
-    patterns, count = len(bits), int(bits.sum(1).max())
+    count = int(bits.sum(1).max())
     # The valid pixels of each pattern come first; what fills the rest gets the equation w = 0.
     order = bits.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :count]
     used = bits.gather(1, order)
@@ -156,7 +157,7 @@ def _constrained(among: Tensor, to_middle: Tensor, conditions: Tensor) -> Tensor
     fulfilling, free = q[:, :, :m], q[:, :, m:]
     first = torch.zeros(len(q), m, 1, dtype=q.dtype)
     first[:, 0] = 1
-    weights = fulfilling @ torch.linalg.solve_triangular(r[:, :m].mT, first, upper=False)
+    weights: Tensor = fulfilling @ torch.linalg.solve_triangular(r[:, :m].mT, first, upper=False)
     if free.shape[2]:
         factor = torch.linalg.cholesky(free.mT @ among @ free)
         weights = weights + free @ torch.cholesky_solve(free.mT @ (to_middle[:, :, None] - among @ weights), factor)
@@ -165,9 +166,11 @@ def _constrained(among: Tensor, to_middle: Tensor, conditions: Tensor) -> Tensor
 
 def _covariance(distances: Tensor, exponent: int) -> Tensor:
     """Return K(h), see the formula of this module."""
+    power: Tensor = distances**exponent
     if exponent % 2:
-        return (-1) ** ((exponent + 1) // 2) * distances**exponent
-    return (-1) ** (exponent // 2 + 1) * torch.special.xlogy(distances**exponent, distances)
+        return power if (exponent + 1) % 4 == 0 else -power
+    power = torch.special.xlogy(power, distances)
+    return power if exponent % 4 else -power
 
 
 def margin(degree: int) -> int:

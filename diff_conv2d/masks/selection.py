@@ -17,11 +17,8 @@ _SHARPNESS = 12
 def blended(planes: Tensor, fill: Fill) -> Tensor:
     """Return the values of the outside pixels of images (B, pixels): the mean of all predictors, by their shares."""
     shares = _shares(planes.detach(), fill).to(planes.dtype)
-    total = torch.zeros((), dtype=planes.dtype, device=planes.device)
-    depth = fill.depth.to(planes.device) - 1
-    for k in range(fill.values.maps):
-        total = total + fill.values(planes, k) * shares[:, k].index_select(1, depth)
-    return total
+    terms = [fill.values(planes, k) * shares[:, k].index_select(1, fill.depth - 1) for k in range(fill.values.maps)]
+    return torch.stack(terms).sum(0)
 
 
 def _shares(planes: Tensor, fill: Fill) -> Tensor:
@@ -33,19 +30,18 @@ def _shares(planes: Tensor, fill: Fill) -> Tensor:
     a depth, the next shallower one counts, or the next deeper. Without any, or if no error is finite, the first
     predictor has it all.
     """
-    maps, depths = fill.values.maps, int(fill.depth.max()) if len(fill.depth) else 0
+    maps, depths, counts = fill.values.maps, fill.depths, fill.counts
     planes = planes.to(computing_dtype(planes.dtype))
-    counts = fill.trial_depth.bincount(minlength=depths + 1)[1:].tolist()
     there = [depth for depth, count in enumerate(counts) if count]
     errors = planes.new_full((len(planes), maps, depths), torch.inf)
-    known = planes[:, fill.known.to(planes.device)]
-    of_trial = fill.trial_depth.to(planes.device) - 1
-    for k in range(maps) if there else ():
-        sums = planes.new_zeros(len(planes), depths)
-        sums = sums.index_add(1, of_trial, (fill.trials(planes, k) - known).abs())
-        means = sums / torch.tensor([max(1, count) for count in counts], device=planes.device)
-        nearest = [min(there, key=lambda other: (abs(other - d), other)) for d in range(depths)]
-        errors[:, k] = means[:, nearest]
+    if there:
+        nearest = [min(there, key=lambda other: (abs(other - depth), other)) for depth in range(depths)]
+        known, found = planes[:, fill.known], []
+        for k in range(maps):
+            misses = (fill.trials(planes, k) - known).abs()
+            sums = planes.new_zeros(len(planes), depths).index_add(1, fill.trial_depth - 1, misses)
+            found.append(sums[:, nearest] / sums.new_tensor([counts[depth] for depth in nearest]))
+        errors = torch.stack(found, 1)
     errors = torch.where(errors.isfinite(), errors, torch.inf)
     none = errors.isinf().all(1)
     errors[:, 0] = torch.where(none, 1.0, errors[:, 0])

@@ -1,8 +1,8 @@
 """Which outside pixels a kernel reaches, how far from the valid ones they are, and which valid ones lie around them.
 
 A mask is padded by False, so that a pixel and an offset are one number each: the position in the padded mask, and
-what to add to it. What lies around a site, a ball of pixels, is kept as bits: bit j says whether the pixel at offset j is
-valid. Sites with the same bits share their weights.
+what to add to it. What lies around a site, a ball of pixels, is kept as bits: bit j says whether the pixel at offset
+j is valid. Sites with the same bits share their weights.
 """
 
 from __future__ import annotations
@@ -52,12 +52,23 @@ class PaddedMask:
         self._strides = torch.tensor(padded.stride())
         self._image_strides = torch.tensor(mask.stride())
 
-    def sites(self, reach: Sequence[int]) -> Tensor:
-        """Return the positions of the outside pixels with a valid one at most `reach` away along every axis."""
-        near = self.padded
-        for axis, width in enumerate(reach):
+    def sites(self, reach: Sequence[int], rim: Sequence[int]) -> Tensor:
+        """Return the positions of the outside pixels that a kernel needs, see `fills.prepared`."""
+        near, at_rim, in_band = self.padded, self.padded & self._band(reach), self._band(rim)
+        for axis, (width, depth) in enumerate(zip(reach, rim, strict=True)):
             near = _spread(near, axis, width)
-        return self._inside(near & ~self.padded).flatten().nonzero().squeeze(1)
+            at_rim = _spread(at_rim, axis, max(width, depth))
+        needed = (near | (at_rim & in_band)) & ~self.padded
+        return self._inside(needed).flatten().nonzero().squeeze(1)
+
+    def _band(self, widths: Sequence[int]) -> Tensor:
+        """Return where a pixel of the image is among the first or the last few along an axis."""
+        result = torch.zeros_like(self.padded)
+        for axis, (width, size) in enumerate(zip(widths, self.shape, strict=True)):
+            width = min(width, size)
+            result.narrow(axis, self.width, width).fill_(True)
+            result.narrow(axis, self.width + size - width, width).fill_(True)
+        return result
 
     def complete(self, radius: int) -> Tensor:
         """Return, position by position, whether all pixels at most `radius` away along every axis are valid."""
