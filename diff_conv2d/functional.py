@@ -146,10 +146,11 @@ def conv2d(
             bit, 'auto' is 'direct', and 'fast' allows the blocks. 'memory' holds no padded copy of the image: the
             outputs at the edge are made again from strips (see `algorithms.frame`). 'circular', 'random' and
             'linear_prediction' need that copy, and refuse 'memory'.
-        mask: bool, True where a pixel is valid, (H, W) or (N, 1, H, W): invalid pixels are outside, whatever they hold.
-            They are filled from valid ones as far as the kernel reaches; then `padding_mode` extends the rim. It also
-            says how they are filled, in 'zeros', 'replicate', 'diff', 'extrapolate', 'adaptive' and 'partial'; with
-            another one, or for many images, give a `masks.MaskedBoundary`. Outputs whose middle pixel is outside are 0.
+        mask: bool, True where a pixel is valid, (H, W) or (N, 1, H, W). Other pixels are outside, whatever they hold.
+            They are filled from valid ones as far as the kernel reaches; then `padding_mode` extends the rim. It
+            also says how they are filled, in 'zeros', 'replicate', 'diff', 'extrapolate', 'adaptive' and 'partial';
+            with another mode, or for many images, give a `masks.MaskedBoundary`. Outputs at outside pixels, those
+            whose window has one in its middle, are 0.
         options: further options of the mode, such as `generator` of 'random'.
 
     Returns:

@@ -190,13 +190,13 @@ class MaskedBoundary:
         if not result.is_contiguous():
             return result.masked_fill_(~mask, 0)
         outside = self._remembered(("outside", id(mask)), lambda: outside_pixels(mask))
-        outside.clear(result.view(-1, mask.numel()))
+        outside.clear(result.view(result.shape[: result.ndim - self.axes].numel(), mask.numel()))
         return result
 
     def _filled(self, cleared: Tensor) -> Tensor:
         """Return images with zeros at outside pixels with these filled."""
         leading, device = cleared.shape[: cleared.ndim - self.axes], cleared.device
-        planes = cleared.reshape(-1, self.mask.shape[-self.axes :].numel())
+        planes = cleared.reshape(leading.numel(), self.mask.shape[-self.axes :].numel())
         fills = self._remembered(("fills", device), lambda: [fill.to(device) for fill in self._fills])
         if len(fills) == 1:
             return _put(planes, fills[0]).view(cleared.shape)
@@ -333,6 +333,8 @@ def filled(
             raise ValueError(
                 f"axes must be 1, 2 or 3 and fit the images, got {axes} for images of shape {tuple(images.shape)}"
             )
+        if bool(mask.all()):
+            return images
         if images.ndim not in (axes, axes + 2):
             flat = images.reshape(1, -1, *images.shape[images.ndim - axes :])
             return filled(flat, None, reach, method, degree, axes).reshape(images.shape)

@@ -21,7 +21,7 @@ class OutsidePixels(NamedTuple):
 
     def clear(self, planes: Tensor) -> None:
         """Write zeros at the outside pixels of images (B, pixels)."""
-        planes.view(len(planes), -1, self.size).index_fill_(1, self.blocks, 0)
+        planes.view(len(planes), planes.shape[1] // self.size, self.size).index_fill_(1, self.blocks, 0)
         planes.index_fill_(1, self.rest, 0)
 
 

@@ -24,6 +24,8 @@ class LinearMap:
 
     Pixels that are in no row are never read, so that NaN in them stays there.
 
+    Images are real.
+
     Args:
         rows: ascending.
         columns: positions in the image, flat, ascending in each row.
@@ -91,7 +93,7 @@ class LinearMap:
 
     def _on(self, planes: Tensor, which: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return rows, columns and the weights of a map, where the planes are."""
-        dtype = computing_dtype(planes.dtype).to_real()
+        dtype = computing_dtype(planes.dtype)
         if is_traced():
             return self._moved(planes.device, dtype, which)
         key = planes.device, dtype, which
