@@ -175,4 +175,4 @@ def _covariance(distances: Tensor, exponent: int) -> Tensor:
 
 def margin(degree: int) -> int:
     """Return by how much the ball of pixels is wider than the distance to the nearest valid one."""
-    return max(3, degree + 2)
+    return max(3 if degree < 2 else 4, degree + 1)
