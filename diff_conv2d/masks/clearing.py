@@ -21,8 +21,10 @@ class OutsidePixels(NamedTuple):
 
     def clear(self, planes: Tensor) -> None:
         """Write zeros at the outside pixels of images (B, pixels)."""
-        planes.view(len(planes), planes.shape[1] // self.size, self.size).index_fill_(1, self.blocks, 0)
-        planes.index_fill_(1, self.rest, 0)
+        # Plane by plane, for which torch is three times as fast.
+        for plane in planes:
+            plane.view(-1, self.size).index_fill_(0, self.blocks, 0)
+            plane.index_fill_(0, self.rest, 0)
 
 
 def outside_pixels(mask: Tensor) -> OutsidePixels:
