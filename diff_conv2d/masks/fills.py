@@ -22,7 +22,7 @@ NEAREST = -1
 MEAN = -2
 # Valid pixels of each depth at which the predictors are tried, how far from their outside pixel they may lie, and how
 # many with a whole ball of valid pixels are enough.
-_TRIALS, _FARTHEST, _ENOUGH = 4096, 16, 32
+_TRIALS, _FARTHEST, _ENOUGH = 4096, 16, 8
 # Numbers of bits that are unpacked at once.
 _MOST_BITS = 1 << 25
 
@@ -141,19 +141,21 @@ def _stand_ins(padded: PaddedMask, sites: Tensor, squares: Tensor, deepest: int,
         padded.steps([offset for offset in offsets if tuple(x < 0 for x in offset) == signs])
         for signs in itertools.product((False, True), repeat=len(padded.shape))
     ]
-    pairs = []
-    for each in range(1, deepest + 1):
-        complete = padded.complete(each + wider)
-        own = (depth == each).nonzero().squeeze(1)
-        chosen = own[:: max(1, -(-len(own) * len(orthants) // _TRIALS))]
-        for wanted in (complete, padded.valid):
+    for all_valid in (True, False):
+        pairs = [sites.new_empty(2, 0)]
+        for each in range(1, deepest + 1):
+            wanted = padded.complete(each + wider) if all_valid else padded.valid
+            own = (depth == each).nonzero().squeeze(1)
+            chosen = own[:: max(1, -(-len(own) * len(orthants) // _TRIALS))]
             found = torch.stack([padded.nearest(sites[chosen], wanted, steps) for steps in orthants])
-            # Where fewer pixels are known the errors of all predictors are large: a few would hide which is best.
-            if int((found >= 0).sum()) >= _ENOUGH:
-                break
-        orthant, number = (found >= 0).nonzero().unbind(1)
-        pairs.append(torch.stack([chosen[number], found[orthant, number]]))
-    of_site, positions = torch.cat(pairs, 1)
+            orthant, number = (found >= 0).nonzero().unbind(1)
+            # A few would tell little; the next depth then tells more.
+            if len(number) >= _ENOUGH or not all_valid:
+                pairs.append(torch.stack([chosen[number], found[orthant, number]]))
+        of_site, positions = torch.cat(pairs, 1)
+        # Where fewer pixels are known all predictors err much: such trials would hide which is best.
+        if len(of_site):
+            break
     return of_site, positions
 
 
