@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,8 +10,9 @@ import torch
 from torch import Tensor
 
 from diff_conv2d.masks.linear_map import LinearMap
-from diff_conv2d.masks.predictors import margin, nearest_weights, polynomial_weights
-from diff_conv2d.masks.sites import PaddedMask, bits_of, distinct, offsets_between
+from diff_conv2d.masks.predictors import margin, nearest_weights, polynomial_weights, within_margin
+from diff_conv2d.masks.sites import PaddedMask, bits_of, depth_of, distinct, offsets_between
+from diff_conv2d.masks.trials import FARTHEST, stand_ins, words_in_common
 
 __all__ = ["MEAN", "NEAREST", "Fill", "prepared"]
 
@@ -20,9 +20,6 @@ __all__ = ["MEAN", "NEAREST", "Fill", "prepared"]
 NEAREST = -1
 #: The mean of the whole ball.
 MEAN = -2
-# Valid pixels of each depth at which the predictors are tried, how far from their outside pixel they may lie, and how
-# many with a whole ball of valid pixels are enough.
-_TRIALS, _FARTHEST, _ENOUGH = 4096, 16, 8
 # Numbers of bits that are unpacked at once.
 _MOST_BITS = 1 << 25
 
@@ -68,95 +65,56 @@ def prepared(mask: Tensor, reach: Sequence[int], rim: Sequence[int], degrees: Se
             outside pixel p, at a near valid pixel q around which the valid pixels of the ball of p are valid too.
     """
     farthest = sum(max(widths) ** 2 for widths in zip(reach, rim, strict=True))
-    wider = margin(max(degrees)) if max(degrees) >= 0 else 0
-    several = len(degrees) > 1
-    ball = math.ceil(math.sqrt(farthest) + wider)
-    padded = PaddedMask(mask, max(ball, _FARTHEST) if several else ball)
+    wider, several = margin(max(degrees)), len(degrees) > 1
+    ball = math.ceil(math.sqrt(farthest)) + wider
+    padded = PaddedMask(mask, max(ball, FARTHEST) if several else ball)
     sites = padded.sites(reach, rim)
     squares = padded.squared_distances(sites, farthest)
-    of_site = stand_ins = sites[:0]
-    if several and len(sites):
+    of_site = positions = sites[:0]
+    if several:
         # Deeper ones are few, near the rim, and cost most.
-        tried_to = _depth(max(1, sum(width**2 for width in reach)))
-        of_site, stand_ins = _stand_ins(padded, sites, squares, tried_to, wider)
-    pieces: list[list[Tensor]] = [[], []]
-    order: list[Tensor] = []
-    known: list[Tensor] = []
-    trial_depth: list[Tensor] = []
+        deepest = depth_of(max(1, sum(width**2 for width in reach)))
+        of_site, positions = stand_ins(padded, sites, squares, deepest, max(degrees))
+    filled, tried = _Rows(len(degrees)), _Rows(len(degrees))
+    depths: list[list[int]] = [[], []]
     for square in sorted(set(squares.tolist())):
         own = (squares == square).nonzero().squeeze(1)
+        of_trial = (squares[of_site] == square).nonzero().squeeze(1)
         offsets = offsets_between(square, math.sqrt(square) + wider, mask.ndim)
-        tried = (squares[of_site] == square).nonzero().squeeze(1)
-        words = padded.words(torch.cat([sites[own], stand_ins[tried]]), offsets)
-        # Of the pixels around a stand-in, those that are valid around the outside pixel, too.
-        words[:, len(own) :] &= padded.words(sites[of_site[tried]], offsets)
-        usable = words.ne(0).any(0)
-        usable[: len(own)] = True
-        words, tried = words[:, usable], tried[usable[len(own) :]]
-        at = torch.cat([padded.in_image(sites[own]), padded.in_image(stand_ins[tried])])
-        entries = _entries(words, offsets, padded.image_steps(offsets), at, degrees)
-        for kind, (first, stop) in enumerate([(0, len(own)), (len(own), len(at))]):
-            done = sum(len(part) for part in (order, known)[kind])
-            taken = (entries[0] >= first) & (entries[0] < stop)
-            rows, columns, weights = (entry[taken] for entry in entries)
-            pieces[kind] += [rows - first + done, columns, weights]
-        order.append(at[: len(own)])
-        known.append(at[len(own) :])
-        trial_depth.append(torch.full((len(tried),), _depth(square)))
-    depth = torch.tensor([_depth(square) for square in squares.sort(stable=True)[0].tolist()], dtype=torch.int64)
-    depths = int(depth.max()) if len(depth) else 0
-    tried_depth = _joined(trial_depth)
-    counts = tuple(tried_depth.bincount(minlength=depths + 1)[1:].tolist())
-    values, trials = (
-        LinearMap(
-            _joined(parts[0::3]),
-            _joined(parts[1::3]),
-            torch.cat([torch.zeros(0, len(degrees), dtype=torch.float64), *parts[2::3]]),
-            sum(len(part) for part in found),
-            mask.numel(),
-        )
-        for parts, found in zip(pieces, (order, known), strict=True)
-    )
-    return Fill(_joined(order), depth, depths, values, trials, _joined(known), tried_depth, counts)
+        of_sites = padded.words(sites[own], offsets)
+        of_trials = words_in_common(padded, sites[of_site[of_trial]], positions[of_trial], offsets)
+        at = padded.in_image(torch.cat([sites[own], positions[of_trial]]))
+        steps = padded.image_steps(offsets)
+        rows, columns, weights = _entries(torch.cat([of_sites, of_trials], 1), offsets, steps, at, degrees)
+        first = rows < len(own)
+        filled.add(rows[first], columns[first], weights[first], at[: len(own)])
+        tried.add(rows[~first] - len(own), columns[~first], weights[~first], at[len(own) :])
+        for found, count in zip(depths, (len(own), len(of_trial)), strict=True):
+            found += [depth_of(square)] * count
+    depth, trial_depth = (torch.tensor(found, dtype=torch.int64) for found in depths)
+    deep = max(depths[0], default=0)
+    counts = tuple(trial_depth.bincount(minlength=deep + 1)[1:].tolist())
+    maps = filled.to_map(mask.numel()), tried.to_map(mask.numel())
+    return Fill(filled.positions, depth, deep, *maps, tried.positions, trial_depth, counts)
 
 
-def _depth(square: int) -> int:
-    return math.isqrt(square - 1) + 1
+class _Rows:
+    """Rows of a sparse map, collected piece by piece."""
 
+    def __init__(self, maps: int) -> None:
+        self.rows = self.columns = self.positions = torch.zeros(0, dtype=torch.int64)
+        self.weights = torch.zeros(0, maps, dtype=torch.float64)
 
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    """Join pieces of indices, of which there may be none."""
-    return torch.cat([torch.zeros(0, dtype=torch.int64), *parts])
+    def add(self, rows: Tensor, columns: Tensor, weights: Tensor, positions: Tensor) -> None:
+        """Add rows, numbered from 0, for pixels at some positions."""
+        self.rows = torch.cat([self.rows, rows + len(self.positions)])
+        self.columns = torch.cat([self.columns, columns])
+        self.weights = torch.cat([self.weights, weights])
+        self.positions = torch.cat([self.positions, positions])
 
-
-def _stand_ins(padded: PaddedMask, sites: Tensor, squares: Tensor, deepest: int, wider: int) -> tuple[Tensor, Tensor]:
-    """Choose valid pixels that stand for outside pixels up to a depth, with all of their ball valid if such are near.
-
-    Returns:
-        The number of the outside pixel that each stands for, and its position: the nearest in each orthant.
-    """
-    depth = (squares.double() - 0.5).sqrt().ceil().long()
-    offsets = offsets_between(1, _FARTHEST, len(padded.shape))
-    orthants = [
-        padded.steps([offset for offset in offsets if tuple(x < 0 for x in offset) == signs])
-        for signs in itertools.product((False, True), repeat=len(padded.shape))
-    ]
-    for all_valid in (True, False):
-        pairs = [sites.new_empty(2, 0)]
-        for each in range(1, deepest + 1):
-            wanted = padded.complete(each + wider) if all_valid else padded.valid
-            own = (depth == each).nonzero().squeeze(1)
-            chosen = own[:: max(1, -(-len(own) * len(orthants) // _TRIALS))]
-            found = torch.stack([padded.nearest(sites[chosen], wanted, steps) for steps in orthants])
-            orthant, number = (found >= 0).nonzero().unbind(1)
-            # A few would tell little; the next depth then tells more.
-            if len(number) >= _ENOUGH or not all_valid:
-                pairs.append(torch.stack([chosen[number], found[orthant, number]]))
-        of_site, positions = torch.cat(pairs, 1)
-        # Where fewer pixels are known all predictors err much: such trials would hide which is best.
-        if len(of_site):
-            break
-    return of_site, positions
+    def to_map(self, pixels: int) -> LinearMap:
+        """Return the map of images with so many pixels."""
+        return LinearMap(self.rows, self.columns, self.weights, len(self.positions), pixels)
 
 
 def _entries(
@@ -187,7 +145,4 @@ def _weights(bits: Tensor, points: Tensor, squares: Tensor, degree: int) -> Tens
         return nearest_weights(bits, squares)
     if degree == MEAN:
         return bits.double() / bits.sum(1, keepdim=True).clamp(min=1)
-    # No bit is nearer than the nearest valid pixel of the site; around a stand-in the nearest may be farther.
-    nearest = torch.where(bits, squares, torch.iinfo(torch.int64).max).amin(1, keepdim=True).double().sqrt()
-    near = bits & (squares.double().sqrt() <= nearest + margin(degree) + 1e-9)
-    return polynomial_weights(near, points, degree)
+    return polynomial_weights(within_margin(bits, squares, degree), points, degree)

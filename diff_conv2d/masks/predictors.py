@@ -26,12 +26,32 @@ from math import comb
 import torch
 from torch import Tensor
 
-__all__ = ["carried_degrees", "margin", "nearest_weights", "polynomial_weights"]
+__all__ = ["carried_degrees", "margin", "nearest_weights", "polynomial_weights", "within_margin"]
 
 # Numbers of a batch of systems that are solved at once.
 _MOST_NUMBERS = 1 << 22
 # For ranks in exact arithmetic: products of two residues fit into 63 bits.
 _PRIME = 2**31 - 1
+
+
+def margin(degree: int) -> int:
+    """Return by how much the ball is wider than the distance to the nearest valid pixel; 0 without a polynomial."""
+    if degree < 0:
+        return 0
+    return max(3 if degree < 2 else 4, degree + 1)
+
+
+def within_margin(bits: Tensor, squares: Tensor, degree: int) -> Tensor:
+    """Return the bits of the pixels that a polynomial reads: those little farther away than the nearest one.
+
+    Args:
+        bits: which pixels of the ball are valid, (patterns, pixels).
+        squares: their squared distances from the middle, (pixels,).
+        degree: of the polynomial.
+    """
+    nearest = torch.where(bits, squares, torch.iinfo(torch.int64).max).amin(1, keepdim=True)
+    # Rounding must not decide.
+    return bits & (squares.double().sqrt() <= nearest.double().sqrt() + margin(degree) + 1e-9)
 
 
 def nearest_weights(bits: Tensor, squares: Tensor) -> Tensor:
@@ -171,8 +191,3 @@ def _covariance(distances: Tensor, exponent: int) -> Tensor:
         return power if (exponent + 1) % 4 == 0 else -power
     power = torch.special.xlogy(power, distances)
     return power if exponent % 4 else -power
-
-
-def margin(degree: int) -> int:
-    """Return by how much the ball of pixels is wider than the distance to the nearest valid one."""
-    return max(3 if degree < 2 else 4, degree + 1)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["PaddedMask", "bits_of", "distinct", "offsets_between"]
+__all__ = ["PaddedMask", "bits_of", "depth_of", "distinct", "offsets_between"]
 
 # Bits of a word: the sign stays 0.
 _WORD = 62
@@ -34,6 +34,16 @@ def offsets_between(inner: int, radius: float, axes: int) -> list[tuple[int, ...
     every = itertools.product(range(-most, most + 1), repeat=axes)
     squares = ((sum(x * x for x in offset), offset) for offset in every)
     return [offset for square, offset in sorted(squares) if inner <= square <= outer]
+
+
+def depth_of(square: int) -> int:
+    """Return the root of a squared distance, rounded up.
+
+    Example:
+        >>> depth_of(4), depth_of(5)
+        (2, 3)
+    """
+    return math.isqrt(square - 1) + 1
 
 
 class PaddedMask:
