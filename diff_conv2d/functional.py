@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
@@ -25,6 +25,9 @@ from diff_conv2d.modes.base import Boundary
 from diff_conv2d.modes.polynomial import Diff
 from diff_conv2d.tracing import only_as_traced
 
+if TYPE_CHECKING:
+    from diff_conv2d.masks import MaskedBoundary
+
 __all__ = ["DiffConv2d", "conv1d", "conv2d", "conv3d", "pad"]
 
 
@@ -41,6 +44,7 @@ def _conv(
     edge_weight: Tensor | None,
     edge_bias: Tensor | None,
     algorithm: Algorithm,
+    mask: Tensor | MaskedBoundary | None,
 ) -> Tensor:
     check_algorithm(algorithm)
     check_tensors(axes, input, weight, bias, groups)
@@ -49,6 +53,14 @@ def _conv(
     kernel = tuple(weight.shape[2:])
     before, after = widths_of_padding(padding, kernel, strides, dilations)
     geometry = Geometry(kernel, strides, dilations, before, after, mode.algorithm_for(algorithm))
+    if mask is not None:
+        # Few calls have one.
+        from diff_conv2d.masks.convolution import convolve_with_mask
+
+        def convolution(image: Tensor) -> Tensor:
+            return convolve(image, weight, bias, geometry, groups, mode, edge_weight, edge_bias)
+
+        return convolve_with_mask(mask, input, weight, bias, geometry, groups, mode, convolution)
     return convolve(input, weight, bias, geometry, groups, mode, edge_weight, edge_bias)
 
 
@@ -65,6 +77,7 @@ def conv1d(
     edge_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
     algorithm: Algorithm = "auto",
+    mask: Tensor | MaskedBoundary | None = None,
     **options: Any,
 ) -> Tensor:
     """Convolve lines, (N, C, L) or (C, L); otherwise as `conv2d`.
@@ -75,7 +88,8 @@ def conv1d(
         tensor([[2., 2., 2., 2.]])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm)
+    edges = edge_weight, edge_bias
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups, mode, *edges, algorithm, mask)
 
 
 def conv2d(
@@ -91,6 +105,7 @@ def conv2d(
     edge_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
     algorithm: Algorithm = "auto",
+    mask: Tensor | MaskedBoundary | None = None,
     **options: Any,
 ) -> Tensor:
     r"""Convolve images, with a boundary mode of choice.
@@ -131,6 +146,11 @@ def conv2d(
             bit, 'auto' is 'direct', and 'fast' allows the blocks. 'memory' holds no padded copy of the image: the
             outputs at the edge are made again from strips (see `algorithms.frame`). 'circular', 'random' and
             'linear_prediction' need that copy, and refuse 'memory'.
+        mask: bool, True where a pixel is valid, (H, W) or (N, 1, H, W). Other pixels are outside, whatever they hold.
+            They are filled from valid ones as far as the kernel reaches; then `padding_mode` extends the rim. It
+            also says how they are filled, in 'zeros', 'replicate', 'diff', 'extrapolate', 'adaptive' and 'partial';
+            with another mode, or for many images, give a `masks.MaskedBoundary`. Outputs at outside pixels, those
+            whose window has one in its middle, are 0.
         options: further options of the mode, such as `generator` of 'random'.
 
     Returns:
@@ -150,7 +170,8 @@ def conv2d(
                 [6., 6., 6., 6.]])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm)
+    edges = edge_weight, edge_bias
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups, mode, *edges, algorithm, mask)
 
 
 def conv3d(
@@ -166,6 +187,7 @@ def conv3d(
     edge_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
     algorithm: Algorithm = "auto",
+    mask: Tensor | MaskedBoundary | None = None,
     **options: Any,
 ) -> Tensor:
     """Convolve volumes, (N, C, D, H, W) or (C, D, H, W); otherwise as `conv2d`.
@@ -175,7 +197,8 @@ def conv3d(
         tensor([27.])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(3, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm)
+    edges = edge_weight, edge_bias
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups, mode, *edges, algorithm, mask)
 
 
 def pad(

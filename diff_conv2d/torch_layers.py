@@ -106,9 +106,9 @@ def _for_script(layer: Any) -> Any:
     return FunctionType(function.__code__, function.__globals__, "_torchs_forward")
 
 
-def _node(input: Any, layer: nn.Module) -> Any:
+def _node(input: Any, layer: nn.Module, *mask: Any) -> Any:
     """Add a call of the layer to the graph that torch.fx is tracing."""
-    return input.tracer.create_proxy("call_module", input.tracer.path_of_module(layer), (input,), {})
+    return input.tracer.create_proxy("call_module", input.tracer.path_of_module(layer), (input, *mask), {})
 
 
 class _BoundaryConv(nn.modules.conv._ConvNd):
@@ -258,15 +258,28 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         algorithm = self._mode.algorithm_for(self.algorithm)
         return parse(self.kernel_size, self.stride, self.dilation, self.padding, algorithm)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Convolve images. Within a network torch.fx sees one node, as for torch's layers."""
+    def forward(self, input: Tensor, mask: Any = None) -> Tensor:
+        """Convolve images, with a mask as in `conv2d`. Within a network torch.fx sees one node, as torch's layers."""
         # torch.jit.script compiles only the first branch, and understands only an if with an else.
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
             return self._torchs_forward(input, self.weight, self.bias)
         else:  # noqa: RET505
             if isinstance(input, torch.fx.Proxy) and input.tracer.root is not self:
-                return _node(input, self)
+                return _node(input, self) if mask is None else _node(input, self, mask)
+            if mask is not None:
+                return self._forward_with_mask(input, mask)
             return self._conv_forward(input, self.weight, self.bias)
+
+    def _forward_with_mask(self, input: Tensor, mask: Any) -> Tensor:
+        # Few calls have one.
+        from diff_conv2d.masks.convolution import convolve_with_mask
+
+        weight, bias = self.weight, self.bias
+
+        def convolution(image: Tensor) -> Tensor:
+            return self._conv_forward(image, weight, bias)
+
+        return convolve_with_mask(mask, input, weight, bias, self.geometry, self.groups, self._mode, convolution)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         mode, edge_weight, edge_bias = self._mode, None, None
