@@ -218,7 +218,7 @@ def _valid_sums(images: Tensor, step: Step, geometry: Geometry, output: torch.dt
     if not exact:
         return fast_sums(images.to(dtype), kernel, geometry, step.skips_zeros)
     if images.dtype in _SMALL and not step.is_complex and images.device.type == "cpu":
-        return truncated_sums(images, kernel, geometry)
+        return truncated_sums(images, kernel, geometry, output)
     return in_order(images.to(dtype), kernel, step.skips_zeros)
 
 
