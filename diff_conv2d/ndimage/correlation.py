@@ -121,7 +121,9 @@ def _rows_of_strips(images: Tensor, step: Step, geometry: Geometry) -> int:
     if (torch.is_grad_enabled() and images.requires_grad) or is_transformed(images) or prod(space) < _STRIP:
         return 0
     for axis, size in enumerate(space):
-        if size < 2 * _margin(mode, geometry, axis, size):
+        if size < 2 * _margin(mode, geometry, axis, size) or (
+            images.is_complex() and mode.sizes(size, geometry, axis)
+        ):
             return 0
     return max(_STRIP // prod(space[1:]), 1)
 
@@ -137,11 +139,7 @@ def _in_strips(images: Tensor, step: Step, geometry: Geometry, into: Tensor, row
     Memory that is new to a process is slower than arithmetic, so what lies between the operations is kept small.
     """
     for image, result in zip(torch.split(images, 1), torch.split(into, 1), strict=True):
-        mode = step.modes[0]
-        if any(mode.sizes(size, geometry, axis) for axis, size in enumerate(image.shape[2:])):
-            dtype = working_dtype_of(image.dtype, into.dtype, image.device, step.is_complex)
-            mode = mode.for_image(image.to(dtype), geometry)
-        fitted = replace(step, modes=(mode,))
+        fitted = replace(step, modes=(_fitted_to(image, step, geometry, into.dtype),))
         # Before the image is written over, if that is where the result goes.
         frame = [
             (dim, high_end, _side(image, fitted, geometry, axis, high_end, into.dtype))
@@ -156,6 +154,24 @@ def _in_strips(images: Tensor, step: Step, geometry: Geometry, into: Tensor, row
         for dim, high_end, values in frame:
             count = values.shape[dim]
             result.narrow(dim, result.shape[dim] - count if high_end else 0, count).copy_(values)
+
+
+def _fitted_to(image: Tensor, step: Step, geometry: Geometry, output: torch.dtype) -> Boundary:
+    """Return the mode of a step with its weights for an image, of which no more is converted than the fit reads."""
+    mode, weights = step.modes[0], list[Tensor | None]()
+    dtype = working_dtype_of(image.dtype, output, image.device, step.is_complex)
+    for axis, dim in enumerate(geometry.dims):
+        length = image.shape[dim]
+        sizes = mode.sizes(length, geometry, axis)
+        if sizes is None:
+            weights.append(None)
+            continue
+        bands = image
+        if length > 2 * sizes.rows:
+            ends = image.narrow(dim, 0, sizes.rows), image.narrow(dim, length - sizes.rows, sizes.rows)
+            bands = torch.cat(ends, dim)
+        weights.append(mode.weights(bands.to(dtype), sizes, geometry, axis))
+    return mode if all(v is None for v in weights) else mode.with_weights(weights)
 
 
 def _side(image: Tensor, step: Step, geometry: Geometry, axis: int, high_end: bool, output: torch.dtype) -> Tensor:
@@ -218,7 +234,7 @@ def _valid_sums(images: Tensor, step: Step, geometry: Geometry, output: torch.dt
     if not exact:
         return fast_sums(images.to(dtype), kernel, geometry, step.skips_zeros)
     if images.dtype in _SMALL and not step.is_complex and images.device.type == "cpu":
-        return truncated_sums(images, kernel, geometry)
+        return truncated_sums(images, kernel, geometry, output)
     return in_order(images.to(dtype), kernel, step.skips_zeros)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from math import prod
+from math import ceil, log2, prod
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,10 @@ __all__ = ["by_convolution", "fast_sums", "in_order", "truncated_sums"]
 _EPSILON = 2.0**-52
 # Products for which a call of torch's convolution takes longer than the sums themselves.
 _CALL = 1 << 18
+# Integers that torch compares in their own bytes.
+_BYTES = {torch.uint8, torch.int8, torch.int16}
+# The error of a sum that leaves few in doubt.
+_SURE = 1e-3
 # The share of sums that may be done again one by one.
 _FEW = 1 / 8
 # Most lines side by side that are filtered as channels.
@@ -121,18 +125,22 @@ def in_order(padded: Tensor, kernel: Any, skips_zeros: bool = False, fused: bool
     return padded.new_zeros((*padded.shape[:lead], *sizes)) if total is None else total
 
 
-def truncated_sums(images: Tensor, kernel: Any, geometry: Geometry) -> Tensor:
+def truncated_sums(images: Tensor, kernel: Any, geometry: Geometry, output: torch.dtype = torch.int32) -> Tensor:
     r"""Return the sums of integers, truncated as if they had been done in float64 and in scipy's order.
 
     Sums of float32 are exact if all weights are integers and none of the sums exceeds 2^24. Otherwise a sum s of n
-    terms is off by at most e = (n + 6) u \sum |w| max |x|, u = 2^-24, the rounding of the weights and of the bounds
-    included. Where s - e and s + e are truncated to the same integer it is that of scipy, too. The few others are
-    done again.
+    terms is off by at most e = n u \sum |w| max |x|, u = 2^-24. Where s - e and s + e are truncated to the same
+    integer it is that of scipy, too. The few others are done again. If they are not few, weights are split into
+    multiples of a power of 2, whose sums are exact, and a remainder, which leaves e = u \sum |w| max |x|.
 
     Args:
         images: (N, 1, ...), extended, of integers that float32 holds.
         kernel: real array of weights.
         geometry: of the kernel.
+        output: integers that are wanted in the end.
+
+    Returns:
+        Sums that `cast` turns into the integers.
 
     Example:
         >>> import numpy as np
@@ -143,20 +151,35 @@ def truncated_sums(images: Tensor, kernel: Any, geometry: Geometry) -> Tensor:
     padded = images.float()
     # uint16 has no aminmax.
     least, most = (images if images.dtype is not torch.uint16 else padded).aminmax()
-    bound = float(abs(kernel).sum()) * max(abs(least.item()), abs(most.item()))
+    largest = max(abs(least.item()), abs(most.item()))
+    bound = float(abs(kernel).sum()) * largest
     if not bound < 2**30:
         return in_order(padded.double(), kernel)
-    sums = fast_sums(padded, kernel, geometry)
     if bound < 2**24 and (kernel == kernel.round()).all():
-        return sums
-    sums, error = sums.contiguous(), (kernel.size + 6) * 2.0**-24 * bound
-    lower = sums.sub_(error).int()
+        return fast_sums(padded, kernel, geometry)
+    # With a margin for the rounding of the weights, of the bounds, and of scipy's own sums.
+    error = (kernel.size + 6) * 2.0**-24 * bound
+    if error < _SURE:
+        sums = fast_sums(padded, kernel, geometry).contiguous()
+    else:
+        unit = 2.0 ** (ceil(log2(max(bound, 2.0**-20))) - 23)
+        coarse = (kernel / unit).round() * unit
+        fine = kernel - coarse
+        if abs(coarse).sum() * largest > 2**24 * unit:
+            return in_order(padded.double(), kernel)
+        sums = fast_sums(padded, coarse, geometry).contiguous().add_(fast_sums(padded, fine, geometry))
+        error = 4 * 2.0**-24 * bound + (kernel.size + 6) * 2.0**-24 * float(abs(fine).sum()) * largest
+    lower, upper = sums.sub_(error), sums + 2 * error
+    # Fewer bytes are compared faster, if they hold the sums.
+    range = torch.iinfo(output if output in _BYTES else torch.int32)
+    fits = range.min < lower.min().item() and upper.max().item() < range.max
+    lower, upper = (part.to(output if fits and output in _BYTES else torch.int32) for part in (lower, upper))
     # numpy finds the few that are true faster than torch.
-    doubtful = torch.from_numpy(np.flatnonzero(lower.ne(sums.add_(2 * error).int()).numpy()))
+    doubtful = torch.from_numpy(np.flatnonzero(lower.ne(upper).numpy()))
     if len(doubtful) > _FEW * sums.numel():
         return in_order(padded.double(), kernel)
     if len(doubtful):
-        lower.view(-1)[doubtful] = _one_by_one(padded, kernel, doubtful, sums.shape).int()
+        lower.view(-1)[doubtful] = _one_by_one(padded, kernel, doubtful, sums.shape).to(lower.dtype)
     return lower
 
 
