@@ -41,8 +41,9 @@ class MaskedBoundary:
     - 'polynomial': exact on polynomials of `degree`, on any mask that determines such a polynomial near p; otherwise
       the degree drops, pixel by pixel. `masks.predictors` derives the weights. They read the valid pixels up to
       3 (degree 0 and 1), 4 (2 and 3) or degree + 1 pixels farther away than the nearest one.
-    - 'adaptive': the nearest pixels, and polynomials of degree 0 to 3, each tried at valid pixels around which as
-      many are known, and weighed by its error there; for each image, channel and distance from the valid pixels.
+    - 'adaptive': the nearest pixels, the mean of the ball and polynomials of degree 0 to 3, each tried at valid
+      pixels around which as many are known, and weighed by its error there; for each image, channel and distance
+      from the valid pixels.
     - 'partial': zeros, and the convolution scales each output by the kernel's size over its valid pixels (Liu et al.
       2018). It needs ``padding_mode='partial'``.
 

@@ -56,10 +56,12 @@ def stand_ins(padded: PaddedMask, sites: Tensor, squares: Tensor, deepest: int, 
         # Where fewer pixels are known all predictors err much: such trials would hide which is best.
         if len(of_site):
             break
-    told = _determined(padded, sites[of_site], positions, squares[of_site], degree)
-    if told.any():
-        of_site, positions = of_site[told], positions[told]
-    return of_site, positions
+    carried = _carried(padded, sites[of_site], positions, squares[of_site], degree)
+    # Where the degree drops several predictors are the same: their common error would hide how they differ elsewhere.
+    telling = carried == degree
+    if not telling.any():
+        telling = carried >= 0
+    return of_site[telling], positions[telling]
 
 
 def _nearest_in_orthants(padded: PaddedMask, sites: Tensor, own: Tensor, wanted: Tensor) -> Tensor:
@@ -75,17 +77,15 @@ def _nearest_in_orthants(padded: PaddedMask, sites: Tensor, own: Tensor, wanted:
     return torch.cat(pairs, 1)
 
 
-def _determined(padded: PaddedMask, sites: Tensor, others: Tensor, squares: Tensor, degree: int) -> Tensor:
-    """Return which trials have pixels that carry the degree.
-
-    Where it drops several predictors are the same, and their common error would hide how they differ elsewhere.
-    """
-    result = torch.zeros(len(sites), dtype=torch.bool)
+def _carried(padded: PaddedMask, sites: Tensor, others: Tensor, squares: Tensor, degree: int) -> Tensor:
+    """Return the degree that the pixels of each trial carry; -1 if it has none."""
+    result = torch.full_like(sites, -1)
     for square in sorted(set(squares.tolist())):
         own = (squares == square).nonzero().squeeze(1)
         offsets = offsets_between(square, math.sqrt(square) + margin(degree), len(padded.shape))
         different, which = distinct(words_in_common(padded, sites[own], others[own], offsets))
         points = torch.tensor(offsets).view(len(offsets), -1)
         bits = within_margin(bits_of(different, len(offsets)), points.square().sum(1), degree)
-        result[own] = (carried_degrees(bits, points, degree) == degree)[which]
+        carried = torch.where(bits.any(1), carried_degrees(bits, points, degree), -1)
+        result[own] = carried[which]
     return result
