@@ -91,7 +91,7 @@ def test_adaptive_is_nearly_the_best_of_every_row():
 
 @pytest.mark.parametrize(
     ("field", "of_nearest"),
-    # Errors of degree 1 and 2 relative to the nearest pixel, k = 3 and 5: those of a least-squares fit to 7 x 7 pixels.
+    # Errors of degree 1 and 2 relative to the nearest pixel, k = 3 and 5, of a least-squares fit to 7 x 7 pixels.
     [
         ("terrain_mountains", {1: (0.064 / 0.075, 0.135 / 0.145), 2: (0.071 / 0.075, 0.296 / 0.145)}),
         ("navier_stokes_11", {1: (0.023 / 0.057, 0.049 / 0.117), 2: (0.010 / 0.057, 0.126 / 0.117)}),
