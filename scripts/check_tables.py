@@ -112,6 +112,7 @@ QUICK = {
         ("samples=[16,32,64,128]", "kernel_sizes=[3]"), {"convergence": ("operator", "samples", *CELL, "part")}
     ),
     "slopes": Quick(("terrains=[fault]", "sizes=[64]"), {"slopes": ("terrain", "size", "window", "method")}),
+    "masks": Quick(("fields=[discs,blurred_2]", "masks=1", "kernel_sizes=[3]"), {"masks": ("field", "mask", *CELL)}),
     "adaptive": Quick(("fields=[discs,blurred_2]", "ablation_sizes=[]"), {"adaptive": ("field", "size", *CELL)}),
     "adaptive_held_out": Quick(
         ("fields=[forest]", "methods=[replicate,diff,adaptive]"),

@@ -21,8 +21,8 @@ _Made = TypeVar("_Made")
 
 #: How outside pixels are filled.
 MaskMethod = Literal["zeros", "nearest", "polynomial", "adaptive", "partial"]
-#: The predictors among which 'adaptive' chooses.
-_CANDIDATES = (NEAREST, MEAN, 0, 1, 2, 3)
+#: The predictors among which 'adaptive' chooses, by the number of axes: in volumes degree 3 costs too much.
+_CANDIDATES = {1: (NEAREST, MEAN, 0, 1, 2, 3), 2: (NEAREST, MEAN, 0, 1, 2, 3), 3: (NEAREST, MEAN, 0, 1, 2)}
 _MOST_DEGREE = 5
 
 
@@ -40,9 +40,10 @@ class MaskedBoundary:
       outside a rectangle, it is the mode 'replicate'.
     - 'polynomial': exact on polynomials of `degree`, on any mask that determines such a polynomial near p; otherwise
       the degree drops, pixel by pixel. `masks.predictors` derives the weights. They read the valid pixels up to
-      3 (degree 0 and 1), 4 (2 and 3) or degree + 1 pixels farther away than the nearest one.
-    - 'adaptive': the nearest pixels, and polynomials of degree 0 to 3, each tried at valid pixels around which as
-      many are known, and weighed by its error there; for each image, channel and distance from the valid pixels.
+      3 (degree 0 and 1), 4 (2 and 3) or degree + 1 pixels farther away than the nearest one, in volumes one less.
+    - 'adaptive': the nearest pixels, the mean of the ball and polynomials of degree 0 to 3 (in volumes 2), each
+      tried at valid pixels around which as many are known, and weighed by its error there; for each image, channel
+      and distance from the valid pixels.
     - 'partial': zeros, and the convolution scales each output by the kernel's size over its valid pixels (Liu et al.
       2018). It needs ``padding_mode='partial'``.
 
@@ -93,7 +94,7 @@ class MaskedBoundary:
 
     def _prepared(self, planes: Tensor) -> tuple[list[Fill], list[int]]:
         """Prepare the different masks among several, and say which of them each is."""
-        degrees = _degrees(self.method, self.degree)
+        degrees = _degrees(self.method, self.degree, self.axes)
         seen: list[Tensor] = []
         which = []
         for plane in planes:
@@ -217,11 +218,11 @@ def _put(planes: Tensor, fill: Fill) -> Tensor:
     return planes.index_copy_(1, fill.outside, values)
 
 
-def _degrees(method: MaskMethod, degree: int | None) -> tuple[int, ...]:
+def _degrees(method: MaskMethod, degree: int | None, axes: int) -> tuple[int, ...]:
     """Return the predictors of a method; see `prepared`."""
     if method == "polynomial":
         return (1 if degree is None else degree,)
-    return {"nearest": (NEAREST,), "adaptive": _CANDIDATES}.get(method, ())
+    return {"nearest": (NEAREST,), "adaptive": _CANDIDATES[axes]}.get(method, ())
 
 
 def _check_mask(mask: Tensor) -> None:

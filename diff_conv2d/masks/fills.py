@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from diff_conv2d.masks.linear_map import LinearMap
-from diff_conv2d.masks.predictors import margin, nearest_weights, polynomial_weights, within_margin
+from diff_conv2d.masks.predictors import margin, nearest_weights, polynomial_weights
 from diff_conv2d.masks.sites import PaddedMask, bits_of, depth_of, distinct, offsets_between
 from diff_conv2d.masks.trials import FARTHEST, stand_ins, words_in_common
 
@@ -65,7 +65,7 @@ def prepared(mask: Tensor, reach: Sequence[int], rim: Sequence[int], degrees: Se
             outside pixel p, at a near valid pixel q around which the valid pixels of the ball of p are valid too.
     """
     farthest = sum(max(widths) ** 2 for widths in zip(reach, rim, strict=True))
-    wider, several = margin(max(degrees)), len(degrees) > 1
+    wider, several = margin(max(degrees), mask.ndim), len(degrees) > 1
     ball = math.ceil(math.sqrt(farthest)) + wider
     padded = PaddedMask(mask, max(ball, FARTHEST) if several else ball)
     sites = padded.sites(reach, rim)
@@ -145,4 +145,4 @@ def _weights(bits: Tensor, points: Tensor, squares: Tensor, degree: int) -> Tens
         return nearest_weights(bits, squares)
     if degree == MEAN:
         return bits.double() / bits.sum(1, keepdim=True).clamp(min=1)
-    return polynomial_weights(within_margin(bits, squares, degree), points, degree)
+    return polynomial_weights(bits, points, degree)

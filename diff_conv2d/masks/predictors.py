@@ -24,9 +24,10 @@ import itertools
 from math import comb
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["carried_degrees", "margin", "nearest_weights", "polynomial_weights", "within_margin"]
+__all__ = ["carried_degrees", "margin", "nearest_weights", "polynomial_weights", "read_by_polynomial"]
 
 # Numbers of a batch of systems that are solved at once.
 _MOST_NUMBERS = 1 << 22
@@ -34,24 +35,39 @@ _MOST_NUMBERS = 1 << 22
 _PRIME = 2**31 - 1
 
 
-def margin(degree: int) -> int:
+def margin(degree: int, axes: int) -> int:
     """Return by how much the ball is wider than the distance to the nearest valid pixel; 0 without a polynomial."""
     if degree < 0:
         return 0
-    return max(3 if degree < 2 else 4, degree + 1)
+    # Volumes have so many pixels in a ball that a narrower one will do. A polynomial needs degree + 1 rows.
+    least = 3 if degree < 2 else 4
+    return max(least if axes < 3 else least - 1, degree if axes == 3 else degree + 1)
 
 
-def within_margin(bits: Tensor, squares: Tensor, degree: int) -> Tensor:
-    """Return the bits of the pixels that a polynomial reads: those little farther away than the nearest one.
+def read_by_polynomial(bits: Tensor, points: Tensor, degree: int) -> tuple[Tensor, Tensor]:
+    """Return the bits of the pixels that a polynomial reads, and the degree that they carry.
+
+    These are the valid pixels up to `margin` farther away than the nearest one. Where they lie all around there are
+    more of them than beside a straight edge: then only the nearest are read, as many as there are beside an edge or
+    somewhat more, unless these carry a lower degree.
 
     Args:
         bits: which pixels of the ball are valid, (patterns, pixels).
-        squares: their squared distances from the middle, (pixels,).
+        points: their offsets from the middle, integers, the nearest first, (pixels, axes).
         degree: of the polynomial.
     """
-    nearest = torch.where(bits, squares, torch.iinfo(torch.int64).max).amin(1, keepdim=True)
+    squares = points.square().sum(1)
     # Rounding must not decide.
-    return bits & (squares.double().sqrt() <= nearest.double().sqrt() + margin(degree) + 1e-9)
+    distances, wider = squares.double().sqrt(), margin(degree, points.shape[1]) + 1e-9
+    nearest = torch.where(bits, distances, torch.inf).amin(1, keepdim=True)
+    within = bits & (distances <= nearest + wider)
+    beside_edge = (points[:, 0] >= distances[0]) & (distances <= distances[0] + wider)
+    # How many are nearer than each pixel: the same for all pixels of one distance.
+    nearer = F.pad(within.cumsum(1), (1, 0))[:, torch.searchsorted(squares, squares)]
+    few = within & (nearer < beside_edge.sum())
+    of_all, of_few = (carried_degrees(some, points, degree) for some in (within, few))
+    enough = of_few == of_all
+    return torch.where(enough[:, None], few, within), of_all
 
 
 def nearest_weights(bits: Tensor, squares: Tensor) -> Tensor:
@@ -120,7 +136,7 @@ def polynomial_weights(bits: Tensor, points: Tensor, degree: int) -> Tensor:
 
     Args:
         bits: which pixels of the ball are valid, at least one of each pattern, (patterns, pixels).
-        points: their offsets from the middle, integers, (pixels, axes).
+        points: their offsets from the middle, integers, the nearest first, (pixels, axes).
         degree: d, at least 0.
 
     Example:
@@ -128,8 +144,8 @@ def polynomial_weights(bits: Tensor, points: Tensor, degree: int) -> Tensor:
         >>> polynomial_weights(torch.tensor([[True, True, False]]), points, degree=1).round(decimals=8)
         tensor([[ 2., -1.,  0.]], dtype=torch.float64)
     """
+    bits, carried = read_by_polynomial(bits, points, degree)
     result = torch.zeros(bits.shape, dtype=torch.float64)
-    carried = carried_degrees(bits, points, degree)
     counts = bits.sum(1)
     for q in range(degree + 1):
         own = (carried == q).nonzero().squeeze(1)

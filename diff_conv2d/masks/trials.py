@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from diff_conv2d.masks.predictors import carried_degrees, margin, within_margin
+from diff_conv2d.masks.predictors import margin, read_by_polynomial
 from diff_conv2d.masks.sites import PaddedMask, bits_of, distinct, offsets_between
 
 __all__ = ["FARTHEST", "stand_ins", "words_in_common"]
@@ -47,7 +47,7 @@ def stand_ins(padded: PaddedMask, sites: Tensor, squares: Tensor, deepest: int, 
     for all_valid in (True, False):
         pairs = [sites.new_empty(2, 0)]
         for depth in range(1, deepest + 1):
-            wanted = padded.complete(depth + margin(degree)) if all_valid else padded.valid
+            wanted = padded.complete(depth + margin(degree, len(padded.shape))) if all_valid else padded.valid
             own = ((squares > (depth - 1) ** 2) & (squares <= depth**2)).nonzero().squeeze(1)
             found = _nearest_in_orthants(padded, sites, own, wanted)
             if found.shape[1] >= _LEAST or not all_valid:
@@ -56,10 +56,12 @@ def stand_ins(padded: PaddedMask, sites: Tensor, squares: Tensor, deepest: int, 
         # Where fewer pixels are known all predictors err much: such trials would hide which is best.
         if len(of_site):
             break
-    told = _determined(padded, sites[of_site], positions, squares[of_site], degree)
-    if told.any():
-        of_site, positions = of_site[told], positions[told]
-    return of_site, positions
+    carried = _carried(padded, sites[of_site], positions, squares[of_site], degree)
+    # Where the degree drops several predictors are the same: their common error would hide how they differ elsewhere.
+    telling = carried == degree
+    if not telling.any():
+        telling = carried >= 0
+    return of_site[telling], positions[telling]
 
 
 def _nearest_in_orthants(padded: PaddedMask, sites: Tensor, own: Tensor, wanted: Tensor) -> Tensor:
@@ -75,17 +77,16 @@ def _nearest_in_orthants(padded: PaddedMask, sites: Tensor, own: Tensor, wanted:
     return torch.cat(pairs, 1)
 
 
-def _determined(padded: PaddedMask, sites: Tensor, others: Tensor, squares: Tensor, degree: int) -> Tensor:
-    """Return which trials have pixels that carry the degree.
-
-    Where it drops several predictors are the same, and their common error would hide how they differ elsewhere.
-    """
-    result = torch.zeros(len(sites), dtype=torch.bool)
+def _carried(padded: PaddedMask, sites: Tensor, others: Tensor, squares: Tensor, degree: int) -> Tensor:
+    """Return the degree that the pixels of each trial carry; -1 if it has none."""
+    result = torch.full_like(sites, -1)
     for square in sorted(set(squares.tolist())):
         own = (squares == square).nonzero().squeeze(1)
-        offsets = offsets_between(square, math.sqrt(square) + margin(degree), len(padded.shape))
+        axes = len(padded.shape)
+        offsets = offsets_between(square, math.sqrt(square) + margin(degree, axes), axes)
         different, which = distinct(words_in_common(padded, sites[own], others[own], offsets))
-        points = torch.tensor(offsets).view(len(offsets), -1)
-        bits = within_margin(bits_of(different, len(offsets)), points.square().sum(1), degree)
-        result[own] = (carried_degrees(bits, points, degree) == degree)[which]
+        bits = bits_of(different, len(offsets))
+        _, carried = read_by_polynomial(bits, torch.tensor(offsets).view(len(offsets), axes), degree)
+        carried = torch.where(bits.any(1), carried, -1)
+        result[own] = carried[which]
     return result

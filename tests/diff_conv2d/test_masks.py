@@ -47,12 +47,24 @@ def predicted(offsets, values, method, degree):
     distances = np.linalg.norm(offsets, axis=1)
     if method == "nearest":
         return values[np.isclose(distances, distances.min())].mean()
-    near = distances <= distances.min() + [3, 3, 4, 4][degree] + 1e-9
-    offsets, values, axes = offsets[near], values[near], offsets.shape[1]
+    axes = offsets.shape[1]
+    wider = [3, 3, 4, 4][degree] - (axes == 3)
+    order = np.argsort(distances, kind="stable")
+    offsets, values, distances = offsets[order], values[order], distances[order]
+    near = distances <= distances[0] + wider + 1e-9
+    # Beside an edge at that distance.
+    ball = np.array(list(itertools.product(range(-9, 10), repeat=axes)))
+    lengths = np.linalg.norm(ball, axis=1)
+    count = ((ball[:, 0] >= distances[0]) & (lengths <= distances[0] + wider + 1e-9)).sum()
+    few = near & (np.array([(distances[near] < d - 1e-9).sum() for d in distances]) < count)
     for q in range(degree, -1, -1):
-        p = np.stack([np.prod(offsets.astype(float) ** e, axis=1) for e in exponents(q, axes)], 1)
-        if np.linalg.matrix_rank(p) == p.shape[1]:
+        columns = np.stack([np.prod(offsets.astype(float) ** e, axis=1) for e in exponents(q, axes)], 1)
+        full = [np.linalg.matrix_rank(columns[some]) == columns.shape[1] for some in (near, few)]
+        if full[0]:
             break
+    # The few carry the same degree, or all are read.
+    chosen = few if full[1] else near
+    offsets, values, p = offsets[chosen], values[chosen], columns[chosen]
     m, n = p.shape[1], len(values)
     between = np.linalg.norm(offsets[:, None] - offsets[None], axis=2)
     system = np.block([[covariance(between, q + 1), p], [p.T, np.zeros((m, m))]])
