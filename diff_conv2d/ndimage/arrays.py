@@ -7,13 +7,16 @@ import operator
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from diff_conv2d.ndimage.correlation import Step, cast, correlated
 from diff_conv2d.ndimage.errors import FilterError
+
+if TYPE_CHECKING:
+    from diff_conv2d.ndimage.outside import Edges
 
 try:
     import numpy as np
@@ -54,7 +57,9 @@ def is_xarray(array: Any) -> bool:
     return "xarray" in sys.modules and isinstance(array, sys.modules["xarray"].DataArray)
 
 
-def filtered(input: Any, steps: Sequence[Step], output: Any, product: Step | None = None) -> Any:
+def filtered(
+    input: Any, steps: Sequence[Step], output: Any, product: Step | None = None, edges: Edges | None = None
+) -> Any:
     """Return the result of steps, one after the other, each rounded to the dtype of the output as scipy does.
 
     Args:
@@ -62,14 +67,22 @@ def filtered(input: Any, steps: Sequence[Step], output: Any, product: Step | Non
         steps: see `Step`; none copies the input.
         output: None, a dtype, or an array of the input's kind to write to.
         product: one step that is as good as all of them, if its weights are integers and nothing is rounded between.
+        edges: what else is outside.
     """
     if is_xarray(input):
         into = output.data if is_xarray(output) else output
-        result = input.copy(data=filtered(input.data, steps, into, product))
+        result = input.copy(data=filtered(input.data, steps, into, product, _edges_of(input, edges)))
         # It may ask for scaled integers, as the image's file has them; it is not that of the result.
         result.encoding = {}
         return output if is_xarray(output) else result
     _check_output(output, input)
+    if edges:
+        # Few calls have one.
+        from diff_conv2d.ndimage.outside import filtered_inside
+
+        return filtered_inside(
+            input, steps, output, edges, lambda values, into: filtered(values, steps, into, product)
+        )
     is_complex = any(step.is_complex for step in steps)
     if is_dask(input):
         from diff_conv2d.ndimage.chunks import filtered_by_chunks
@@ -89,6 +102,18 @@ def filtered(input: Any, steps: Sequence[Step], output: Any, product: Step | Non
         return array
     output[...] = array
     return output
+
+
+def _edges_of(array: Any, edges: Edges | None) -> Edges | None:
+    """Return edges with the mask of a DataArray in the order of the array's axes."""
+    mask: Any = None if edges is None else edges.get("mask")
+    if edges is None or not is_xarray(mask):
+        return edges
+    if any(name not in array.dims for name in mask.dims):
+        raise FilterError(f"mask must have axes of input, {array.dims}, got {mask.dims}")
+    result = edges.copy()
+    result["mask"] = mask.transpose(*(name for name in array.dims if name in mask.dims)).data
+    return result
 
 
 def sum_over_axes(input: Any, output: Any, derivatives: Sequence[Callable[[Any], Any]], magnitude: bool) -> Any:

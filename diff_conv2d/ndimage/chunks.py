@@ -14,11 +14,13 @@ from torch import Tensor
 
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.halos import filtered_by
+from diff_conv2d.masks.boundary import MaskedBoundary
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.ndimage.correlation import Step, cast, check, geometry_of, of_images, working_dtype_of
 from diff_conv2d.ndimage.errors import FilterError
+from diff_conv2d.ndimage.outside import Fill
 
-__all__ = ["filtered_by_chunks"]
+__all__ = ["filled_by_chunks", "filtered_by_chunks"]
 
 
 def filtered_by_chunks(image: Any, steps: Sequence[Step], dtype: torch.dtype) -> Any:
@@ -35,6 +37,45 @@ def filtered_by_chunks(image: Any, steps: Sequence[Step], dtype: torch.dtype) ->
         if image.size:
             image = _step(image, step, torch.uint8 if dtype is torch.bool else dtype)
     return _cast(image, dtype)
+
+
+def filled_by_chunks(image: Any, mask: Any, fill: Fill) -> tuple[Any, Any]:
+    """Return a dask array with what is outside filled, and which samples are valid; each chunk from its surroundings.
+
+    With the method 'adaptive' each chunk chooses for itself.
+
+    Raises:
+        FilterError: the mask is prepared for a whole image, or its shape does not fit.
+    """
+    if isinstance(mask, MaskedBoundary):
+        raise FilterError("mask must not be a prepared one where input is a dask array; give the mask itself")
+    valid = None if mask is None else mask if isinstance(mask, da.Array) else da.from_array(np.asarray(mask))
+    if valid is not None and valid.shape != image.shape:
+        if valid.shape != tuple(image.shape[axis] for axis in fill.axes):
+            raise FilterError(
+                f"mask must have the shape of input, {image.shape}, or that of its filtered axes, got {valid.shape}"
+            )
+        others = tuple(axis for axis in range(image.ndim) if axis not in fill.axes)
+        valid = da.broadcast_to(da.expand_dims(valid, others), image.shape)
+    arrays = [image] if valid is None else [image, valid.rechunk(image.chunks)]
+    # What a fill reads of a sample's neighbourhood, and where it takes the end of a chunk for the rim.
+    rim = max(2 * width + 1 for width in fill.reach)
+    depth = {axis: 2 * rim + 6 if axis in fill.axes else 0 for axis in range(image.ndim)}
+    dtype = image.dtype if image.dtype.kind in "fc" else np.dtype(float)
+    filled = da.map_overlap(
+        partial(_filled, fill=fill), *arrays, depth=depth, boundary="none", dtype=dtype, meta=np.empty(0, dtype)
+    )
+    known = da.map_blocks(partial(_known, nan=fill.nan), *arrays, dtype=bool, meta=np.empty(0, bool))
+    return filled, known.rechunk(filled.chunks)
+
+
+def _filled(block: Any, mask: Any = None, *, fill: Fill) -> Any:
+    return fill(block, mask)[0]
+
+
+def _known(block: Any, mask: Any = None, *, nan: bool) -> Any:
+    known = np.ones(block.shape, bool) if mask is None else mask
+    return known & ~np.isnan(block) if nan and block.dtype.kind in "fc" else known
 
 
 def _step(image: Any, step: Step, dtype: torch.dtype) -> Any:

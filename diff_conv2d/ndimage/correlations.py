@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diff_conv2d.ndimage.arrays import as_array, filtered
 from diff_conv2d.ndimage.errors import FilterError
@@ -17,6 +17,11 @@ from diff_conv2d.ndimage.steps import (
     weights_of,
 )
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from diff_conv2d.ndimage.outside import Edges
+
 __all__ = ["convolve", "convolve1d", "correlate", "correlate1d"]
 
 
@@ -28,6 +33,7 @@ def correlate1d(
     mode: Any = "reflect",
     cval: complex = 0.0,
     origin: int = 0,
+    **edges: Unpack[Edges],
 ) -> Any:
     r"""Correlate along one axis: `scipy.ndimage.correlate1d` with any boundary mode.
 
@@ -44,6 +50,7 @@ def correlate1d(
             the low and the high side of the axis.
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
         origin: o, by which the window is moved towards the low side, -(k // 2) to (k - 1) // 2.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -59,7 +66,7 @@ def correlate1d(
         array([2., 2., 2., 2.])
     """
     input, weights = as_array(input), weights_of(weights)
-    return filtered(input, [_line(input, weights.conj(), axis, mode, cval, origin)], output)
+    return filtered(input, [_line(input, weights.conj(), axis, mode, cval, origin)], output, edges=edges)
 
 
 def convolve1d(
@@ -70,6 +77,7 @@ def convolve1d(
     mode: Any = "reflect",
     cval: complex = 0.0,
     origin: int = 0,
+    **edges: Unpack[Edges],
 ) -> Any:
     r"""Convolve along one axis: `scipy.ndimage.convolve1d` with any boundary mode.
 
@@ -84,6 +92,7 @@ def convolve1d(
             the low and the high side of the axis.
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
         origin: o, by which the window is moved, as in scipy.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -98,7 +107,7 @@ def convolve1d(
     """
     input, weights = as_array(input), mirrored(weights_of(weights))
     origin = -origin - 1 + weights.shape[0] % 2 if weights.ndim == 1 else 0
-    return filtered(input, [_line(input, weights, axis, mode, cval, origin)], output)
+    return filtered(input, [_line(input, weights, axis, mode, cval, origin)], output, edges=edges)
 
 
 def correlate(
@@ -110,6 +119,7 @@ def correlate(
     origin: Any = 0,
     *,
     axes: Any = None,
+    **edges: Unpack[Edges],
 ) -> Any:
     r"""Correlate with a kernel of all axes: `scipy.ndimage.correlate` with any boundary mode, or one for each axis.
 
@@ -127,6 +137,7 @@ def correlate(
         origin: o, one for all axes or one for each.
         axes: the axes to filter, numbers or names, in the order of the other sequences; all if None. The others are a
             batch.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -143,7 +154,7 @@ def correlate(
                [4., 4., 4.],
                [4., 4., 4.]])
     """
-    return _of_images(input, weights_of(weights).conj(), output, mode, cval, origin, axes, flip=False)
+    return _of_images(input, weights_of(weights).conj(), output, mode, cval, origin, axes, edges, flip=False)
 
 
 def convolve(
@@ -155,6 +166,7 @@ def convolve(
     origin: Any = 0,
     *,
     axes: Any = None,
+    **edges: Unpack[Edges],
 ) -> Any:
     r"""Convolve with a kernel of all axes: `scipy.ndimage.convolve` with any boundary mode, or one for each axis.
 
@@ -170,6 +182,7 @@ def convolve(
         origin: o, one for all axes or one for each.
         axes: the axes to filter, numbers or names, in the order of the other sequences; all if None. The others are a
             batch.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -184,7 +197,7 @@ def convolve(
                [3, 4, 0],
                [0, 0, 0]])
     """
-    return _of_images(input, weights_of(weights), output, mode, cval, origin, axes, flip=True)
+    return _of_images(input, weights_of(weights), output, mode, cval, origin, axes, edges, flip=True)
 
 
 def _line(input: Any, weights: Any, axis: Any, mode: Any, cval: complex, origin: int) -> Any:
@@ -195,7 +208,15 @@ def _line(input: Any, weights: Any, axis: Any, mode: Any, cval: complex, origin:
 
 
 def _of_images(
-    input: Any, weights: Any, output: Any, mode: Any, cval: complex, origin: Any, axes: Any, flip: bool
+    input: Any,
+    weights: Any,
+    output: Any,
+    mode: Any,
+    cval: complex,
+    origin: Any,
+    axes: Any,
+    edges: Edges,
+    flip: bool,
 ) -> Any:
     input = as_array(input)
     chosen = axes_numbers(input, axes)
@@ -215,4 +236,4 @@ def _of_images(
         origins = [-one - 1 + size % 2 for one, size in zip(origins, weights.shape, strict=True)]
     if not count:
         return filtered(as_array(input * weights), [], output)
-    return filtered(input, [of_all_axes(weights, images, sides, origins, skips_zeros=True)], output)
+    return filtered(input, [of_all_axes(weights, images, sides, origins, skips_zeros=True)], output, edges=edges)

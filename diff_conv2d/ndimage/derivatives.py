@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,11 @@ from diff_conv2d.ndimage.steps import (
     weights_of,
 )
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from diff_conv2d.ndimage.outside import Edges
+
 __all__ = [
     "generic_gradient_magnitude",
     "generic_laplace",
@@ -27,7 +32,9 @@ __all__ = [
 ]
 
 
-def sobel(input: Any, axis: Any = -1, output: Any = None, mode: Any = "reflect", cval: complex = 0.0) -> Any:
+def sobel(
+    input: Any, axis: Any = -1, output: Any = None, mode: Any = "reflect", cval: complex = 0.0, **edges: Unpack[Edges]
+) -> Any:
     """Difference along one axis, smoothed along the others: `scipy.ndimage.sobel` with any boundary mode.
 
     Weights (-1, 0, 1) along the axis, (1, 2, 1) along the others.
@@ -39,6 +46,7 @@ def sobel(input: Any, axis: Any = -1, output: Any = None, mode: Any = "reflect",
         mode: what lies outside: a word of scipy, or any of this library's, see `diff_conv2d.ndimage`; or a sequence
             with one for each filtered axis, which may be a pair for its two sides.
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -53,10 +61,12 @@ def sobel(input: Any, axis: Any = -1, output: Any = None, mode: Any = "reflect",
         >>> sobel(ramp)[1], sobel(ramp, mode={"mode": "diff", "degree": 1})[1]
         (array([4., 8., 8., 4.]), array([8., 8., 8., 8.]))
     """
-    return _difference(input, [1, 2, 1], axis, output, mode, cval)
+    return _difference(input, [1, 2, 1], axis, output, mode, cval, edges)
 
 
-def prewitt(input: Any, axis: Any = -1, output: Any = None, mode: Any = "reflect", cval: complex = 0.0) -> Any:
+def prewitt(
+    input: Any, axis: Any = -1, output: Any = None, mode: Any = "reflect", cval: complex = 0.0, **edges: Unpack[Edges]
+) -> Any:
     """Difference along one axis, summed along the others: `scipy.ndimage.prewitt` with any boundary mode.
 
     Weights (-1, 0, 1) along the axis, (1, 1, 1) along the others.
@@ -68,6 +78,7 @@ def prewitt(input: Any, axis: Any = -1, output: Any = None, mode: Any = "reflect
         mode: what lies outside: a word of scipy, or any of this library's, see `diff_conv2d.ndimage`; or a sequence
             with one for each filtered axis, which may be a pair for its two sides.
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -80,10 +91,18 @@ def prewitt(input: Any, axis: Any = -1, output: Any = None, mode: Any = "reflect
         >>> prewitt([1.0, 2.0, 4.0, 4.0])
         array([1., 3., 2., 0.])
     """
-    return _difference(input, [1, 1, 1], axis, output, mode, cval)
+    return _difference(input, [1, 1, 1], axis, output, mode, cval, edges)
 
 
-def laplace(input: Any, output: Any = None, mode: Any = "reflect", cval: complex = 0.0, *, axes: Any = None) -> Any:
+def laplace(
+    input: Any,
+    output: Any = None,
+    mode: Any = "reflect",
+    cval: complex = 0.0,
+    *,
+    axes: Any = None,
+    **edges: Unpack[Edges],
+) -> Any:
     """Sum of second differences: `scipy.ndimage.laplace` with any boundary mode, or one for each axis.
 
     Weights (1, -2, 1) along each axis.
@@ -96,6 +115,7 @@ def laplace(input: Any, output: Any = None, mode: Any = "reflect", cval: complex
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
         axes: the axes to filter, numbers or names, in the order of the other sequences; all if None. The others are a
             batch.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -112,7 +132,7 @@ def laplace(input: Any, output: Any = None, mode: Any = "reflect", cval: complex
 
     def second(input: Any, axis: int, output: Any, mode: Any, cval: complex) -> Any:
         step = along_axis(weights_of([1, -2, 1]), axis, tuple(range(input.ndim)), sides_of(mode, cval))
-        return filtered(input, [step], output)
+        return filtered(input, [step], output, edges=edges)
 
     return generic_laplace(input, second, output, mode, cval, axes=axes)
 
@@ -140,7 +160,7 @@ def generic_laplace(
             with one for each filtered axis, which may be a pair for its two sides.
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
         extra_arguments: further arguments of the function.
-        extra_keywords: further named arguments of the function.
+        extra_keywords: further named arguments of the function, such as {"nan": "edge"} for a filter of this module.
         axes: the axes to filter, numbers or names, in the order of `mode`; all if None.
 
     Returns:
@@ -182,7 +202,7 @@ def generic_gradient_magnitude(
             with one for each filtered axis, which may be a pair for its two sides.
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
         extra_arguments: further arguments of the function.
-        extra_keywords: further named arguments of the function.
+        extra_keywords: further named arguments of the function, such as {"nan": "edge"} for a filter of this module.
         axes: the axes to filter, numbers or names, in the order of `mode`; all if None.
 
     Returns:
@@ -202,7 +222,7 @@ def generic_gradient_magnitude(
     return _generic(input, derivative, output, mode, cval, *more, axes, magnitude=True)
 
 
-def _difference(input: Any, weights: Any, axis: Any, output: Any, mode: Any, cval: complex) -> Any:
+def _difference(input: Any, weights: Any, axis: Any, output: Any, mode: Any, cval: complex, edges: Edges) -> Any:
     """Take the difference of the neighbours along one axis, and sum along the others."""
     input = as_array(input)
     number, images = axis_number(input, axis), tuple(range(input.ndim))
@@ -211,9 +231,9 @@ def _difference(input: Any, weights: Any, axis: Any, output: Any, mode: Any, cva
     others = [other for other in images if other != number]
     steps = [along_axis(factors[axis], axis, images, sides[axis]) for axis in (number, *others)]
     if not 1 < input.ndim < 4 or not are_fixed_matrices(sides, 3):
-        return filtered(input, steps, output)
+        return filtered(input, steps, output, edges=edges)
     product = functools.reduce(np.multiply.outer, factors)
-    return filtered(input, steps, output, of_all_axes(product, images, sides, [0] * input.ndim))
+    return filtered(input, steps, output, of_all_axes(product, images, sides, [0] * input.ndim), edges)
 
 
 def _generic(

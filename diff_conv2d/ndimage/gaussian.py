@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diff_conv2d.ndimage.arrays import as_array, filtered, sum_over_axes
 from diff_conv2d.ndimage.scipy_modes import entries_per_axis, sides_of
@@ -15,6 +15,11 @@ from diff_conv2d.ndimage.steps import (
     gaussian_weights,
     one_for_each,
 )
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from diff_conv2d.ndimage.outside import Edges
 
 __all__ = ["gaussian_filter", "gaussian_filter1d", "gaussian_gradient_magnitude", "gaussian_laplace"]
 
@@ -30,6 +35,7 @@ def gaussian_filter1d(
     truncate: float = 4.0,
     *,
     radius: int | None = None,
+    **edges: Unpack[Edges],
 ) -> Any:
     r"""Smooth along one axis, or differentiate: `scipy.ndimage.gaussian_filter1d` with any boundary mode.
 
@@ -47,6 +53,7 @@ def gaussian_filter1d(
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
         truncate: where the weights end, in standard deviations.
         radius: where they end, in samples, instead of `truncate`.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -64,7 +71,8 @@ def gaussian_filter1d(
     input = as_array(input)
     number = axis_number(input, axis)
     weights = gaussian_weights(sigma, order, truncate, radius)
-    return filtered(input, [along_axis(weights, number, tuple(range(input.ndim)), sides_of(mode, cval))], output)
+    step = along_axis(weights, number, tuple(range(input.ndim)), sides_of(mode, cval))
+    return filtered(input, [step], output, edges=edges)
 
 
 def gaussian_filter(
@@ -78,6 +86,7 @@ def gaussian_filter(
     *,
     radius: Any = None,
     axes: Any = None,
+    **edges: Unpack[Edges],
 ) -> Any:
     """Smooth, or differentiate: `scipy.ndimage.gaussian_filter` with any boundary mode, or one for each axis.
 
@@ -95,6 +104,7 @@ def gaussian_filter(
         radius: where they end, in samples, instead of `truncate`.
         axes: the axes to filter, numbers or names, in the order of the other sequences; all if None. The others are a
             batch.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -113,7 +123,8 @@ def gaussian_filter(
                [3.  , 4.  , 5.  , 6.  ]])
     """
     input = as_array(input)
-    return filtered(input, gaussian_steps(input, sigma, order, mode, cval, truncate, radius, axes), output)
+    steps = gaussian_steps(input, sigma, order, mode, cval, truncate, radius, axes)
+    return filtered(input, steps, output, edges=edges)
 
 
 def gaussian_laplace(
@@ -140,7 +151,7 @@ def gaussian_laplace(
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
         axes: the axes to filter, numbers or names, in the order of the other sequences; all if None. The others are a
             batch.
-        kwargs: `truncate` and `radius` of `gaussian_filter`.
+        kwargs: `truncate`, `radius`, `mask`, `nan` and `fill` of `gaussian_filter`.
 
     Returns:
         What `input` is, of its shape.
@@ -192,7 +203,7 @@ def gaussian_gradient_magnitude(
             with one for each filtered axis, which may be a pair for its two sides.
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
         axes: the axes along which derivatives are taken; all if None.
-        kwargs: `truncate` and `radius` of `gaussian_filter`.
+        kwargs: `truncate`, `radius`, `mask`, `nan` and `fill` of `gaussian_filter`.
 
     Returns:
         What `input` is, of its shape.
@@ -233,7 +244,9 @@ def _derivative(
     *,
     truncate: float = 4.0,
     radius: Any = None,
+    **edges: Unpack[Edges],
 ) -> Any:
     """Differentiate along one axis by a Gaussian, and smooth along the others."""
     orders = [order if other == axis else 0 for other in axes_numbers(input, axes)]
-    return filtered(input, gaussian_steps(input, sigma, orders, mode, cval, truncate, radius, axes), output)
+    steps = gaussian_steps(input, sigma, orders, mode, cval, truncate, radius, axes)
+    return filtered(input, steps, output, edges=edges)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diff_conv2d.ndimage.arrays import as_array, filtered
 from diff_conv2d.ndimage.scipy_modes import sides_of
 from diff_conv2d.ndimage.steps import along_axis, axis_number, uniform_steps, uniform_weights
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from diff_conv2d.ndimage.outside import Edges
 
 __all__ = ["uniform_filter", "uniform_filter1d"]
 
@@ -19,6 +24,7 @@ def uniform_filter1d(
     mode: Any = "reflect",
     cval: complex = 0.0,
     origin: int = 0,
+    **edges: Unpack[Edges],
 ) -> Any:
     r"""Mean of a window along one axis: `scipy.ndimage.uniform_filter1d` with any boundary mode.
 
@@ -37,6 +43,7 @@ def uniform_filter1d(
             the low and the high side of the axis.
         cval: the value outside, in scipy's 'constant' and 'grid-constant'.
         origin: o, see `correlate1d`.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -53,7 +60,9 @@ def uniform_filter1d(
     number = axis_number(input, axis)
     weights = uniform_weights(size)
     images = tuple(range(input.ndim))
-    return filtered(input, [along_axis(weights, number, images, sides_of(mode, cval), origin, len(weights))], output)
+    return filtered(
+        input, [along_axis(weights, number, images, sides_of(mode, cval), origin, len(weights))], output, edges=edges
+    )
 
 
 def uniform_filter(
@@ -65,6 +74,7 @@ def uniform_filter(
     origin: Any = 0,
     *,
     axes: Any = None,
+    **edges: Unpack[Edges],
 ) -> Any:
     """Mean of a window: `scipy.ndimage.uniform_filter` with any boundary mode, or one for each axis.
 
@@ -80,6 +90,7 @@ def uniform_filter(
         origin: o, see `correlate1d`, for all axes or one for each.
         axes: the axes to filter, numbers or names, in the order of the other sequences; all if None. The others are a
             batch.
+        edges: `mask`, `nan` and `fill`: what else is outside, see `ndimage.outside.Edges`.
 
     Returns:
         What `input` is, of its shape.
@@ -94,4 +105,4 @@ def uniform_filter(
                [1., 1., 1.]])
     """
     input = as_array(input)
-    return filtered(input, uniform_steps(input, size, mode, cval, origin, axes), output)
+    return filtered(input, uniform_steps(input, size, mode, cval, origin, axes), output, edges=edges)

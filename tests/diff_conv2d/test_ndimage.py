@@ -121,7 +121,8 @@ def test_scipys_results(seed, strip, monkeypatch):
 @pytest.mark.parametrize("name", ndimage.__all__)
 def test_scipys_arguments_and_defaults(name):
     ours, scipys = (inspect.signature(getattr(module, name)).parameters for module in (ndimage, scipy.ndimage))
-    assert list(ours) == list(scipys)
+    # Besides, `edges` takes mask, nan and fill; the generic filters hand them on.
+    assert [argument for argument in ours if argument != "edges"] == list(scipys)
     for argument, theirs in scipys.items():
         assert (ours[argument].default, ours[argument].kind) == (theirs.default, theirs.kind)
 

@@ -1,0 +1,194 @@
+"""Edges within an array: what is masked or NaN is outside, and is filled from valid samples near it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diff_conv2d.masks.boundary import MaskedBoundary
+from diff_conv2d.ndimage.correlation import Step, geometry_of
+from diff_conv2d.ndimage.errors import FilterError
+
+__all__ = ["Edges", "Fill", "filtered_inside"]
+
+_FILLS = ("zeros", "nearest", "polynomial", "adaptive")
+
+
+class Edges(TypedDict, total=False):
+    """What every filter takes besides scipy's arguments.
+
+    mask: bool, True where a sample is valid: of the input's shape, or of that of its filtered axes; or a
+        `masks.MaskedBoundary`, which is prepared once for many images. Other samples are outside, whatever they hold.
+    nan: 'spread' (NaN reaches every window that holds it, as in scipy), or 'edge': NaN is outside.
+    fill: how samples outside are filled, as far as the filter reaches: 'adaptive' (default), 'nearest', 'polynomial'
+        or 'zeros', see `masks.MaskedBoundary`; {"method": "polynomial", "degree": 2} gives a degree.
+    """
+
+    mask: Any
+    nan: Literal["spread", "edge"]
+    fill: str | Mapping[str, Any]
+
+
+def filtered_inside(
+    input: Any, steps: Sequence[Step], output: Any, edges: Edges, filtered: Callable[[Any, Any], Any]
+) -> Any:
+    """Fill what is outside, filter, and leave no result there: NaN, or 0 where the output holds integers.
+
+    Args:
+        input: a numpy array, a tensor or a dask array.
+        steps: of the filter.
+        output: None, a dtype, or an array of the input's kind to write to.
+        edges: see `Edges`.
+        filtered: filters a whole array, with an output.
+
+    Raises:
+        FilterError: a value or a shape does not fit.
+        TypeError: an argument is of the wrong kind, or there is none of this name.
+    """
+    _check(edges)
+    mask, nan = edges.get("mask"), edges.get("nan", "spread")
+    axes, reach = _reach(steps)
+    if not axes or (mask is None and (nan == "spread" or not _may_hold_nan(input))):
+        return filtered(input, output)
+    if len(axes) > 3:
+        raise FilterError(f"mask and nan='edge' are for at most 3 filtered axes, got {len(axes)}")
+    output = input.dtype if output is None else output
+    fill = Fill(axes, reach, edges.get("fill", "adaptive"), nan == "edge")
+    if isinstance(input, (Tensor, np.ndarray)):
+        values, valid = fill(input, mask)
+    else:
+        from diff_conv2d.ndimage.chunks import filled_by_chunks
+
+        values, valid = filled_by_chunks(input, mask, fill)
+    return _without_outside(filtered(values, output), valid)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """How samples outside are filled.
+
+    Attributes:
+        axes: the axes of an image, in their order; others are a batch of images.
+        reach: how far the filter reads along each of them.
+        method: see `Edges`.
+        nan: whether NaN is outside.
+    """
+
+    axes: tuple[int, ...]
+    reach: tuple[int, ...]
+    method: Any
+    nan: bool
+
+    def __call__(self, input: Any, mask: Any) -> tuple[Any, Any]:
+        """Return an array, as floating point, with what is outside filled, and which samples are valid."""
+        tensor = _tensor(input)
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            # What is filled lies between integers.
+            tensor = tensor.to(torch.float64)
+        count = len(self.axes)
+        images = tensor.movedim(self.axes, tuple(range(-count, 0)))
+        batch, space = images.shape[:-count], images.shape[-count:]
+        if isinstance(mask, MaskedBoundary):
+            boundary, valid = self._checked(mask, space), mask.mask.to(tensor.device)
+        else:
+            valid = self._valid(tensor, mask)
+            rim = tuple(2 * width + 1 for width in self.reach)
+            of_images = valid if valid.ndim == count else valid.reshape(1, -1, *space)
+            method = {"method": self.method} if isinstance(self.method, str) else dict(self.method)
+            boundary = MaskedBoundary(of_images, reach=self.reach, rim=rim, axes=count, **method)
+        filled = boundary.fill(images.reshape(1, -1, *space)).reshape(*batch, *space)
+        both = (one.movedim(tuple(range(-count, 0)), self.axes) for one in (filled, valid.expand(*batch, *space)))
+        values, valid = both
+        return (values, valid) if isinstance(input, Tensor) else (values.numpy(), valid.numpy())
+
+    def _checked(self, boundary: MaskedBoundary, space: Sequence[int]) -> MaskedBoundary:
+        """Reject a mask that was prepared for other images or a smaller filter."""
+        if tuple(boundary.mask.shape) != tuple(space):
+            raise FilterError(
+                f"mask must be prepared for images of shape {tuple(space)}, got {tuple(boundary.mask.shape)}"
+            )
+        if any(ready < needed for ready, needed in zip(boundary.reach, self.reach, strict=True)):
+            raise FilterError(f"mask must reach as far as the filter, {self.reach}, got reach={boundary.reach}")
+        return boundary
+
+    def _valid(self, tensor: Tensor, mask: Any) -> Tensor:
+        """Return which samples are valid: of an image, or of all, the axes of an image last."""
+        last = tuple(range(-len(self.axes), 0))
+        moved = tensor.movedim(self.axes, last)
+        known = ~moved.isnan() if self.nan else None
+        if mask is None:
+            return known if known is not None else torch.ones(moved.shape, dtype=torch.bool, device=tensor.device)
+        valid = _tensor(mask).to(tensor.device)
+        if valid.dtype is not torch.bool:
+            raise TypeError(f"mask must hold booleans, True where a sample is valid; got {valid.dtype}")
+        space = moved.shape[-len(self.axes) :]
+        if valid.shape == tensor.shape:
+            valid = valid.movedim(self.axes, last)
+        elif valid.shape != space:
+            raise FilterError(
+                f"mask must have the shape of input, {tuple(tensor.shape)}, or that of its filtered axes, "
+                f"{tuple(space)}; got {tuple(valid.shape)}"
+            )
+        return valid if known is None else valid & known
+
+
+def _tensor(array: Any) -> Tensor:
+    """Return an array as a tensor."""
+    if isinstance(array, Tensor):
+        return array
+    values = np.asarray(array)
+    return torch.from_numpy(np.require(values, values.dtype.newbyteorder("="), ["C", "W"]))
+
+
+def _check(edges: Mapping[str, Any]) -> None:
+    """Reject arguments that there are none of, and values."""
+    for name in edges:
+        if name not in Edges.__annotations__:
+            raise TypeError(f"got an unexpected argument {name!r}; besides scipy's there are mask, nan and fill")
+    nan, fill = edges.get("nan", "spread"), edges.get("fill", "adaptive")
+    if nan not in ("spread", "edge"):
+        raise FilterError(f"nan must be 'spread' or 'edge', got {nan!r}")
+    method = fill.get("method") if isinstance(fill, Mapping) else fill
+    if method not in _FILLS:
+        raise FilterError(f"fill must be one of {', '.join(_FILLS)}, or a mapping with such a 'method'; got {fill!r}")
+    if isinstance(edges.get("mask"), MaskedBoundary) and ("fill" in edges or nan == "edge"):
+        raise FilterError("fill and nan must not be given beside a mask that is prepared already")
+
+
+def _reach(steps: Sequence[Step]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the axes that steps filter, and how far they read along each, all steps together."""
+    far: dict[int, int] = {}
+    for step in steps:
+        geometry = geometry_of(step)
+        for axis, before, after in zip(step.images, geometry.before, geometry.after, strict=True):
+            far[axis] = far.get(axis, 0) + max(before, after)
+    axes = tuple(sorted(far))
+    return axes, tuple(far[axis] for axis in axes)
+
+
+def _may_hold_nan(input: Any) -> bool:
+    dtype = input.dtype
+    if isinstance(dtype, torch.dtype):
+        return dtype.is_floating_point or dtype.is_complex
+    return dtype.kind in "fc"
+
+
+def _without_outside(result: Any, valid: Any) -> Any:
+    """Leave no result outside."""
+    if isinstance(result, Tensor):
+        missing = torch.nan if result.is_floating_point() or result.is_complex() else 0
+        return result.masked_fill(~valid, missing)
+    missing = np.nan if result.dtype.kind in "fc" else 0
+    if isinstance(result, np.ndarray):
+        result[~valid] = missing
+        return result
+    return result.map_blocks(_replaced, valid, missing, dtype=result.dtype)
+
+
+def _replaced(block: Any, valid: Any, missing: float) -> Any:
+    return np.where(valid, block, np.asarray(missing, block.dtype))
