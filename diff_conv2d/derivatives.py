@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from math import factorial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from diff_conv2d.arguments import is_sequence
 from diff_conv2d.grids import floating, spacings_of_axes
 from diff_conv2d.modes import AnyMode
 from diff_conv2d.ndimage.correlations import correlate1d
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from diff_conv2d.ndimage.outside import Edges
 
 __all__ = ["central_difference", "gradient"]
 
@@ -27,6 +32,7 @@ def gradient(
     order: int = 1,
     accuracy: int = 2,
     mode: AnyMode = "diff",
+    **edges: Unpack[Edges],
 ) -> Any:
     r"""Differentiate along each axis by a central difference, continued beyond the ends by a boundary mode.
 
@@ -47,6 +53,7 @@ def gradient(
         order: of the derivative, from 1.
         accuracy: a, even, from 2.
         mode: how the array is extended; names of `ndimage`.
+        edges: `mask`, `nan` and `fill`, see `ndimage.outside.Edges`: what is masked or NaN is outside, too.
 
     Returns:
         An array of the kind of `array`, or a tuple of one for each axis if there are several. A DataArray keeps
@@ -76,7 +83,7 @@ def gradient(
     for number, step in zip(numbers, steps, strict=True):
         if not array.shape[number]:
             raise ValueError(f"array must have at least one sample along axis {number}, got shape {array.shape}")
-        results.append(correlate1d(values, [w / step**order for w in weights], number, mode=mode))
+        results.append(correlate1d(values, [w / step**order for w in weights], number, mode=mode, **edges))
     return results[0] if len(results) == 1 else tuple(results)
 
 

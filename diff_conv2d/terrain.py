@@ -3,7 +3,8 @@ r"""Slope, aspect, curvature and shade of terrain, up to the rim of the map.
 All are made of the first and second derivatives of the elevation z towards east (x) and north (y), from the 3 x 3
 cells around each: by Horn's method each first derivative is the mean of three neighbouring rows or columns, weighted
 1, 2, 1; Zevenbergen and Thorne take one. What lies beyond the rim is told by a boundary mode, axis by axis: the cells
-are averaged along the rim first, and then continued beyond it, so that `adaptive` fits what it continues.
+are averaged along the rim first, and then continued beyond it, so that `adaptive` fits what it continues. Coasts and
+gaps are edges, too: `mask` and `nan="edge"`.
 
 References:
     | B. K. P. Horn, Hill shading and the reflectance map, Proceedings of the IEEE 69, 1981
@@ -15,8 +16,8 @@ Needs numpy: ``pip install numpy``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +25,14 @@ from torch import Tensor
 
 from diff_conv2d.grids import floating, metres_of_a_degree, spacing_of_coordinate, spacings_of_axes
 from diff_conv2d.modes import AnyMode
+from diff_conv2d.ndimage.arrays import edges_of
 from diff_conv2d.ndimage.correlations import correlate
+from diff_conv2d.ndimage.outside import prepared
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from diff_conv2d.ndimage.outside import Edges
 
 __all__ = ["aspect", "curvature", "hillshade", "slope"]
 
@@ -36,7 +44,7 @@ _SECOND = [1.0, -2.0, 1.0]
 
 
 class _Grid(NamedTuple):
-    """Elevations, and the distances to the next row northwards and the next column eastwards.
+    """Elevations, the distances to the next row northwards and the next column eastwards, and what lies outside.
 
     Each distance is a number, or one for each row, (H, 1).
     """
@@ -44,6 +52,8 @@ class _Grid(NamedTuple):
     values: Any
     north: Any
     east: Any
+    mode: AnyMode
+    edges: Edges
 
 
 def slope(
@@ -53,6 +63,7 @@ def slope(
     method: Method = "horn",
     units: Literal["degrees", "radians", "percent"] = "degrees",
     mode: AnyMode = "adaptive",
+    **edges: Unpack[Edges],
 ) -> Any:
     r"""Return how steep the ground is.
 
@@ -68,6 +79,7 @@ def slope(
         method: 'horn' or 'zevenbergen_thorne'.
         units: of the slope; 'percent' is 100 times the tangent.
         mode: how the map goes on beyond its rim; names of `ndimage`.
+        edges: `mask`, `nan` and `fill`, see `ndimage.outside.Edges`: cells that are masked or NaN are outside, too.
 
     Returns:
         What `elevation` is. A DataArray keeps its coordinates, and is called 'slope'.
@@ -86,11 +98,11 @@ def slope(
         raise ValueError(f"units must be 'degrees', 'radians' or 'percent', got {units!r}")
 
     def compute(grid: _Grid) -> Any:
-        x, y = _first_derivatives(grid, method, mode)
+        x, y = _first_derivatives(grid, method)
         steepness = _library(x).hypot(x, y)
         return factors[units] * (steepness if units == "percent" else _library(x).arctan(steepness))
 
-    return _mapped(compute, elevation, spacing, latitude, "slope", {"percent": "%"}.get(units, units))
+    return _mapped(compute, elevation, spacing, latitude, mode, edges, "slope", {"percent": "%"}.get(units, units))
 
 
 def aspect(
@@ -99,6 +111,7 @@ def aspect(
     latitude: Any = None,
     method: Method = "horn",
     mode: AnyMode = "adaptive",
+    **edges: Unpack[Edges],
 ) -> Any:
     """Return where the ground falls to, in degrees clockwise from north, 0 to 360; NaN where it is level.
 
@@ -108,6 +121,7 @@ def aspect(
         latitude: see `slope`.
         method: see `slope`.
         mode: see `slope`.
+        edges: see `slope`.
 
     Example:
         >>> falling_eastwards = -np.arange(4.0) * np.ones((3, 1))
@@ -116,12 +130,12 @@ def aspect(
     """
 
     def compute(grid: _Grid) -> Any:
-        x, y = _first_derivatives(grid, method, mode)
+        x, y = _first_derivatives(grid, method)
         library = _library(x)
         angle = library.rad2deg(library.arctan2(-x, -y)) % 360.0
         return library.where((x == 0) & (y == 0), float("nan"), angle)
 
-    return _mapped(compute, elevation, spacing, latitude, "aspect", "degrees")
+    return _mapped(compute, elevation, spacing, latitude, mode, edges, "aspect", "degrees")
 
 
 def curvature(
@@ -130,6 +144,7 @@ def curvature(
     latitude: Any = None,
     kind: Literal["total", "profile", "plan"] = "total",
     mode: AnyMode = "adaptive",
+    **edges: Unpack[Edges],
 ) -> Any:
     r"""Return how the ground bends: positive where it is convex, as a hilltop is, negative in hollows.
 
@@ -146,6 +161,7 @@ def curvature(
         latitude: see `slope`.
         kind: 'total', 'profile' or 'plan'.
         mode: see `slope`.
+        edges: see `slope`.
 
     Returns:
         What `elevation` is, in one over the unit of the spacing, for elevations in the same unit.
@@ -159,13 +175,13 @@ def curvature(
         raise ValueError(f"kind must be 'total', 'profile' or 'plan', got {kind!r}")
 
     def compute(grid: _Grid) -> Any:
-        xx = _along(grid.values, _SECOND, -1, mode=mode) / grid.east**2
-        yy = _along(grid.values, _SECOND, -2, mode=mode) / grid.north**2
+        xx = _along(grid, grid.values, _SECOND, -1) / grid.east**2
+        yy = _along(grid, grid.values, _SECOND, -2) / grid.north**2
         total = -(xx + yy)
         if kind == "total":
             return total
-        x, y = _first_derivatives(grid, "zevenbergen_thorne", mode)
-        xy = _along(x, _FIRST, -2, mode=mode) / grid.north
+        x, y = _first_derivatives(grid, "zevenbergen_thorne")
+        xy = _along(grid, x, _FIRST, -2) / grid.north
         steepness = x * x + y * y
         level = steepness == 0
         library = _library(x)
@@ -173,7 +189,7 @@ def curvature(
         profile = library.where(level, 0.0, -bend / library.where(level, 1.0, steepness))
         return profile if kind == "profile" else library.where(level, 0.0, total - profile)
 
-    return _mapped(compute, elevation, spacing, latitude, f"{kind}_curvature", "1/m")
+    return _mapped(compute, elevation, spacing, latitude, mode, edges, f"{kind}_curvature", "1/m")
 
 
 def hillshade(
@@ -185,6 +201,7 @@ def hillshade(
     z_factor: float = 1.0,
     method: Method = "horn",
     mode: AnyMode = "adaptive",
+    **edges: Unpack[Edges],
 ) -> Any:
     r"""Return how bright the sun makes the ground: the cosine between its rays and the upright of the ground.
 
@@ -199,6 +216,7 @@ def hillshade(
         z_factor: by how much elevations are exaggerated.
         method: see `slope`.
         mode: see `slope`.
+        edges: see `slope`.
 
     Returns:
         What `elevation` is, 0 (dark) to 1. (GDAL's shade is 1 + 254 times that, rounded.)
@@ -215,18 +233,18 @@ def hillshade(
     a, h = np.deg2rad(azimuth), np.deg2rad(altitude)
 
     def compute(grid: _Grid) -> Any:
-        x, y = (z_factor * part for part in _first_derivatives(grid, method, mode))
+        x, y = (z_factor * part for part in _first_derivatives(grid, method))
         towards = float(np.sin(h)) - float(np.cos(h) * np.sin(a)) * x - float(np.cos(h) * np.cos(a)) * y
         shade = towards / _library(x).sqrt(1 + x * x + y * y)
         return shade.clamp_min(0) if isinstance(shade, Tensor) else np.maximum(shade, 0)
 
-    return _mapped(compute, elevation, spacing, latitude, "hillshade", "1")
+    return _mapped(compute, elevation, spacing, latitude, mode, edges, "hillshade", "1")
 
 
-def _along(values: Any, weights: Sequence[float], axis: int, mode: AnyMode) -> Any:
+def _along(grid: _Grid, values: Any, weights: Sequence[float], axis: int) -> Any:
     """Correlate along the rows (-1) or the columns (-2) of maps; further axes are a batch of them."""
     kernel = np.array(weights)[None] if axis == -1 else np.array(weights)[:, None]
-    return correlate(values, kernel, mode=mode, axes=(-2, -1))
+    return correlate(values, kernel, mode=grid.mode, axes=(-2, -1), **grid.edges)
 
 
 def _library(values: Any) -> Any:
@@ -234,22 +252,31 @@ def _library(values: Any) -> Any:
     return torch if isinstance(values, Tensor) else np
 
 
-def _first_derivatives(grid: _Grid, method: str, mode: AnyMode) -> tuple[Any, Any]:
+def _first_derivatives(grid: _Grid, method: str) -> tuple[Any, Any]:
     """Return the derivatives towards east and north."""
     if method not in ("horn", "zevenbergen_thorne"):
         raise ValueError(f"method must be 'horn' or 'zevenbergen_thorne', got {method!r}")
     rows = columns = grid.values
     if method == "horn":
-        rows, columns = (_along(grid.values, _SMOOTH, axis, mode=mode) for axis in (-2, -1))
-    east = _along(rows, _FIRST, -1, mode=mode) / grid.east
-    return east, _along(columns, _FIRST, -2, mode=mode) / grid.north
+        rows, columns = (_along(grid, grid.values, _SMOOTH, axis) for axis in (-2, -1))
+    east = _along(grid, rows, _FIRST, -1) / grid.east
+    return east, _along(grid, columns, _FIRST, -2) / grid.north
 
 
-def _mapped(compute: Any, elevation: Any, spacing: Any, latitude: Any, name: str, units: str) -> Any:
+def _mapped(
+    compute: Callable[[_Grid], Any],
+    elevation: Any,
+    spacing: Any,
+    latitude: Any,
+    mode: AnyMode,
+    edges: Edges,
+    name: str,
+    units: str,
+) -> Any:
     """Compute a quantity of a map of any kind."""
     xarray = sys.modules.get("xarray")
     if xarray is None or not isinstance(elevation, xarray.DataArray):
-        return compute(_grid(elevation, spacing, latitude))
+        return compute(_grid(elevation, spacing, latitude, mode, edges))
     if elevation.ndim < 2:
         raise ValueError(f"elevation must have rows and columns, got shape {elevation.shape}")
     if spacing is None:
@@ -258,7 +285,8 @@ def _mapped(compute: Any, elevation: Any, spacing: Any, latitude: Any, name: str
         spacing[0] = -spacing[0]
         if latitude is None and all(_in_degrees(elevation, number) for number in (-2, -1)):
             latitude = elevation.coords[elevation.dims[-2]].values
-    result = elevation.copy(data=compute(_grid(elevation.data, spacing, latitude)))
+    edges = edges_of(elevation, edges) or {}
+    result = elevation.copy(data=compute(_grid(elevation.data, spacing, latitude, mode, edges)))
     result.name, result.attrs, result.encoding = name, {"units": units}, {}
     return result
 
@@ -270,7 +298,7 @@ def _in_degrees(array: Any, number: int) -> bool:
     return units.startswith("degree") or str(name).lower() in ("lat", "latitude", "lon", "longitude")
 
 
-def _grid(elevation: Any, spacing: Any, latitude: Any) -> _Grid:
+def _grid(elevation: Any, spacing: Any, latitude: Any, mode: AnyMode, edges: Edges) -> _Grid:
     """Check a map, and find its distances."""
     values = elevation if hasattr(elevation, "ndim") else np.asarray(elevation)
     if values.ndim < 2 or 0 in values.shape[-2:]:
@@ -278,9 +306,11 @@ def _grid(elevation: Any, spacing: Any, latitude: Any) -> _Grid:
     if spacing is None:
         raise ValueError("spacing must be given: the distance between neighbouring cells, in the elevation's unit")
     values = floating(values)
+    if edges and values.ndim == 2:
+        edges = prepared(values, edges, (1, 1))
     rows, columns = spacings_of_axes(values, spacing, (0, 1))
     if latitude is None:
-        return _Grid(values, -rows, columns)
+        return _Grid(values, -rows, columns, mode, edges)
     degrees = np.asarray(latitude, dtype=float)
     if degrees.shape != (values.shape[-2],) or not (np.abs(degrees) < 90).all():
         raise ValueError(
@@ -293,4 +323,4 @@ def _grid(elevation: Any, spacing: Any, latitude: Any) -> _Grid:
         north, east = (torch.from_numpy(of_row).to(values) for of_row in (north, east))
     else:
         north, east = (of_row.astype(values.dtype) for of_row in (north, east))
-    return _Grid(values, north, east)
+    return _Grid(values, north, east, mode, edges)

@@ -23,7 +23,7 @@ try:
 except ImportError as error:
     raise ImportError("diff_conv2d.ndimage needs numpy: pip install numpy") from error
 
-__all__ = ["as_array", "filtered", "sum_over_axes"]
+__all__ = ["as_array", "edges_of", "filtered", "sum_over_axes"]
 
 _NAMES = ["bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
 _NAMES += ["float16", "float32", "float64", "complex64", "complex128"]
@@ -71,7 +71,7 @@ def filtered(
     """
     if is_xarray(input):
         into = output.data if is_xarray(output) else output
-        result = input.copy(data=filtered(input.data, steps, into, product, _edges_of(input, edges)))
+        result = input.copy(data=filtered(input.data, steps, into, product, edges_of(input, edges)))
         # It may ask for scaled integers, as the image's file has them; it is not that of the result.
         result.encoding = {}
         return output if is_xarray(output) else result
@@ -104,7 +104,7 @@ def filtered(
     return output
 
 
-def _edges_of(array: Any, edges: Edges | None) -> Edges | None:
+def edges_of(array: Any, edges: Edges | None) -> Edges | None:
     """Return edges with the mask of a DataArray in the order of the array's axes."""
     mask: Any = None if edges is None else edges.get("mask")
     if edges is None or not is_xarray(mask):

@@ -14,7 +14,7 @@ from diff_conv2d.masks.boundary import MaskedBoundary
 from diff_conv2d.ndimage.correlation import Step, geometry_of
 from diff_conv2d.ndimage.errors import FilterError
 
-__all__ = ["Edges", "Fill", "filtered_inside"]
+__all__ = ["Edges", "Fill", "filtered_inside", "prepared"]
 
 _FILLS = ("zeros", "nearest", "polynomial", "adaptive")
 
@@ -68,6 +68,21 @@ def filtered_inside(
     return _without_outside(filtered(values, output), valid)
 
 
+def prepared(image: Any, edges: Edges, reach: tuple[int, ...]) -> Edges:
+    """Prepare what is outside of one image for several filters that reach no farther, all of its axes filtered.
+
+    Args:
+        image: a numpy array or a tensor; other kinds are left as they are.
+        edges: see `Edges`.
+        reach: how far filters read along each axis.
+    """
+    _check(edges)
+    mask, nan = edges.get("mask"), edges.get("nan", "spread") == "edge"
+    if isinstance(mask, MaskedBoundary) or not isinstance(image, (Tensor, np.ndarray)) or (mask is None and not nan):
+        return edges
+    return {"mask": Fill(tuple(range(image.ndim)), reach, edges.get("fill", "adaptive"), nan).boundary(image, mask)}
+
+
 @dataclass(frozen=True)
 class Fill:
     """How samples outside are filled.
@@ -93,18 +108,21 @@ class Fill:
         count = len(self.axes)
         images = tensor.movedim(self.axes, tuple(range(-count, 0)))
         batch, space = images.shape[:-count], images.shape[-count:]
-        if isinstance(mask, MaskedBoundary):
-            boundary, valid = self._checked(mask, space), mask.mask.to(tensor.device)
-        else:
-            valid = self._valid(tensor, mask)
-            rim = tuple(2 * width + 1 for width in self.reach)
-            of_images = valid if valid.ndim == count else valid.reshape(1, -1, *space)
-            method = {"method": self.method} if isinstance(self.method, str) else dict(self.method)
-            boundary = MaskedBoundary(of_images, reach=self.reach, rim=rim, axes=count, **method)
+        boundary = self._checked(mask, space) if isinstance(mask, MaskedBoundary) else self.boundary(tensor, mask)
         filled = boundary.fill(images.reshape(1, -1, *space)).reshape(*batch, *space)
-        both = (one.movedim(tuple(range(-count, 0)), self.axes) for one in (filled, valid.expand(*batch, *space)))
-        values, valid = both
+        valid = boundary.mask.to(tensor.device)
+        valid = valid.reshape(*batch, *space) if valid.ndim > count else valid.expand(*batch, *space)
+        values, valid = (one.movedim(tuple(range(-count, 0)), self.axes) for one in (filled, valid))
         return (values, valid) if isinstance(input, Tensor) else (values.numpy(), valid.numpy())
+
+    def boundary(self, input: Any, mask: Any) -> MaskedBoundary:
+        """Prepare a mask for images (1, B, ...), where B are all other axes; for one image if it serves all."""
+        count, valid = len(self.axes), self._valid(_tensor(input), mask)
+        of_images = valid if valid.ndim == count else valid.reshape(1, -1, *valid.shape[-count:])
+        method = {"method": self.method} if isinstance(self.method, str) else dict(self.method)
+        # As far as a boundary mode may read beside the samples that the filter does.
+        rim = tuple(2 * width + 1 for width in self.reach)
+        return MaskedBoundary(of_images, reach=self.reach, rim=rim, axes=count, **method)
 
     def _checked(self, boundary: MaskedBoundary, space: Sequence[int]) -> MaskedBoundary:
         """Reject a mask that was prepared for other images or a smaller filter."""

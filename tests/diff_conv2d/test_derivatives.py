@@ -81,6 +81,14 @@ def test_coordinates_tell_the_spacing_and_its_sign():
     assert np.isfinite(gradient(xarray.DataArray(np.zeros(3000), dims="x", coords={"x": fine})).values).all()
 
 
+def test_gaps_are_edges():
+    squares = np.arange(20.0) ** 2 + np.zeros((12, 1))
+    squares[:, 10:12] = np.nan
+    found = gradient(squares, axis=1, nan="edge", fill={"method": "polynomial", "degree": 2})
+    expected = np.where(np.isnan(squares), np.nan, 2 * np.arange(20.0))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -126,6 +126,27 @@ def test_every_kind_of_array_agrees(function):
     np.testing.assert_allclose(batch[0], expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("function", [slope, aspect, curvature, hillshade])
+def test_a_coast_is_an_edge(function):
+    """A quadric goes on through what is masked or NaN; nothing is lost but what is outside."""
+    rows, columns = np.mgrid[0:40.0, 0:44.0]
+    whole = 0.3 * rows**2 - 0.1 * rows * columns + 2 * columns
+    land = np.hypot(rows - 18, columns - 25) > 7.5
+    expected = function(whole, 5.0)
+    fill = {"method": "polynomial", "degree": 2}
+    for found in (
+        function(np.where(land, whole, np.nan), 5.0, nan="edge", fill=fill),
+        function(np.where(land, whole, -9999), 5.0, mask=land, fill=fill),
+        function(torch.from_numpy(whole), 5.0, mask=torch.from_numpy(land), fill=fill).numpy(),
+        function(np.stack([whole, whole]), 5.0, mask=land, fill=fill)[1],
+        function(da.from_array(np.where(land, whole, np.nan), chunks=20), 5.0, nan="edge", fill=fill).compute(),
+    ):
+        inside = np.zeros_like(land)
+        inside[3:-3, 3:-3] = land[3:-3, 3:-3]
+        np.testing.assert_allclose(found[inside], expected[inside], rtol=1e-6, atol=1e-6)
+        assert np.array_equal(np.isnan(found), ~land)
+
+
 def test_the_whole_map_has_a_slope():
     """No frame is lost, and at the rim the error is below that of going on linearly, as GDAL does."""
     from experiments.data.terrain import load_terrain
