@@ -325,6 +325,22 @@ def test_other_axes_are_a_batch(strip, monkeypatch):
         np.testing.assert_allclose(moved.transpose(2, 0, 1), alike, atol=1e-9)
 
 
+def test_axes_in_any_order():
+    """Weights have the array's order of axes, origins and modes that of `axes`, as in scipy."""
+    array, kernel = field(9, 8, 7), RNG.normal(size=(3, 4))
+    expected = scipy.ndimage.correlate(array, kernel, origin=(1, -1), axes=(2, 0))
+    np.testing.assert_allclose(ndimage.correlate(array, kernel, origin=(1, -1), axes=(2, 0)), expected)
+    expected = np.stack(
+        [naive(image, kernel, ("circular", "replicate"), (0, 0)) for image in array.swapaxes(0, 1)], 1
+    )
+    result = ndimage.correlate(array, kernel, mode=("nearest", "wrap"), axes=(2, 0))
+    np.testing.assert_allclose(result, expected)
+    expected = scipy.ndimage.gaussian_filter(array, (1, 2), axes=(2, 0), mode=("nearest", "wrap"))
+    np.testing.assert_allclose(
+        ndimage.gaussian_filter(array, (1, 2), axes=(2, 0), mode=("nearest", "wrap")), expected
+    )
+
+
 # Integers
 
 
@@ -496,10 +512,12 @@ def test_gradients(mode):
 
 
 def test_autocast_rounds_nothing():
-    image = torch.randn(40, 40)
+    image, kernel = torch.randn(400, 420), RNG.normal(size=(3, 3))
     with torch.autocast("cpu"):
-        result = ndimage.gaussian_filter(image, 1)
-    assert torch.equal(result, ndimage.gaussian_filter(image, 1))
+        results = ndimage.gaussian_filter(image, 1), ndimage.correlate(image, kernel)
+    expected = ndimage.gaussian_filter(image, 1), ndimage.correlate(image, kernel)
+    for result, right in zip(results, expected, strict=True):
+        torch.testing.assert_close(result, right, rtol=1e-5, atol=1e-5)
 
 
 def chunked(array, chunks):
