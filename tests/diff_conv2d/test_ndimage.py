@@ -621,6 +621,16 @@ def test_what_is_refused():
         ndimage.uniform_filter1d(image, 2.5)
     with pytest.raises(ValueError, match=r"Radius must be a nonnegative integer, got radius=1.5"):
         ndimage.gaussian_filter(image, 1, radius=1.5)
+    with pytest.raises(TypeError, match="sigma must be a number, got 'wide'"):
+        ndimage.gaussian_filter(image, "wide")
+    with pytest.raises(ValueError, match="sigma must be finite, got nan"):
+        ndimage.gaussian_filter(image, np.nan)
+    with pytest.raises(TypeError, match=r"order must be an integer, got 0\.5"):
+        ndimage.gaussian_filter(image, 1, order=0.5)
+    with pytest.raises(TypeError, match="output must be a dtype or an array, got 'abc'"):
+        ndimage.gaussian_filter(image, 1, output="abc")
+    with pytest.raises(ValueError, match="array type object not supported"):
+        ndimage.gaussian_filter(None, 1)
     with pytest.raises(TypeError, match="weights must hold numbers, got <U1"):
         ndimage.correlate1d(image, ["a"])
     with pytest.raises(ValueError, match="axes must be unique"):
