@@ -23,6 +23,8 @@ _EPSILON = 2.0**-52
 _CALL = 1 << 18
 # Integers that torch compares in their own bytes.
 _BYTES = {torch.uint8, torch.int8, torch.int16}
+# Samples of a tile: operations on no more are not divided among threads, which takes longer than they do.
+_TILE = 1 << 15
 # The error of a sum that leaves few in doubt.
 _SURE = 1e-3
 # The share of sums that may be done again one by one.
@@ -57,15 +59,15 @@ def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry, skips_zeros: bool
         tensor([[[21., 42.]]])
     """
     long = [axis for axis, size in enumerate(kernel.shape) if size > 1]
-    taps = torch.as_tensor(kernel, dtype=padded.dtype, device=padded.device)
+    # oneDNN's convolutions are of float32; torch's of other dtypes are slow.
+    small = padded.numel() * kernel.size < _CALL
+    if padded.dtype is not torch.float32 or kernel.ndim > 3 or not long or small:
+        return in_order(padded, kernel, skips_zeros, fused=True)
+    taps = torch.as_tensor(kernel, dtype=padded.dtype)
     if len(long) == 1 and long[0] < kernel.ndim - 1:
         dim = padded.ndim - kernel.ndim + long[0]
-        if padded.dtype is torch.float32 and padded.device.type == "cpu" and len(kernel) > 4:
-            lines = prod(padded.shape[dim + 1 :])
-            if lines <= _MOST_CHANNELS and padded.numel() >= 2**16:
-                return _as_channels(padded, taps.flatten(), dim)
-        return in_order(padded, kernel, skips_zeros, fused=True)
-    if kernel.ndim > 3 or not long or padded.numel() * kernel.size < _CALL:
+        if len(taps.flatten()) > 4 and prod(padded.shape[dim + 1 :]) <= _MOST_CHANNELS:
+            return _as_channels(padded, taps.flatten(), dim)
         return in_order(padded, kernel, skips_zeros, fused=True)
     sums = valid_convolution(padded, taps[None, None], None, geometry, 1)
     if skips_zeros and 0 in kernel and not sums.sum().isfinite():
@@ -101,6 +103,9 @@ def in_order(padded: Tensor, kernel: Any, skips_zeros: bool = False, fused: bool
         tensor([21., 42.])
     """
     lead = padded.ndim - kernel.ndim
+    rows = max(_TILE // (prod(padded.shape) // padded.shape[lead]), 1) if padded.numel() else 1
+    if padded.device.type == "cpu" and padded.shape[lead] - kernel.shape[0] >= 2 * rows:
+        return _in_tiles(padded, kernel, skips_zeros, fused, rows)
     sizes = [length - k + 1 for length, k in zip(padded.shape[lead:], kernel.shape, strict=True)]
 
     def window(place: Sequence[int]) -> Tensor:
@@ -196,6 +201,19 @@ def _one_by_one(padded: Tensor, kernel: Any, outputs: Tensor, shape: torch.Size)
     samples = padded.as_strided((padded.untyped_storage().nbytes() // padded.itemsize,), (1,), 0)
     windows = samples[first + steps[:, None] + padded.storage_offset()].double()
     return in_order(windows.T.reshape(-1, *kernel.shape), kernel).flatten()
+
+
+def _in_tiles(padded: Tensor, kernel: Any, skips_zeros: bool, fused: bool, rows: int) -> Tensor:
+    """Do `in_order` for so many rows at a time, whose partial sums stay in the cache."""
+    lead = padded.ndim - kernel.ndim
+    reach = [k - 1 for k in kernel.shape]
+    shape = [size - k for size, k in zip(padded.shape[lead:], reach, strict=True)]
+    result = torch.empty((*padded.shape[:lead], *shape), dtype=padded.dtype)
+    for start in range(0, shape[0], rows):
+        count = min(rows, shape[0] - start)
+        tile = padded.narrow(lead, start, count + reach[0])
+        result.narrow(lead, start, count).copy_(in_order(tile, kernel, skips_zeros, fused))
+    return result
 
 
 _Place = tuple[int, ...]
