@@ -135,8 +135,8 @@ def truncated_sums(images: Tensor, kernel: Any, geometry: Geometry, output: torc
 
     Sums of float32 are exact if all weights are integers and none of the sums exceeds 2^24. Otherwise a sum s of n
     terms is off by at most e = n u \sum |w| max |x|, u = 2^-24. Where s - e and s + e are truncated to the same
-    integer it is that of scipy, too. The few others are done again. If they are not few, weights are split into
-    multiples of a power of 2, whose sums are exact, and a remainder, which leaves e = u \sum |w| max |x|.
+    integer it is that of scipy, too. The few others are done again. They are few if e is small; therefore weights are
+    split into multiples of powers of 2, whose sums are exact, and a small remainder, whose e counts.
 
     Args:
         images: (N, 1, ...), extended, of integers that float32 holds.
@@ -160,31 +160,34 @@ def truncated_sums(images: Tensor, kernel: Any, geometry: Geometry, output: torc
     bound = float(abs(kernel).sum()) * largest
     if not bound < 2**30:
         return in_order(padded.double(), kernel)
+    whole, whole_bound = kernel, bound
     if bound < 2**24 and (kernel == kernel.round()).all():
         return fast_sums(padded, kernel, geometry)
+    total: Tensor | None = None
     # With a margin for the rounding of the weights, of the bounds, and of scipy's own sums.
-    error = (kernel.size + 6) * 2.0**-24 * bound
-    if error < _SURE:
-        sums = fast_sums(padded, kernel, geometry).contiguous()
-    else:
-        unit = 2.0 ** (ceil(log2(max(bound, 2.0**-20))) - 23)
+    while (error := (kernel.size + 6) * 2.0**-24 * bound) > _SURE:
+        unit = 2.0 ** (ceil(log2(bound)) - 23)
         coarse = (kernel / unit).round() * unit
-        fine = kernel - coarse
-        if abs(coarse).sum() * largest > 2**24 * unit:
-            return in_order(padded.double(), kernel)
-        sums = fast_sums(padded, coarse, geometry).contiguous().add_(fast_sums(padded, fine, geometry))
-        error = 4 * 2.0**-24 * bound + (kernel.size + 6) * 2.0**-24 * float(abs(fine).sum()) * largest
+        if float(abs(coarse).sum()) * largest > 2**24 * unit:
+            return in_order(padded.double(), whole)
+        part = fast_sums(padded, coarse, geometry).double()
+        total = part if total is None else total.add_(part)
+        kernel = kernel - coarse
+        bound = float(abs(kernel).sum()) * largest
+    sums = fast_sums(padded, kernel, geometry).contiguous()
+    if total is not None:
+        sums, error = total.contiguous().add_(sums), error + 2.0**-48 * whole_bound
     lower, upper = sums.sub_(error), sums + 2 * error
     # Fewer bytes are compared faster, if they hold the sums.
-    range = torch.iinfo(output if output in _BYTES else torch.int32)
-    fits = range.min < lower.min().item() and upper.max().item() < range.max
+    limits = torch.iinfo(output if output in _BYTES else torch.int32)
+    fits = limits.min - 1 < lower.min().item() and upper.max().item() < limits.max + 1
     lower, upper = (part.to(output if fits and output in _BYTES else torch.int32) for part in (lower, upper))
     # numpy finds the few that are true faster than torch.
     doubtful = torch.from_numpy(np.flatnonzero(lower.ne(upper).numpy()))
     if len(doubtful) > _FEW * sums.numel():
-        return in_order(padded.double(), kernel)
+        return in_order(padded.double(), whole)
     if len(doubtful):
-        lower.view(-1)[doubtful] = _one_by_one(padded, kernel, doubtful, sums.shape).to(lower.dtype)
+        lower.view(-1)[doubtful] = _one_by_one(padded, whole, doubtful, sums.shape).to(lower.dtype)
     return lower
 
 
