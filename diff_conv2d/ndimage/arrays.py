@@ -39,12 +39,15 @@ def as_array(input: Any) -> Any:
 
     Raises:
         TypeError: it is a masked array, whose mask a filter would not see.
+        FilterError: torch has no such numbers.
     """
     if isinstance(input, np.ma.MaskedArray):
         raise TypeError("input must not be masked: a filter does not see the mask; take input.filled(value)")
     if isinstance(input, Tensor) or is_dask(input) or is_xarray(input):
         return input
-    return np.asarray(input)
+    array = np.asarray(input)
+    _of_numpy(array.dtype)
+    return array
 
 
 def is_dask(array: Any) -> bool:
@@ -231,7 +234,10 @@ def _output_dtype(output: Any, input: torch.dtype, is_complex: bool) -> torch.dt
     if isinstance(output, torch.dtype):
         dtype = output
     elif isinstance(output, (type, str, np.dtype)):
-        dtype = _of_numpy(np.dtype(output))
+        try:
+            dtype = _of_numpy(np.dtype(output))
+        except TypeError as error:
+            raise TypeError(f"output must be a dtype or an array, got {output!r}: {error}") from error
     else:
         array = output if isinstance(output, Tensor) else np.asarray(output)
         dtype = array.dtype if isinstance(array, Tensor) else _of_numpy(array.dtype)

@@ -230,12 +230,15 @@ def _valid_sums(images: Tensor, step: Step, geometry: Geometry, output: torch.dt
     if as_tensor or (torch.is_grad_enabled() and images.requires_grad) or is_transformed(images):
         if kernel.ndim > 3:
             raise FilterError(f"input must have at most 3 filtered axes where it needs a gradient, got {kernel.ndim}")
-        return by_convolution(images.to(dtype), torch.as_tensor(kernel, dtype=dtype, device=images.device))
-    if not exact:
+        # A GPU would round factors of float32 to TF32.
+        wide = torch.float64 if images.device.type == "cuda" and dtype is torch.float32 else dtype
+        sums = by_convolution(images.to(wide), torch.as_tensor(kernel, dtype=wide, device=images.device))
+        return sums.to(dtype)
+    if not exact and images.device.type == "cpu":
         return fast_sums(images.to(dtype), kernel, geometry, step.skips_zeros)
     if images.dtype in _SMALL and not step.is_complex and images.device.type == "cpu":
         return truncated_sums(images, kernel, geometry, output)
-    return in_order(images.to(dtype), kernel, step.skips_zeros)
+    return in_order(images.to(dtype), kernel, step.skips_zeros, fused=not exact)
 
 
 def check(step: Step, images: Tensor, geometry: Geometry) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import operator
 from collections.abc import Hashable, Iterable, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -109,8 +110,19 @@ def gaussian_steps(
     return [
         along_axis(gaussian_weights(one, derivative, truncate, reach), axis, images, sides)
         for axis, one, derivative, sides, reach in every
-        if one > 1e-15
+        if sigma_of(one) > 1e-15
     ]
+
+
+def sigma_of(sigma: Any) -> float:
+    """Return a standard deviation as Python's own number."""
+    try:
+        number = float(sigma)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"sigma must be a number, got {sigma!r}") from error
+    if not isfinite(number):
+        raise FilterError(f"sigma must be finite, got {sigma!r}")
+    return number
 
 
 def gaussian_weights(sigma: float, order: int, truncate: float, radius: int | None) -> Any:
@@ -125,10 +137,12 @@ def gaussian_weights(sigma: float, order: int, truncate: float, radius: int | No
         >>> gaussian_weights(1.0, 1, 1.0, None).round(3)
         array([-0.274,  0.   ,  0.274])
     """
-    sigma = float(sigma)
+    sigma = sigma_of(sigma)
     reach = int(truncate * sigma + 0.5) if radius is None else radius
     if not isinstance(reach, numbers.Integral) or reach < 0:
         raise FilterError(f"Radius must be a nonnegative integer, got radius={radius!r} and truncate={truncate!r}")
+    if isinstance(order, bool) or not isinstance(order, numbers.Integral):
+        raise TypeError(f"order must be an integer, got {order!r}")
     if order < 0:
         raise FilterError(f"order must be non-negative, got {order!r}")
     places = np.arange(-reach, reach + 1)

@@ -23,6 +23,8 @@ _EPSILON = 2.0**-52
 _CALL = 1 << 18
 # Integers that torch compares in their own bytes.
 _BYTES = {torch.uint8, torch.int8, torch.int16}
+# Samples of a tile: operations on no more are not divided among threads, which takes longer than they do.
+_TILE = 1 << 15
 # The error of a sum that leaves few in doubt.
 _SURE = 1e-3
 # The share of sums that may be done again one by one.
@@ -57,15 +59,15 @@ def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry, skips_zeros: bool
         tensor([[[21., 42.]]])
     """
     long = [axis for axis, size in enumerate(kernel.shape) if size > 1]
-    taps = torch.as_tensor(kernel, dtype=padded.dtype, device=padded.device)
+    # oneDNN's convolutions are of float32; torch's of other dtypes are slow.
+    small = padded.numel() * kernel.size < _CALL
+    if padded.dtype is not torch.float32 or kernel.ndim > 3 or not long or small:
+        return in_order(padded, kernel, skips_zeros, fused=True)
+    taps = torch.as_tensor(kernel, dtype=padded.dtype)
     if len(long) == 1 and long[0] < kernel.ndim - 1:
         dim = padded.ndim - kernel.ndim + long[0]
-        if padded.dtype is torch.float32 and padded.device.type == "cpu" and len(kernel) > 4:
-            lines = prod(padded.shape[dim + 1 :])
-            if lines <= _MOST_CHANNELS and padded.numel() >= 2**16:
-                return _as_channels(padded, taps.flatten(), dim)
-        return in_order(padded, kernel, skips_zeros, fused=True)
-    if kernel.ndim > 3 or not long or padded.numel() * kernel.size < _CALL:
+        if len(taps.flatten()) > 4 and prod(padded.shape[dim + 1 :]) <= _MOST_CHANNELS:
+            return _as_channels(padded, taps.flatten(), dim)
         return in_order(padded, kernel, skips_zeros, fused=True)
     sums = valid_convolution(padded, taps[None, None], None, geometry, 1)
     if skips_zeros and 0 in kernel and not sums.sum().isfinite():
@@ -101,6 +103,9 @@ def in_order(padded: Tensor, kernel: Any, skips_zeros: bool = False, fused: bool
         tensor([21., 42.])
     """
     lead = padded.ndim - kernel.ndim
+    rows = max(_TILE // (prod(padded.shape) // padded.shape[lead]), 1) if padded.numel() else 1
+    if padded.device.type == "cpu" and padded.shape[lead] - kernel.shape[0] >= 2 * rows:
+        return _in_tiles(padded, kernel, skips_zeros, fused, rows)
     sizes = [length - k + 1 for length, k in zip(padded.shape[lead:], kernel.shape, strict=True)]
 
     def window(place: Sequence[int]) -> Tensor:
@@ -130,8 +135,8 @@ def truncated_sums(images: Tensor, kernel: Any, geometry: Geometry, output: torc
 
     Sums of float32 are exact if all weights are integers and none of the sums exceeds 2^24. Otherwise a sum s of n
     terms is off by at most e = n u \sum |w| max |x|, u = 2^-24. Where s - e and s + e are truncated to the same
-    integer it is that of scipy, too. The few others are done again. If they are not few, weights are split into
-    multiples of a power of 2, whose sums are exact, and a remainder, which leaves e = u \sum |w| max |x|.
+    integer it is that of scipy, too. The few others are done again. They are few if e is small; therefore weights are
+    split into multiples of powers of 2, whose sums are exact, and a small remainder, whose e counts.
 
     Args:
         images: (N, 1, ...), extended, of integers that float32 holds.
@@ -155,31 +160,34 @@ def truncated_sums(images: Tensor, kernel: Any, geometry: Geometry, output: torc
     bound = float(abs(kernel).sum()) * largest
     if not bound < 2**30:
         return in_order(padded.double(), kernel)
+    whole, whole_bound = kernel, bound
     if bound < 2**24 and (kernel == kernel.round()).all():
         return fast_sums(padded, kernel, geometry)
+    total: Tensor | None = None
     # With a margin for the rounding of the weights, of the bounds, and of scipy's own sums.
-    error = (kernel.size + 6) * 2.0**-24 * bound
-    if error < _SURE:
-        sums = fast_sums(padded, kernel, geometry).contiguous()
-    else:
-        unit = 2.0 ** (ceil(log2(max(bound, 2.0**-20))) - 23)
+    while (error := (kernel.size + 6) * 2.0**-24 * bound) > _SURE:
+        unit = 2.0 ** (ceil(log2(bound)) - 23)
         coarse = (kernel / unit).round() * unit
-        fine = kernel - coarse
-        if abs(coarse).sum() * largest > 2**24 * unit:
-            return in_order(padded.double(), kernel)
-        sums = fast_sums(padded, coarse, geometry).contiguous().add_(fast_sums(padded, fine, geometry))
-        error = 4 * 2.0**-24 * bound + (kernel.size + 6) * 2.0**-24 * float(abs(fine).sum()) * largest
+        if float(abs(coarse).sum()) * largest > 2**24 * unit:
+            return in_order(padded.double(), whole)
+        part = fast_sums(padded, coarse, geometry).double()
+        total = part if total is None else total.add_(part)
+        kernel = kernel - coarse
+        bound = float(abs(kernel).sum()) * largest
+    sums = fast_sums(padded, kernel, geometry).contiguous()
+    if total is not None:
+        sums, error = total.contiguous().add_(sums), error + 2.0**-48 * whole_bound
     lower, upper = sums.sub_(error), sums + 2 * error
     # Fewer bytes are compared faster, if they hold the sums.
-    range = torch.iinfo(output if output in _BYTES else torch.int32)
-    fits = range.min < lower.min().item() and upper.max().item() < range.max
+    limits = torch.iinfo(output if output in _BYTES else torch.int32)
+    fits = limits.min - 1 < lower.min().item() and upper.max().item() < limits.max + 1
     lower, upper = (part.to(output if fits and output in _BYTES else torch.int32) for part in (lower, upper))
     # numpy finds the few that are true faster than torch.
     doubtful = torch.from_numpy(np.flatnonzero(lower.ne(upper).numpy()))
     if len(doubtful) > _FEW * sums.numel():
-        return in_order(padded.double(), kernel)
+        return in_order(padded.double(), whole)
     if len(doubtful):
-        lower.view(-1)[doubtful] = _one_by_one(padded, kernel, doubtful, sums.shape).to(lower.dtype)
+        lower.view(-1)[doubtful] = _one_by_one(padded, whole, doubtful, sums.shape).to(lower.dtype)
     return lower
 
 
@@ -196,6 +204,19 @@ def _one_by_one(padded: Tensor, kernel: Any, outputs: Tensor, shape: torch.Size)
     samples = padded.as_strided((padded.untyped_storage().nbytes() // padded.itemsize,), (1,), 0)
     windows = samples[first + steps[:, None] + padded.storage_offset()].double()
     return in_order(windows.T.reshape(-1, *kernel.shape), kernel).flatten()
+
+
+def _in_tiles(padded: Tensor, kernel: Any, skips_zeros: bool, fused: bool, rows: int) -> Tensor:
+    """Do `in_order` for so many rows at a time, whose partial sums stay in the cache."""
+    lead = padded.ndim - kernel.ndim
+    reach = [k - 1 for k in kernel.shape]
+    shape = [size - k for size, k in zip(padded.shape[lead:], reach, strict=True)]
+    result = torch.empty((*padded.shape[:lead], *shape), dtype=padded.dtype)
+    for start in range(0, shape[0], rows):
+        count = min(rows, shape[0] - start)
+        tile = padded.narrow(lead, start, count + reach[0])
+        result.narrow(lead, start, count).copy_(in_order(tile, kernel, skips_zeros, fused))
+    return result
 
 
 _Place = tuple[int, ...]

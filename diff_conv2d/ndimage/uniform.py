@@ -31,8 +31,8 @@ def uniform_filter1d(
     .. math:: y(i) = \frac{1}{k} \sum_{j=0}^{k-1} P(i - \lfloor k / 2 \rfloor - o + j)
 
     scipy adds to a running sum and subtracts from it. Here every sum is done by itself. So NaN stays in its windows,
-    and integers are the truncated means where scipy's sum collects rounding errors: with a `cval` that is no integer,
-    and beyond 2^53.
+    and integers are the truncated means where scipy's sum collects rounding errors: if the input or `cval` are no
+    integers, and beyond 2^53.
 
     Args:
         input: array, see `diff_conv2d.ndimage`.

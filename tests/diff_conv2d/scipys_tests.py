@@ -33,11 +33,12 @@ def counted(name):
     return call
 
 
-# Before scipy's tests are imported, which take some functions as parameters.
-for each in ours.__all__:
-    replaced, replacing = getattr(scipy.ndimage, each), counted(each)
-    xp_capabilities_table[replacing] = xp_capabilities_table[replaced]
-    setattr(scipy.ndimage, each, replacing)
+def pytest_configure():
+    """Replace scipy's functions, before its tests are imported, which take some of them as parameters."""
+    for name in ours.__all__:
+        replaced, replacing = getattr(scipy.ndimage, name), counted(name)
+        xp_capabilities_table[replacing] = xp_capabilities_table[replaced]
+        setattr(scipy.ndimage, name, replacing)
 
 
 def pytest_runtest_setup(item):

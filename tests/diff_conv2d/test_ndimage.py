@@ -326,6 +326,22 @@ def test_other_axes_are_a_batch(strip, monkeypatch):
         np.testing.assert_allclose(moved.transpose(2, 0, 1), alike, atol=1e-9)
 
 
+def test_axes_in_any_order():
+    """Weights have the array's order of axes, origins and modes that of `axes`, as in scipy."""
+    array, kernel = field(9, 8, 7), RNG.normal(size=(3, 4))
+    expected = scipy.ndimage.correlate(array, kernel, origin=(1, -1), axes=(2, 0))
+    np.testing.assert_allclose(ndimage.correlate(array, kernel, origin=(1, -1), axes=(2, 0)), expected)
+    expected = np.stack(
+        [naive(image, kernel, ("circular", "replicate"), (0, 0)) for image in array.swapaxes(0, 1)], 1
+    )
+    result = ndimage.correlate(array, kernel, mode=("nearest", "wrap"), axes=(2, 0))
+    np.testing.assert_allclose(result, expected)
+    expected = scipy.ndimage.gaussian_filter(array, (1, 2), axes=(2, 0), mode=("nearest", "wrap"))
+    np.testing.assert_allclose(
+        ndimage.gaussian_filter(array, (1, 2), axes=(2, 0), mode=("nearest", "wrap")), expected
+    )
+
+
 # Integers
 
 
@@ -497,10 +513,12 @@ def test_gradients(mode):
 
 
 def test_autocast_rounds_nothing():
-    image = torch.randn(40, 40)
+    image, kernel = torch.randn(400, 420), RNG.normal(size=(3, 3))
     with torch.autocast("cpu"):
-        result = ndimage.gaussian_filter(image, 1)
-    assert torch.equal(result, ndimage.gaussian_filter(image, 1))
+        results = ndimage.gaussian_filter(image, 1), ndimage.correlate(image, kernel)
+    expected = ndimage.gaussian_filter(image, 1), ndimage.correlate(image, kernel)
+    for result, right in zip(results, expected, strict=True):
+        torch.testing.assert_close(result, right, rtol=1e-5, atol=1e-5)
 
 
 def chunked(array, chunks):
@@ -604,6 +622,16 @@ def test_what_is_refused():
         ndimage.uniform_filter1d(image, 2.5)
     with pytest.raises(ValueError, match=r"Radius must be a nonnegative integer, got radius=1.5"):
         ndimage.gaussian_filter(image, 1, radius=1.5)
+    with pytest.raises(TypeError, match="sigma must be a number, got 'wide'"):
+        ndimage.gaussian_filter(image, "wide")
+    with pytest.raises(ValueError, match="sigma must be finite, got nan"):
+        ndimage.gaussian_filter(image, np.nan)
+    with pytest.raises(TypeError, match=r"order must be an integer, got 0\.5"):
+        ndimage.gaussian_filter(image, 1, order=0.5)
+    with pytest.raises(TypeError, match="output must be a dtype or an array, got 'abc'"):
+        ndimage.gaussian_filter(image, 1, output="abc")
+    with pytest.raises(ValueError, match="array type object not supported"):
+        ndimage.gaussian_filter(None, 1)
     with pytest.raises(TypeError, match="weights must hold numbers, got <U1"):
         ndimage.correlate1d(image, ["a"])
     with pytest.raises(ValueError, match="axes must be unique"):
