@@ -498,6 +498,10 @@ def test_a_graph_holds_the_mask():
     traced = torch.fx.symbolic_trace(network)
     image, mask = torch.randn(1, 1, 9, 10), torch.rand(9, 10) < 0.7
     assert torch.equal(traced(image, mask), network(image, mask))
+    alone = torch.fx.symbolic_trace(network.layer)
+    assert torch.equal(alone(image), network.layer(image))
+    with pytest.raises(ValueError, match=r"mask must be None for a layer that torch.fx has traced by itself"):
+        alone(image, mask)
 
 
 def test_autocast_and_transforms():
