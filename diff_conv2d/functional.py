@@ -88,8 +88,9 @@ def conv1d(
         tensor([[2., 2., 2., 2.]])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    edges = edge_weight, edge_bias
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups, mode, *edges, algorithm, mask)
+    return _conv(
+        1, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm, mask
+    )
 
 
 def conv2d(
@@ -170,8 +171,9 @@ def conv2d(
                 [6., 6., 6., 6.]])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    edges = edge_weight, edge_bias
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups, mode, *edges, algorithm, mask)
+    return _conv(
+        2, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm, mask
+    )
 
 
 def conv3d(
@@ -197,8 +199,9 @@ def conv3d(
         tensor([27.])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    edges = edge_weight, edge_bias
-    return _conv(3, input, weight, bias, stride, padding, dilation, groups, mode, *edges, algorithm, mask)
+    return _conv(
+        3, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm, mask
+    )
 
 
 def pad(

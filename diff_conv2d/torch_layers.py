@@ -106,6 +106,20 @@ def _for_script(layer: Any) -> Any:
     return FunctionType(function.__code__, function.__globals__, "_torchs_forward")
 
 
+def _without_mask(input: Tensor, mask: Any) -> Tensor:
+    """Return the input of a layer that was traced by itself, whose graph cannot tell whether there is a mask."""
+    if mask is not None:
+        raise ValueError(
+            f"mask must be None for a layer that torch.fx has traced by itself, got {type(mask).__name__}; trace a "
+            "module that holds the layer"
+        )
+    return input
+
+
+# Another function that its tracer must not look into.
+torch.fx.wrap("_without_mask")
+
+
 def _node(input: Any, layer: nn.Module, *mask: Any) -> Any:
     """Add a call of the layer to the graph that torch.fx is tracing."""
     return input.tracer.create_proxy("call_module", input.tracer.path_of_module(layer), (input, *mask), {})
@@ -275,6 +289,8 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
         from diff_conv2d.masks.convolution import convolve_with_mask
 
         weight, bias = self.weight, self.bias
+        if isinstance(mask, torch.fx.Proxy):
+            return self._conv_forward(_without_mask(input, mask), weight, bias)
 
         def convolution(image: Tensor) -> Tensor:
             return self._conv_forward(image, weight, bias)

@@ -86,7 +86,7 @@ class MaskedBoundary:
         self.axes = axes = _axes_of(mask, axes)
         self.method, self.degree = method, _checked_degree(method, degree)
         self.reach, self.rim = _widths_of(kernel_size, dilation, reach, rim, axes)
-        self.mask = mask.detach().contiguous()
+        self.mask = mask.detach().clone(memory_format=torch.contiguous_format)
         self.complete = bool(mask.all())
         planes = self.mask.cpu().reshape(-1, *mask.shape[mask.ndim - axes :])
         self._fills, self._fill_of_plane = self._prepared(planes)

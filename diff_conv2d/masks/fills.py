@@ -94,8 +94,11 @@ def prepared(mask: Tensor, reach: Sequence[int], rim: Sequence[int], degrees: Se
     depth, trial_depth = (torch.tensor(found, dtype=torch.int64) for found in depths)
     deep = max(depths[0], default=0)
     counts = tuple(trial_depth.bincount(minlength=deep + 1)[1:].tolist())
-    maps = filled.to_map(mask.numel()), tried.to_map(mask.numel())
-    return Fill(filled.positions, depth, deep, *maps, tried.positions, trial_depth, counts)
+    # In the order of the image, neighbours are read together.
+    order, trial_order = filled.positions.argsort(), tried.positions.argsort(stable=True)
+    maps = filled.to_map(order, mask.numel()), tried.to_map(trial_order, mask.numel())
+    outside, known = filled.positions[order], tried.positions[trial_order]
+    return Fill(outside, depth[order], deep, *maps, known, trial_depth[trial_order], counts)
 
 
 class _Rows:
@@ -112,9 +115,10 @@ class _Rows:
         self.weights = torch.cat([self.weights, weights])
         self.positions = torch.cat([self.positions, positions])
 
-    def to_map(self, pixels: int) -> LinearMap:
-        """Return the map of images with so many pixels."""
-        return LinearMap(self.rows, self.columns, self.weights, len(self.positions), pixels)
+    def to_map(self, order: Tensor, pixels: int) -> LinearMap:
+        """Return the map of images with so many pixels, its rows in another order."""
+        rows, entries = order.argsort()[self.rows].sort(stable=True)
+        return LinearMap(rows, self.columns[entries], self.weights[entries], len(order), pixels)
 
 
 def _entries(

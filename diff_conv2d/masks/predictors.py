@@ -44,12 +44,12 @@ def margin(degree: int, axes: int) -> int:
     return max(least if axes < 3 else least - 1, degree if axes == 3 else degree + 1)
 
 
-def read_by_polynomial(bits: Tensor, points: Tensor, degree: int) -> tuple[Tensor, Tensor]:
-    """Return the bits of the pixels that a polynomial reads, and the degree that they carry.
+def read_by_polynomial(bits: Tensor, points: Tensor, degree: int) -> Tensor:
+    """Return the bits of the pixels that a polynomial reads.
 
     These are the valid pixels up to `margin` farther away than the nearest one. Where they lie all around there are
     more of them than beside a straight edge: then only the nearest are read, as many as there are beside an edge or
-    somewhat more, unless these carry a lower degree.
+    somewhat more.
 
     Args:
         bits: which pixels of the ball are valid, (patterns, pixels).
@@ -64,10 +64,7 @@ def read_by_polynomial(bits: Tensor, points: Tensor, degree: int) -> tuple[Tenso
     beside_edge = (points[:, 0] >= distances[0]) & (distances <= distances[0] + wider)
     # How many are nearer than each pixel: the same for all pixels of one distance.
     nearer = F.pad(within.cumsum(1), (1, 0))[:, torch.searchsorted(squares, squares)]
-    few = within & (nearer < beside_edge.sum())
-    of_all, of_few = (carried_degrees(some, points, degree) for some in (within, few))
-    enough = of_few == of_all
-    return torch.where(enough[:, None], few, within), of_all
+    return within & (nearer < beside_edge.sum())
 
 
 def nearest_weights(bits: Tensor, squares: Tensor) -> Tensor:
@@ -144,7 +141,8 @@ def polynomial_weights(bits: Tensor, points: Tensor, degree: int) -> Tensor:
         >>> polynomial_weights(torch.tensor([[True, True, False]]), points, degree=1).round(decimals=8)
         tensor([[ 2., -1.,  0.]], dtype=torch.float64)
     """
-    bits, carried = read_by_polynomial(bits, points, degree)
+    bits = read_by_polynomial(bits, points, degree)
+    carried = carried_degrees(bits, points, degree)
     result = torch.zeros(bits.shape, dtype=torch.float64)
     counts = bits.sum(1)
     for q in range(degree + 1):

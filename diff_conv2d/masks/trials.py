@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from diff_conv2d.masks.predictors import margin, read_by_polynomial
+from diff_conv2d.masks.predictors import carried_degrees, margin, read_by_polynomial
 from diff_conv2d.masks.sites import PaddedMask, bits_of, distinct, offsets_between
 
 __all__ = ["FARTHEST", "stand_ins", "words_in_common"]
@@ -85,8 +85,9 @@ def _carried(padded: PaddedMask, sites: Tensor, others: Tensor, squares: Tensor,
         axes = len(padded.shape)
         offsets = offsets_between(square, math.sqrt(square) + margin(degree, axes), axes)
         different, which = distinct(words_in_common(padded, sites[own], others[own], offsets))
-        bits = bits_of(different, len(offsets))
-        _, carried = read_by_polynomial(bits, torch.tensor(offsets).view(len(offsets), axes), degree)
+        points = torch.tensor(offsets).view(len(offsets), axes)
+        bits = read_by_polynomial(bits_of(different, len(offsets)), points, degree)
+        carried = carried_degrees(bits, points, degree)
         carried = torch.where(bits.any(1), carried, -1)
         result[own] = carried[which]
     return result

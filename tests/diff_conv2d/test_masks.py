@@ -57,14 +57,11 @@ def predicted(offsets, values, method, degree):
     lengths = np.linalg.norm(ball, axis=1)
     count = ((ball[:, 0] >= distances[0]) & (lengths <= distances[0] + wider + 1e-9)).sum()
     few = near & (np.array([(distances[near] < d - 1e-9).sum() for d in distances]) < count)
+    offsets, values = offsets[few], values[few]
     for q in range(degree, -1, -1):
-        columns = np.stack([np.prod(offsets.astype(float) ** e, axis=1) for e in exponents(q, axes)], 1)
-        full = [np.linalg.matrix_rank(columns[some]) == columns.shape[1] for some in (near, few)]
-        if full[0]:
+        p = np.stack([np.prod(offsets.astype(float) ** e, axis=1) for e in exponents(q, axes)], 1)
+        if np.linalg.matrix_rank(p) == p.shape[1]:
             break
-    # The few carry the same degree, or all are read.
-    chosen = few if full[1] else near
-    offsets, values, p = offsets[chosen], values[chosen], columns[chosen]
     m, n = p.shape[1], len(values)
     between = np.linalg.norm(offsets[:, None] - offsets[None], axis=2)
     system = np.block([[covariance(between, q + 1), p], [p.T, np.zeros((m, m))]])
@@ -501,6 +498,10 @@ def test_a_graph_holds_the_mask():
     traced = torch.fx.symbolic_trace(network)
     image, mask = torch.randn(1, 1, 9, 10), torch.rand(9, 10) < 0.7
     assert torch.equal(traced(image, mask), network(image, mask))
+    alone = torch.fx.symbolic_trace(network.layer)
+    assert torch.equal(alone(image), network.layer(image))
+    with pytest.raises(ValueError, match=r"mask must be None for a layer that torch.fx has traced by itself"):
+        alone(image, mask)
 
 
 def test_autocast_and_transforms():
@@ -529,7 +530,7 @@ def test_copies_and_pickles():
 def test_the_mask_may_change_afterwards():
     mask, image = some_mask(2, 6), normal(1, 1, *SHAPES[2])
     boundary = MaskedBoundary(mask, 3)
-    expected = boundary.fill(image)
+    expected = MaskedBoundary(mask, 3).fill(image)
     mask.fill_(True)
     assert torch.equal(boundary.fill(image), expected)
 
