@@ -11,7 +11,7 @@ from torch import Tensor
 from diff_conv2d.arguments import check_tensor, is_sequence, per_axis
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.masks.clearing import outside_pixels
-from diff_conv2d.masks.fills import MEAN, NEAREST, Fill, prepared
+from diff_conv2d.masks.fills import MEAN, NEAREST, Fill, prepared_in_rings
 from diff_conv2d.masks.selection import blended
 from diff_conv2d.tracing import is_traced, is_transformed
 
@@ -31,7 +31,8 @@ class MaskedBoundary:
 
     .. math:: x(p) = \sum_{q \, valid} w_{p,q} \, x(q)
 
-    for each outside pixel p that a kernel centred on a valid pixel reaches. Other outside pixels become zero. Weights
+    for each outside pixel p that a kernel centred on a valid pixel reaches. Other outside pixels become zero. For
+    kernels of more than 5 pixels those beside valid ones come first, then those beside these, and so on. Weights
     depend on the mask alone, so that a mask is prepared once for many images. Whatever outside pixels hold, NaN
     included, is never read.
 
@@ -92,8 +93,8 @@ class MaskedBoundary:
         self._fills, self._fill_of_plane = self._prepared(planes)
         self._kept: dict[tuple[object, ...], Any] = {}
 
-    def _prepared(self, planes: Tensor) -> tuple[list[Fill], list[int]]:
-        """Prepare the different masks among several, and say which of them each is."""
+    def _prepared(self, planes: Tensor) -> tuple[list[list[Fill]], list[int]]:
+        """Prepare the different masks among several, ring by ring, and say which of them each is."""
         degrees = _degrees(self.method, self.degree, self.axes)
         seen: list[Tensor] = []
         which = []
@@ -101,7 +102,7 @@ class MaskedBoundary:
             number = next((i for i, other in enumerate(seen) if torch.equal(other, plane)), len(seen))
             seen += [plane] if number == len(seen) else []
             which.append(number)
-        return [prepared(plane, self.reach, self.rim, degrees) for plane in seen if degrees], which
+        return [prepared_in_rings(plane, self.reach, self.rim, degrees) for plane in seen if degrees], which
 
     def __repr__(self) -> str:
         degree = f", degree={self.degree}" if self.method == "polynomial" else ""
@@ -114,11 +115,12 @@ class MaskedBoundary:
         """Leave out what is made again."""
         return {**vars(self), "_kept": {}}
 
-    def fill(self, images: Tensor) -> Tensor:
+    def fill(self, images: Tensor, in_place: bool = False) -> Tensor:
         """Return the images with their outside pixels filled; the gradient of an outside pixel is zero.
 
         Args:
             images: (..., *spatial) of floating point or complex dtype; a mask (N, C, ...) must broadcast to it.
+            in_place: the images may be changed, which saves a copy of them.
 
         Raises:
             TypeError: if `images` is no tensor, or holds integers and the method computes pixels.
@@ -127,7 +129,7 @@ class MaskedBoundary:
         self.check(images)
         if self.complete:
             return images
-        cleared = self._cleared(images, self._mask_on(images))
+        cleared = self._written(images, self._mask_on(images), 0, in_place)
         if not self._fills or self.method in ("zeros", "partial"):
             return cleared
         if images.is_complex():
@@ -155,7 +157,11 @@ class MaskedBoundary:
         """
         if self.complete:
             return output
-        return self._cleared(output, self._mask_of_outputs(output, geometry), in_place=True)
+        return self._written(output, self._mask_of_outputs(output, geometry), 0, in_place=True)
+
+    def replace_outside(self, images: Tensor, value: float) -> Tensor:
+        """Write a value at the outside pixels, in place where no gradient is wanted; images as for `fill`."""
+        return images if self.complete else self._written(images, self._mask_on(images), value, in_place=True)
 
     def _mask_on(self, images: Tensor) -> Tensor:
         return self._remembered(("mask", images.device), lambda: self.mask.to(images.device))
@@ -182,23 +188,25 @@ class MaskedBoundary:
         found: _Made = self._kept[key]
         return found
 
-    def _cleared(self, images: Tensor, mask: Tensor, in_place: bool = False) -> Tensor:
-        """Return images with zeros where the mask is False."""
+    def _written(self, images: Tensor, mask: Tensor, value: float, in_place: bool = False) -> Tensor:
+        """Return images with a value where the mask is False."""
         tracked = torch.is_grad_enabled() and images.requires_grad
         if tracked or mask.ndim > self.axes or is_traced() or is_transformed(images):
-            return images.masked_fill(~mask, 0)
+            return images.masked_fill(~mask, value)
         result = images if in_place else images.clone(memory_format=torch.contiguous_format)
         if not result.is_contiguous():
-            return result.masked_fill_(~mask, 0)
+            return result.masked_fill_(~mask, value)
         outside = self._remembered(("outside", id(mask)), lambda: outside_pixels(mask))
-        outside.clear(result.view(result.shape[: result.ndim - self.axes].numel(), mask.numel()))
+        outside.write(result.view(result.shape[: result.ndim - self.axes].numel(), mask.numel()), value)
         return result
 
     def _filled(self, cleared: Tensor) -> Tensor:
         """Return images with zeros at outside pixels with these filled."""
         leading, device = cleared.shape[: cleared.ndim - self.axes], cleared.device
         planes = cleared.reshape(leading.numel(), self.mask.shape[-self.axes :].numel())
-        fills = self._remembered(("fills", device), lambda: [fill.to(device) for fill in self._fills])
+        fills = self._remembered(
+            ("fills", device), lambda: [[ring.to(device) for ring in fill] for fill in self._fills]
+        )
         if len(fills) == 1:
             return _put(planes, fills[0]).view(cleared.shape)
         own_shape = self.mask.shape[: self.mask.ndim - self.axes]
@@ -208,14 +216,14 @@ class MaskedBoundary:
         return torch.cat(pieces).index_select(0, torch.cat(groups).argsort()).view(cleared.shape)
 
 
-def _put(planes: Tensor, fill: Fill) -> Tensor:
+def _put(planes: Tensor, rings: list[Fill]) -> Tensor:
     """Write the values of outside pixels into images (B, pixels) that nothing else holds."""
-    if not len(fill.outside):
-        return planes
-    values = fill.values(planes) if fill.values.maps == 1 else blended(planes, fill)
-    if is_traced() or is_transformed(planes):
-        return planes.index_copy(1, fill.outside, values)
-    return planes.index_copy_(1, fill.outside, values)
+    for fill in rings:
+        if len(fill.outside):
+            values = fill.values(planes) if fill.values.maps == 1 else blended(planes, fill)
+            copied = is_traced() or is_transformed(planes)
+            planes = (planes.index_copy if copied else planes.index_copy_)(1, fill.outside, values)
+    return planes
 
 
 def _degrees(method: MaskMethod, degree: int | None, axes: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Zeros at outside pixels, written where they are: most of them come in long runs."""
+"""One value at all outside pixels, written where they are: most of them come in long runs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class OutsidePixels(NamedTuple):
     blocks: Tensor
     rest: Tensor
 
-    def clear(self, planes: Tensor) -> None:
-        """Write zeros at the outside pixels of images (B, pixels)."""
+    def write(self, planes: Tensor, value: float) -> None:
+        """Write a value at the outside pixels of images (B, pixels)."""
         # Plane by plane, for which torch is three times as fast.
         for plane in planes:
-            plane.view(-1, self.size).index_fill_(0, self.blocks, 0)
-            plane.index_fill_(0, self.rest, 0)
+            plane.view(-1, self.size).index_fill_(0, self.blocks, value)
+            plane.index_fill_(0, self.rest, value)
 
 
 def outside_pixels(mask: Tensor) -> OutsidePixels:
@@ -32,7 +32,7 @@ def outside_pixels(mask: Tensor) -> OutsidePixels:
 
     Example:
         >>> image = torch.ones(1, 6)
-        >>> outside_pixels(torch.tensor([True, True, False, False, True, False])).clear(image)
+        >>> outside_pixels(torch.tensor([True, True, False, False, True, False])).write(image, 0.0)
         >>> image
         tensor([[1., 1., 0., 0., 1., 0.]])
     """

@@ -14,12 +14,14 @@ from diff_conv2d.masks.predictors import margin, nearest_weights, polynomial_wei
 from diff_conv2d.masks.sites import PaddedMask, bits_of, depth_of, distinct, offsets_between
 from diff_conv2d.masks.trials import FARTHEST, stand_ins, words_in_common
 
-__all__ = ["MEAN", "NEAREST", "Fill", "prepared"]
+__all__ = ["MEAN", "NEAREST", "Fill", "prepared", "prepared_in_rings"]
 
 #: In place of a degree: the nearest valid pixels.
 NEAREST = -1
 #: The mean of the whole ball.
 MEAN = -2
+# Pixels that a kernel may reach for all of them to be filled at once.
+_AT_ONCE = 2
 # Numbers of bits that are unpacked at once.
 _MOST_BITS = 1 << 25
 
@@ -51,6 +53,30 @@ class Fill(NamedTuple):
         """Return the fill for images on a device."""
         names = ("outside", "depth", "known", "trial_depth")
         return self._replace(**{name: getattr(self, name).to(device) for name in names})
+
+
+def prepared_in_rings(mask: Tensor, reach: Sequence[int], rim: Sequence[int], degrees: Sequence[int]) -> list[Fill]:
+    """Prepare the fill of a mask: at once for kernels of up to 5 pixels, for wider ones ring after ring.
+
+    Around a deep pixel a ball that meets valid ones holds hundreds, and hardly two balls are alike. So a wide kernel
+    is served by rings of one pixel; each takes those before it for valid.
+
+    Args:
+        mask: see `prepared`.
+        reach: see `prepared`.
+        rim: see `prepared`.
+        degrees: see `prepared`.
+    """
+    if max(reach) <= _AT_ONCE:
+        return [prepared(mask, reach, rim, degrees)]
+    fills: list[Fill] = []
+    left = list(reach)
+    while any(left):
+        ring = [min(width, 1) for width in left]
+        left = [width - step for width, step in zip(left, ring, strict=True)]
+        fills.append(prepared(mask, ring, [0] * mask.ndim if any(left) else rim, degrees))
+        mask = mask.flatten().index_fill(0, fills[-1].outside, True).view(mask.shape)
+    return fills
 
 
 def prepared(mask: Tensor, reach: Sequence[int], rim: Sequence[int], degrees: Sequence[int]) -> Fill:
@@ -95,9 +121,9 @@ def prepared(mask: Tensor, reach: Sequence[int], rim: Sequence[int], degrees: Se
     deep = max(depths[0], default=0)
     counts = tuple(trial_depth.bincount(minlength=deep + 1)[1:].tolist())
     # In the order of the image, neighbours are read together.
-    order, trial_order = filled.positions.argsort(), tried.positions.argsort(stable=True)
+    outside, order = filled.positions.sort()
+    known, trial_order = tried.positions.sort(stable=True)
     maps = filled.to_map(order, mask.numel()), tried.to_map(trial_order, mask.numel())
-    outside, known = filled.positions[order], tried.positions[trial_order]
     return Fill(outside, depth[order], deep, *maps, known, trial_depth[trial_order], counts)
 
 
@@ -105,20 +131,27 @@ class _Rows:
     """Rows of a sparse map, collected piece by piece."""
 
     def __init__(self, maps: int) -> None:
-        self.rows = self.columns = self.positions = torch.zeros(0, dtype=torch.int64)
-        self.weights = torch.zeros(0, maps, dtype=torch.float64)
+        none = torch.zeros(0, dtype=torch.int64)
+        self._pieces = [(none, none, torch.zeros(0, maps, dtype=torch.float64))]
+        self._positions = [none]
+        self._count = 0
+
+    @property
+    def positions(self) -> Tensor:
+        """The position of the pixel of each row."""
+        return torch.cat(self._positions)
 
     def add(self, rows: Tensor, columns: Tensor, weights: Tensor, positions: Tensor) -> None:
         """Add rows, numbered from 0, for pixels at some positions."""
-        self.rows = torch.cat([self.rows, rows + len(self.positions)])
-        self.columns = torch.cat([self.columns, columns])
-        self.weights = torch.cat([self.weights, weights])
-        self.positions = torch.cat([self.positions, positions])
+        self._pieces.append((rows + self._count, columns, weights))
+        self._positions.append(positions)
+        self._count += len(positions)
 
     def to_map(self, order: Tensor, pixels: int) -> LinearMap:
         """Return the map of images with so many pixels, its rows in another order."""
-        rows, entries = order.argsort()[self.rows].sort(stable=True)
-        return LinearMap(rows, self.columns[entries], self.weights[entries], len(order), pixels)
+        rows, columns, weights = (torch.cat(piece) for piece in zip(*self._pieces, strict=True))
+        rows, entries = order.argsort()[rows].sort(stable=True)
+        return LinearMap(rows, columns[entries], weights[entries], len(order), pixels)
 
 
 def _entries(

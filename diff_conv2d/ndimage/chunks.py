@@ -20,7 +20,7 @@ from diff_conv2d.ndimage.correlation import Step, cast, check, geometry_of, of_i
 from diff_conv2d.ndimage.errors import FilterError
 from diff_conv2d.ndimage.outside import Fill
 
-__all__ = ["filled_by_chunks", "filtered_by_chunks"]
+__all__ = ["filled_by_chunks", "filtered_by_chunks", "without_outside"]
 
 
 def filtered_by_chunks(image: Any, steps: Sequence[Step], dtype: torch.dtype) -> Any:
@@ -69,8 +69,18 @@ def filled_by_chunks(image: Any, mask: Any, fill: Fill) -> tuple[Any, Any]:
     return filled, known.rechunk(filled.chunks)
 
 
+def without_outside(result: Any, valid: Any) -> Any:
+    """Return a result with NaN, or 0 among integers, at what is not valid."""
+    missing = np.nan if result.dtype.kind in "fc" else 0
+    return result.map_blocks(_replaced, valid, missing, dtype=result.dtype)
+
+
+def _replaced(block: Any, valid: Any, missing: float) -> Any:
+    return np.where(valid, block, np.asarray(missing, block.dtype))
+
+
 def _filled(block: Any, mask: Any = None, *, fill: Fill) -> Any:
-    return fill(block, mask)[0]
+    return fill(block, fill.boundary(block, mask))
 
 
 def _known(block: Any, mask: Any = None, *, nan: bool) -> Any:

@@ -60,12 +60,12 @@ def filtered_inside(
     output = input.dtype if output is None else output
     fill = Fill(axes, reach, edges.get("fill", "adaptive"), nan == "edge")
     if isinstance(input, (Tensor, np.ndarray)):
-        values, valid = fill(input, mask)
-    else:
-        from diff_conv2d.ndimage.chunks import filled_by_chunks
+        boundary = fill.boundary(input, mask)
+        return fill.without_outside(filtered(fill(input, boundary), output), boundary)
+    from diff_conv2d.ndimage.chunks import filled_by_chunks, without_outside
 
-        values, valid = filled_by_chunks(input, mask, fill)
-    return _without_outside(filtered(values, output), valid)
+    values, valid = filled_by_chunks(input, mask, fill)
+    return without_outside(filtered(values, output), valid)
 
 
 def prepared(image: Any, edges: Edges, reach: tuple[int, ...]) -> Edges:
@@ -99,45 +99,58 @@ class Fill:
     method: Any
     nan: bool
 
-    def __call__(self, input: Any, mask: Any) -> tuple[Any, Any]:
-        """Return an array, as floating point, with what is outside filled, and which samples are valid."""
-        tensor = _tensor(input)
-        if not (tensor.is_floating_point() or tensor.is_complex()):
-            # What is filled lies between integers.
-            tensor = tensor.to(torch.float64)
-        count = len(self.axes)
-        images = tensor.movedim(self.axes, tuple(range(-count, 0)))
-        batch, space = images.shape[:-count], images.shape[-count:]
-        boundary = self._checked(mask, space) if isinstance(mask, MaskedBoundary) else self.boundary(tensor, mask)
-        filled = boundary.fill(images.reshape(1, -1, *space)).reshape(*batch, *space)
-        valid = boundary.mask.to(tensor.device)
-        valid = valid.reshape(*batch, *space) if valid.ndim > count else valid.expand(*batch, *space)
-        values, valid = (one.movedim(tuple(range(-count, 0)), self.axes) for one in (filled, valid))
-        return (values, valid) if isinstance(input, Tensor) else (values.numpy(), valid.numpy())
-
     def boundary(self, input: Any, mask: Any) -> MaskedBoundary:
         """Prepare a mask for images (1, B, ...), where B are all other axes; for one image if it serves all."""
-        count, valid = len(self.axes), self._valid(_tensor(input), mask)
+        tensor, count = _tensor(input), len(self.axes)
+        if isinstance(mask, MaskedBoundary):
+            return self._checked(mask, tuple(tensor.shape[axis] for axis in self.axes))
+        valid = self._valid(tensor, mask)
         of_images = valid if valid.ndim == count else valid.reshape(1, -1, *valid.shape[-count:])
         method = {"method": self.method} if isinstance(self.method, str) else dict(self.method)
         # As far as a boundary mode may read beside the samples that the filter does.
         rim = tuple(2 * width + 1 for width in self.reach)
         return MaskedBoundary(of_images, reach=self.reach, rim=rim, axes=count, **method)
 
-    def _checked(self, boundary: MaskedBoundary, space: Sequence[int]) -> MaskedBoundary:
+    def __call__(self, input: Any, boundary: MaskedBoundary) -> Any:
+        """Return an array, as floating point, with what is outside filled."""
+        # What is filled lies between integers. A copy by numpy has large pages, which cost less when they are new.
+        tensor = input if isinstance(input, Tensor) else torch.from_numpy(np.array(input, _floating(input.dtype)))
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            tensor = tensor.to(torch.float64)
+        images = tensor.movedim(self.axes, self._last)
+        flat = images.reshape(1, -1, *images.shape[-len(self.axes) :])
+        filled = boundary.fill(flat, in_place=not isinstance(input, Tensor)).reshape(images.shape)
+        filled = filled.movedim(self._last, self.axes)
+        return filled if isinstance(input, Tensor) else filled.numpy()
+
+    def without_outside(self, result: Any, boundary: MaskedBoundary) -> Any:
+        """Return a result with NaN, or 0 among integers, at what is outside; an array is changed in place."""
+        tensor = result if isinstance(result, Tensor) else torch.from_numpy(result)
+        missing = torch.nan if tensor.is_floating_point() or tensor.is_complex() else 0
+        images = tensor.movedim(self.axes, self._last)
+        if boundary.mask.ndim == len(self.axes):
+            written = boundary.replace_outside(images, missing)
+        else:
+            outside = ~boundary.mask.to(tensor.device).reshape(images.shape)
+            tracked = torch.is_grad_enabled() and images.requires_grad
+            written = (images.masked_fill if tracked else images.masked_fill_)(outside, missing)
+        return written.movedim(self._last, self.axes) if isinstance(result, Tensor) else result
+
+    @property
+    def _last(self) -> tuple[int, ...]:
+        return tuple(range(-len(self.axes), 0))
+
+    def _checked(self, boundary: MaskedBoundary, space: tuple[int, ...]) -> MaskedBoundary:
         """Reject a mask that was prepared for other images or a smaller filter."""
-        if tuple(boundary.mask.shape) != tuple(space):
-            raise FilterError(
-                f"mask must be prepared for images of shape {tuple(space)}, got {tuple(boundary.mask.shape)}"
-            )
+        if tuple(boundary.mask.shape) != space:
+            raise FilterError(f"mask must be prepared for images of shape {space}, got {tuple(boundary.mask.shape)}")
         if any(ready < needed for ready, needed in zip(boundary.reach, self.reach, strict=True)):
             raise FilterError(f"mask must reach as far as the filter, {self.reach}, got reach={boundary.reach}")
         return boundary
 
     def _valid(self, tensor: Tensor, mask: Any) -> Tensor:
         """Return which samples are valid: of an image, or of all, the axes of an image last."""
-        last = tuple(range(-len(self.axes), 0))
-        moved = tensor.movedim(self.axes, last)
+        moved = tensor.movedim(self.axes, self._last)
         known = ~moved.isnan() if self.nan else None
         if mask is None:
             return known if known is not None else torch.ones(moved.shape, dtype=torch.bool, device=tensor.device)
@@ -146,13 +159,18 @@ class Fill:
             raise TypeError(f"mask must hold booleans, True where a sample is valid; got {valid.dtype}")
         space = moved.shape[-len(self.axes) :]
         if valid.shape == tensor.shape:
-            valid = valid.movedim(self.axes, last)
+            valid = valid.movedim(self.axes, self._last)
         elif valid.shape != space:
             raise FilterError(
                 f"mask must have the shape of input, {tuple(tensor.shape)}, or that of its filtered axes, "
                 f"{tuple(space)}; got {tuple(valid.shape)}"
             )
         return valid if known is None else valid & known
+
+
+def _floating(dtype: Any) -> Any:
+    """Return the dtype of a copy that can be filled, in the byte order of this machine."""
+    return dtype.newbyteorder("=") if dtype.kind in "fc" else np.dtype(float)
 
 
 def _tensor(array: Any) -> Tensor:
@@ -194,19 +212,3 @@ def _may_hold_nan(input: Any) -> bool:
     if isinstance(dtype, torch.dtype):
         return dtype.is_floating_point or dtype.is_complex
     return dtype.kind in "fc"
-
-
-def _without_outside(result: Any, valid: Any) -> Any:
-    """Leave no result outside."""
-    if isinstance(result, Tensor):
-        missing = torch.nan if result.is_floating_point() or result.is_complex() else 0
-        return result.masked_fill(~valid, missing)
-    missing = np.nan if result.dtype.kind in "fc" else 0
-    if isinstance(result, np.ndarray):
-        result[~valid] = missing
-        return result
-    return result.map_blocks(_replaced, valid, missing, dtype=result.dtype)
-
-
-def _replaced(block: Any, valid: Any, missing: float) -> Any:
-    return np.where(valid, block, np.asarray(missing, block.dtype))

@@ -383,7 +383,7 @@ def test_adaptive_keeps_what_errs_least():
     known = {}
     for method, degree in (("nearest", None), *(("polynomial", d) for d in range(4)), ("adaptive", None)):
         boundary = MaskedBoundary(mask, 5, method, degree, rim=0)
-        where = boundary._fills[0].outside
+        where = boundary._fills[0][0].outside
         result = boundary.fill(images).flatten(2)[..., where]
         known[method, degree] = (result - images.flatten(2)[..., where]).abs().mean(-1)[0]
     adaptive = known.pop(("adaptive", None))
