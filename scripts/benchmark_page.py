@@ -36,7 +36,7 @@ def markdown(table: pd.DataFrame, stale: str | None = None) -> str:
         table: of the benchmark.
         stale: why the table is marked stale, if it is.
     """
-    first, table = table.iloc[0], table[~table["group"].isin(("sides", "layers"))]
+    first, table = table.iloc[0], table[~table["group"].isin(("sides", "layers", "ndimage"))]
     ratios = table.pivot_table("ratio", "method", ["group", "case"], sort=False)
     methods = in_order(ratios.index)
     groups = [group for group in GROUPS if group in ratios]
@@ -149,6 +149,7 @@ def costs(table: pd.DataFrame) -> str:
             f"Other layers with a mode, training step, relative to torch's own: {listed(each)} (geometric mean over "
             f"{listed([f'`{mode}`' for mode in others])} and the cases, in brackets the most)."
         )
+    sentences += _filters(table[table["group"] == "ndimage"])
     of_layers = _cases(peaks, "cnn")
     if len(of_layers) and {"zeros", "diff", "diff_memory"} <= set(of_layers):
         shares = of_layers.div(of_layers["zeros"], axis=0)
@@ -158,6 +159,35 @@ def costs(table: pd.DataFrame) -> str:
             f"padded copy: {listed(each)}."
         )
     return "".join(f"- {sentence}\n" for sentence in sentences)
+
+
+def _filters(table: pd.DataFrame) -> list[str]:
+    """Write what filters of arrays cost, relative to SciPy and OpenCV, and what a mask adds."""
+    times = table.pivot_table("seconds", "case", "method", sort=False)
+    if not {"symmetric", "adaptive", "scipy", "opencv"} <= set(times):
+        return []
+    name, dtype = (times.index.str.rpartition(", ").get_level_values(level) for level in (0, 2))
+    to_scipy = times[["symmetric", "adaptive"]].div(times["scipy"], axis=0)
+    to_opencv = (times["symmetric"] / times["opencv"]).dropna()
+    each = []
+    for kind in dict.fromkeys(dtype):
+        own = to_scipy[dtype == kind]
+        each.append(f"{kind} {span(own['symmetric'])} (`adaptive` {span(own['adaptive'])})")
+    names = listed([f"`{one}`" for one in dict.fromkeys(name)])
+    found = [
+        f"Filters of 2048 x 2048 arrays by SciPy's names ({names}) take, as a multiple of SciPy's time, in SciPy's "
+        f"default mode: {listed(each)}; as a multiple of OpenCV's, which saturates and rounds integers, "
+        f"{span(to_opencv)}."
+    ]
+    masked = times.filter(like="masked_").dropna()
+    if len(masked):
+        shares = masked.div(times.loc[masked.index, "symmetric"], axis=0)
+        each = [f"{method.removeprefix('masked_')} {span(shares[method])}" for method in shares]
+        found.append(
+            "The 5 x 5 filter with a prepared mask, a fifth of the array outside, takes as a multiple of that "
+            f"without one: {listed(each)}."
+        )
+    return found
 
 
 def numbers(table: pd.DataFrame) -> dict[str, str]:

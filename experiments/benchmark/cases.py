@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import diff_conv2d
 from diff_conv2d.layers import DiffConv2dLayer
 from diff_conv2d.modes import boundary
-from experiments.benchmark.filters import FILTERS, filter_steps
+from experiments.benchmark.filters import FILTERS, MASKED, filter_steps
 from experiments.benchmark.timing import Periodic
 from experiments.models.unet import UNet
 from experiments.padding_configs import METHODS as PADDINGS
@@ -55,6 +55,7 @@ METHODS = (
     *(f"diff_{way}" for way in WAYS),
     "scipy",
     "opencv",
+    *MASKED,
 )
 
 

@@ -11,13 +11,16 @@ from scipy import ndimage as scipy_ndimage
 
 from diff_conv2d import ndimage
 from diff_conv2d.derivatives import gradient
+from diff_conv2d.masks import MaskedBoundary
 
-__all__ = ["FILTERS", "filter_steps"]
+__all__ = ["FILTERS", "MASKED", "filter_steps"]
 
 # The modes of this library that are timed: SciPy's default, in which all libraries are compared, then others.
 MODES: dict[str, Any] = {name: name for name in ("symmetric", "diff", "adaptive")}
 # A kernel of 17 samples stands for a polynomial of degree 16, whose weights no float32 holds.
 OF_GAUSSIAN = MODES | {"diff": {"mode": "diff", "degree": 2}}
+# Filters with a fifth of the picture masked, by how it is filled; the rim is SciPy's.
+MASKED = {f"masked_{fill}": fill for fill in ("nearest", "polynomial", "adaptive")}
 SIDE = 2048
 KERNEL = np.random.default_rng(0).standard_normal((5, 5)).astype(np.float32)
 # SciPy's default cuts a Gaussian at four standard deviations.
@@ -48,6 +51,11 @@ def _correlate(picture: Any) -> dict[str, Callable[[], object]]:
         "scipy": lambda: scipy_ndimage.correlate(picture, KERNEL),
         "opencv": lambda: cv2.filter2D(picture, -1, KERNEL, borderType=cv2.BORDER_REFLECT),
         **{name: partial(ndimage.correlate, picture, KERNEL, mode=mode) for name, mode in MODES.items()},
+        # A mask that stays is prepared once.
+        **{
+            name: partial(ndimage.correlate, picture, KERNEL, mode="symmetric", mask=_blobs(fill))
+            for name, fill in MASKED.items()
+        },
     }
 
 
@@ -64,6 +72,13 @@ FILTERS: dict[str, Callable[[Any], dict[str, Callable[[], object]]]] = {
     "correlate 5x5": _correlate,
     "gradient": _gradient,
 }
+
+
+def _blobs(fill: Any) -> MaskedBoundary:
+    """Prepare a mask of blobs for the kernel."""
+    heights = scipy_ndimage.gaussian_filter(np.random.default_rng(1).standard_normal((SIDE, SIDE)), 12)
+    valid = torch.from_numpy(heights < np.quantile(heights, 0.8))
+    return MaskedBoundary(valid, kernel_size=KERNEL.shape, method=fill)
 
 
 def filter_steps(name: str, dtype: torch.dtype) -> dict[str, Callable[[], object]]:

@@ -88,8 +88,8 @@ def draw_filters(ax: Axes, table: pd.DataFrame) -> None:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the figure."""
-    # Sides and other layers have their sentences on the page.
-    layers = table[~table["group"].isin(("filtering", "sides", "layers"))]
+    # Sides, other layers and filters of arrays have their sentences on the page.
+    layers = table[~table["group"].isin(("filtering", "sides", "layers", "ndimage"))]
     filters = table[(table["group"] == "filtering") & table["case"].str.contains("2048")]
     rows = layers["case"].nunique()
     height = TOP + max(ROW * rows, FILTER_HEIGHT + 0.9) + BOTTOM

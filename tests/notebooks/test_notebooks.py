@@ -6,7 +6,7 @@ import pytest
 from nbconvert.preprocessors import ExecutePreprocessor
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
-NAMES = ["01_quickstart", "02_filtering", "03_training"]
+NAMES = ["01_quickstart", "02_filtering", "03_training", "04_fields"]
 
 
 def notebook(name):

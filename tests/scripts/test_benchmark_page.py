@@ -85,3 +85,20 @@ def test_numbers_of_single_images():
         "benchmark.filter.diff_over_scipy": "0.50",
         "benchmark.filter.zeros_over_diff": "10",
     }
+
+
+def test_filters_of_arrays_have_their_sentence():
+    seconds = {"scipy": 0.1, "opencv": 0.01, "symmetric": 0.02, "adaptive": 0.03, "masked_nearest": 0.03}
+    rows = [
+        ("ndimage", case, method, value * (1 + (case == "sobel, uint8")), 1.0)
+        for case in ("sobel, float32", "sobel, uint8")
+        for method, value in seconds.items()
+    ]
+    table = pd.DataFrame(rows, columns=["group", "case", "method", "seconds", "ratio"]).assign(peak_bytes=1.0)
+    text = costs(table)
+    assert (
+        "(`sobel`) take, as a multiple of SciPy's time, in SciPy's default mode: float32 0.20 (`adaptive` 0.30) and"
+        in text
+    )
+    assert "as a multiple of OpenCV's, which saturates and rounds integers, 2.00." in text
+    assert "takes as a multiple of that without one: nearest 1.50." in text
