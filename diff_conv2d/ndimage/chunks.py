@@ -22,6 +22,9 @@ from diff_conv2d.ndimage.outside import Fill
 
 __all__ = ["filled_by_chunks", "filtered_by_chunks", "without_outside"]
 
+# Samples of an image whose mask is prepared at once.
+_MOST_SAMPLES = 1 << 20
+
 
 def filtered_by_chunks(image: Any, steps: Sequence[Step], dtype: torch.dtype) -> Any:
     """Return the result of steps on a dask array, each rounded to a dtype.
@@ -57,7 +60,10 @@ def filled_by_chunks(image: Any, mask: Any, fill: Fill) -> tuple[Any, Any]:
             )
         others = tuple(axis for axis in range(image.ndim) if axis not in fill.axes)
         valid = da.broadcast_to(da.expand_dims(valid, others), image.shape)
-    arrays = [image] if valid is None else [image, valid.rechunk(image.chunks)]
+    # Preparing a mask takes a hundred times the memory of the image: it is done in parts of chunks.
+    most = {axis: max(1, round(_MOST_SAMPLES ** (1 / len(fill.axes)))) for axis in fill.axes}
+    parts = image.rechunk({axis: _in_parts(image.chunks[axis], length) for axis, length in most.items()})
+    arrays = [parts] if valid is None else [parts, valid.rechunk(parts.chunks)]
     # What a fill reads of a sample's neighbourhood, and where it takes the end of a chunk for the rim.
     rim = max(2 * width + 1 for width in fill.reach)
     depth = {axis: 2 * rim + 6 if axis in fill.axes else 0 for axis in range(image.ndim)}
@@ -66,13 +72,18 @@ def filled_by_chunks(image: Any, mask: Any, fill: Fill) -> tuple[Any, Any]:
         partial(_filled, fill=fill), *arrays, depth=depth, boundary="none", dtype=dtype, meta=np.empty(0, dtype)
     )
     known = da.map_blocks(partial(_known, nan=fill.nan), *arrays, dtype=bool, meta=np.empty(0, bool))
-    return filled, known.rechunk(filled.chunks)
+    return filled.rechunk(image.chunks), known
+
+
+def _in_parts(chunks: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """Cut chunks into parts of at most so many samples."""
+    return tuple(min(most, size - start) for size in chunks for start in range(0, size, most))
 
 
 def without_outside(result: Any, valid: Any) -> Any:
     """Return a result with NaN, or 0 among integers, at what is not valid."""
     missing = np.nan if result.dtype.kind in "fc" else 0
-    return result.map_blocks(_replaced, valid, missing, dtype=result.dtype)
+    return result.map_blocks(_replaced, valid.rechunk(result.chunks), missing, dtype=result.dtype)
 
 
 def _replaced(block: Any, valid: Any, missing: float) -> Any:
