@@ -15,7 +15,8 @@ import numpy as np
 from diff_conv2d.arguments import is_sequence
 from diff_conv2d.grids import floating, spacings_of_axes
 from diff_conv2d.modes import AnyMode
-from diff_conv2d.ndimage.correlations import correlate1d
+from diff_conv2d.ndimage.arrays import as_array
+from diff_conv2d.ndimage.correlations import correlate
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -71,19 +72,23 @@ def gradient(
         array([ 0.,  6., 12., 18., 24.])
     """
     weights = [float(c) for c in central_difference(order, accuracy)]
-    array = array if hasattr(array, "ndim") else np.asarray(array)
+    array = as_array(array)
     alone = axis is not None and not is_sequence(axis)
     axes: list[Any] = list(range(array.ndim)) if axis is None else [axis] if alone else list(axis)  # type: ignore
     numbers = [_number(array, entry) for entry in axes]
     if not numbers or len(set(numbers)) != len(numbers):
         raise ValueError(f"axis must name at least one axis, each once; got {axis!r} for {array.ndim} axes")
     steps = spacings_of_axes(array, spacing, numbers)
-    values = floating(array)
-    results = []
-    for number, step in zip(numbers, steps, strict=True):
+    for number in numbers:
         if not array.shape[number]:
             raise ValueError(f"array must have at least one sample along axis {number}, got shape {array.shape}")
-        results.append(correlate1d(values, [w / step**order for w in weights], number, mode=mode, **edges))
+    results = []
+    images = sorted(numbers)
+    for number, step in zip(numbers, steps, strict=True):
+        # Other axes are a batch.
+        shape = [len(weights) if axis == number else 1 for axis in images]
+        kernel = np.array([w / step**order for w in weights]).reshape(shape)
+        results.append(correlate(floating(array), kernel, mode=mode, axes=images, **edges))
     return results[0] if len(results) == 1 else tuple(results)
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
-
-from diff_conv2d.arguments import is_sequence
 
 try:
     import numpy as np
@@ -55,7 +52,7 @@ def spacing_of_coordinate(array: Any, number: int) -> float:
     """Return the distance between neighbouring samples along an axis of a DataArray, negative if they decrease.
 
     Raises:
-        ValueError: the axis has no coordinate, or samples that are not evenly spaced to the precision of theirs.
+        ValueError: the axis has no coordinate, or one that is not evenly spaced, to a thousandth or to its precision.
     """
     name = array.dims[number]
     if name not in array.coords:
@@ -71,7 +68,7 @@ def spacing_of_coordinate(array: Any, number: int) -> float:
     even = exact[0] + step * np.arange(exact.size)
     resolution = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
     off = float(np.abs(exact - even).max())
-    if not step or off > 1e-6 * abs(step) + 4 * float(resolution * np.abs(exact).max()):
+    if not step or off > 1e-3 * abs(step) + 4 * float(resolution * np.abs(exact).max()):
         raise ValueError(
             f"spacing must be given: the coordinate {name!r} must be evenly spaced, got steps from "
             f"{np.diff(exact).min():g} to {np.diff(exact).max():g}"
@@ -80,18 +77,22 @@ def spacing_of_coordinate(array: Any, number: int) -> float:
 
 
 def spacings_of_axes(array: Any, spacing: Any, numbers: Sequence[int]) -> list[float]:
-    """Return the spacing along each of the axes."""
+    """Return the spacing along each of the axes.
+
+    Raises:
+        ValueError: a number is 0 or not finite, they are not one for each axis, or coordinates do not tell.
+        TypeError: it is no number and no sequence of numbers.
+    """
     if spacing is None:
         if isinstance(getattr(array, "dims", None), tuple):
             return [spacing_of_coordinate(array, number) for number in numbers]
         return [1.0] * len(numbers)
-    entries = list(spacing) if is_sequence(spacing) else [spacing] * len(numbers)
-    if len(entries) != len(numbers):
+    values = np.asarray(spacing.detach().cpu() if isinstance(spacing, Tensor) else spacing)
+    if values.dtype.kind not in "iuf":
+        raise TypeError(f"spacing must be a number, or one for each axis; got {spacing!r}")
+    if values.shape not in ((), (len(numbers),)):
         raise ValueError(f"spacing must hold one number for each of {len(numbers)} axes, got {spacing!r}")
-    for entry in entries:
-        if not isinstance(entry, (Real, np.number)) or isinstance(entry, bool):
-            raise TypeError(f"spacing must be a number, or one for each axis; got {spacing!r}")
-    steps = [float(entry) for entry in entries]
+    steps: list[float] = np.broadcast_to(values.astype(float), len(numbers)).tolist()
     if not np.isfinite(steps).all() or 0 in steps:
         raise ValueError(f"spacing must be finite and not 0, got {spacing!r}")
     return steps

@@ -15,8 +15,8 @@ Needs numpy: ``pip install numpy``.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -25,9 +25,9 @@ from torch import Tensor
 
 from diff_conv2d.grids import floating, metres_of_a_degree, spacing_of_coordinate, spacings_of_axes
 from diff_conv2d.modes import AnyMode
-from diff_conv2d.ndimage.arrays import edges_of
+from diff_conv2d.ndimage.arrays import as_array, edges_of, is_xarray
 from diff_conv2d.ndimage.correlations import correlate
-from diff_conv2d.ndimage.outside import prepared
+from diff_conv2d.ndimage.outside import opened
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -38,13 +38,18 @@ __all__ = ["aspect", "curvature", "hillshade", "slope"]
 
 Method = Literal["horn", "zevenbergen_thorne"]
 
+# Names of axes and of coordinates (CF conventions) that go north or south, east or west, and those in degrees.
+_GEOGRAPHIC = {"lat", "latitude", "lon", "long", "longitude", "nav_lat", "nav_lon", "rlat", "rlon"}
+_GEOGRAPHIC |= {"grid_latitude", "grid_longitude"}
+_ROWS = {"y", "northing", "projection_y_coordinate", *(name for name in _GEOGRAPHIC if "lat" in name)}
+_COLUMNS = {"x", "easting", "projection_x_coordinate", *(name for name in _GEOGRAPHIC if "lon" in name)}
 _SMOOTH = [0.25, 0.5, 0.25]
 _FIRST = [-0.5, 0.0, 0.5]
 _SECOND = [1.0, -2.0, 1.0]
 
 
 class _Grid(NamedTuple):
-    """Elevations, the distances to the next row northwards and the next column eastwards, and what lies outside.
+    """Elevations, the distances to the next row northwards and the next column eastwards, and what is beyond the rim.
 
     Each distance is a number, or one for each row, (H, 1).
     """
@@ -53,7 +58,6 @@ class _Grid(NamedTuple):
     north: Any
     east: Any
     mode: AnyMode
-    edges: Edges
 
 
 def slope(
@@ -71,11 +75,14 @@ def slope(
 
     Args:
         elevation: map (..., H, W): numpy, dask, torch or xarray. Row 0 is the north and column 0 the west, as in
-            rasters, unless a negative spacing or the coordinates of a DataArray say otherwise.
+            rasters, unless a negative spacing, `latitude` or the coordinates of a DataArray say otherwise. Axes of a
+            DataArray are told by their names (y and x, lat and lon), wherever they stand. Where the map is NaN, so is
+            the result.
         spacing: distance between neighbouring rows and between neighbouring columns, one number or two, in the unit
             of the elevation; in degrees where `latitude` is given. None: from the coordinates of a DataArray, which
-            are degrees if they are called latitude and longitude, or lat and lon, or have such units.
-        latitude: degrees north of each row, (H,), of a grid of degrees; lengths are then those of WGS84, in metres.
+            are degrees if their units say so, or, without units, if they are called latitude and longitude.
+        latitude: degrees north of each row, (H,), of a grid of degrees. Lengths are then those of WGS84, and the
+            elevation must be in metres, as with a DataArray of degrees.
         method: 'horn' or 'zevenbergen_thorne'.
         units: of the slope; 'percent' is 100 times the tangent.
         mode: how the map goes on beyond its rim; names of `ndimage`.
@@ -99,7 +106,7 @@ def slope(
 
     def compute(grid: _Grid) -> Any:
         x, y = _first_derivatives(grid, method)
-        steepness = _library(x).hypot(x, y)
+        steepness = _length(x, y)
         return factors[units] * (steepness if units == "percent" else _library(x).arctan(steepness))
 
     return _mapped(compute, elevation, spacing, latitude, mode, edges, "slope", {"percent": "%"}.get(units, units))
@@ -133,6 +140,8 @@ def aspect(
         x, y = _first_derivatives(grid, method)
         library = _library(x)
         angle = library.rad2deg(library.arctan2(-x, -y)) % 360.0
+        # Rounded, an angle just below 0 is 360.
+        angle = library.where(angle >= 360.0, 0.0, angle)
         return library.where((x == 0) & (y == 0), float("nan"), angle)
 
     return _mapped(compute, elevation, spacing, latitude, mode, edges, "aspect", "degrees")
@@ -226,9 +235,12 @@ def hillshade(
         >>> hillshade(level, spacing=1.0, altitude=30.0).round(6)[0]
         array([0.5, 0.5, 0.5, 0.5])
     """
+    for name, value in (("altitude", altitude), ("azimuth", azimuth), ("z_factor", z_factor)):
+        if not isinstance(value, (Real, np.number)) or isinstance(value, bool):
+            raise TypeError(f"{name} must be a number, got {value!r}")
     if not 0 <= altitude <= 90:
         raise ValueError(f"altitude must lie within 0 and 90 degrees, got {altitude!r}")
-    if not np.isfinite(azimuth) or not np.isfinite(z_factor):
+    if not np.isfinite([azimuth, z_factor]).all():
         raise ValueError(f"azimuth and z_factor must be finite, got {azimuth!r} and {z_factor!r}")
     a, h = np.deg2rad(azimuth), np.deg2rad(altitude)
 
@@ -244,12 +256,20 @@ def hillshade(
 def _along(grid: _Grid, values: Any, weights: Sequence[float], axis: int) -> Any:
     """Correlate along the rows (-1) or the columns (-2) of maps; further axes are a batch of them."""
     kernel = np.array(weights)[None] if axis == -1 else np.array(weights)[:, None]
-    return correlate(values, kernel, mode=grid.mode, axes=(-2, -1), **grid.edges)
+    return correlate(values, kernel, mode=grid.mode, axes=(-2, -1))
 
 
 def _library(values: Any) -> Any:
     """The functions for an array: torch's for tensors, numpy's for numpy's and dask's."""
     return torch if isinstance(values, Tensor) else np
+
+
+def _length(x: Any, y: Any) -> Any:
+    """Return the root of x^2 + y^2, with gradient 0 where it is 0."""
+    if not isinstance(x, Tensor):
+        return np.hypot(x, y)
+    level = (x == 0) & (y == 0)
+    return torch.where(level, 0.0, torch.hypot(torch.where(level, 1.0, x), y))
 
 
 def _first_derivatives(grid: _Grid, method: str) -> tuple[Any, Any]:
@@ -274,53 +294,122 @@ def _mapped(
     units: str,
 ) -> Any:
     """Compute a quantity of a map of any kind."""
-    xarray = sys.modules.get("xarray")
-    if xarray is None or not isinstance(elevation, xarray.DataArray):
-        return compute(_grid(elevation, spacing, latitude, mode, edges))
+    elevation = as_array(elevation)
+    if not is_xarray(elevation):
+        return _computed(compute, elevation, spacing, latitude, mode, edges)
     if elevation.ndim < 2:
         raise ValueError(f"elevation must have rows and columns, got shape {elevation.shape}")
+    maps = elevation.transpose(..., *_names_of_rows_and_columns(elevation))
     if spacing is None:
-        spacing = [spacing_of_coordinate(elevation, number) for number in (-2, -1)]
-        # Latitudes rise northwards, rows of a raster southwards.
-        spacing[0] = -spacing[0]
-        if latitude is None and all(_in_degrees(elevation, number) for number in (-2, -1)):
-            latitude = elevation.coords[elevation.dims[-2]].values
-    edges = edges_of(elevation, edges) or {}
-    result = elevation.copy(data=compute(_grid(elevation.data, spacing, latitude, mode, edges)))
+        spacing = [spacing_of_coordinate(maps, number) for number in (-2, -1)]
+        if latitude is None and _units(maps, -2) == _units(maps, -1) == "degrees":
+            latitude = maps.coords[maps.dims[-2]].values
+        elif _units(maps, -2) != _units(maps, -1):
+            raise ValueError(
+                f"spacing must be given: of the axes {maps.dims[-2:]} one has coordinates in degrees, the other not"
+            )
+    else:
+        spacing = [
+            abs(step) * np.sign(spacing_of_coordinate(maps, number))
+            if maps.dims[number] in maps.coords
+            else step * sign
+            for number, step, sign in zip((-2, -1), spacings_of_axes(maps, spacing, (0, 1)), (-1, 1), strict=True)
+        ]
+    # Coordinates of rows rise northwards, rows of a raster southwards.
+    spacing = [-spacing[0], spacing[1]]
+    edges = edges_of(maps, edges, (maps.ndim - 2, maps.ndim - 1)) or {}
+    result = maps.copy(data=_computed(compute, maps.data, spacing, latitude, mode, edges))
+    result = result.transpose(*elevation.dims)
     result.name, result.attrs, result.encoding = name, {"units": units}, {}
     return result
 
 
-def _in_degrees(array: Any, number: int) -> bool:
-    """Whether a coordinate of a DataArray is a latitude or a longitude."""
+def _computed(
+    compute: Callable[[_Grid], Any], elevation: Any, spacing: Any, latitude: Any, mode: AnyMode, edges: Edges
+) -> Any:
+    """Compute a quantity of maps (..., H, W); where a map has no elevation the quantity is NaN."""
+    grid = _grid(elevation, spacing, latitude, mode)
+    last = (grid.values.ndim - 2, grid.values.ndim - 1)
+    # Once for all the filters of a quantity, which together reach the neighbours of a cell.
+    filled, without_outside = opened(grid.values, edges, last, (1, 1))
+    result = without_outside(compute(grid._replace(values=filled)))
+    library = _library(grid.values)
+    return result if edges else library.where(library.isnan(grid.values), float("nan"), result)
+
+
+def _names_of_rows_and_columns(array: Any) -> tuple[Any, Any]:
+    """Return which axes of a DataArray go north or south and which east or west; the last two if none tells.
+
+    Raises:
+        ValueError: only one of them is told, or several.
+    """
+    found: list[list[Any]] = [[], []]
+    for name in array.dims:
+        attributes = array.coords[name].attrs if name in array.coords else {}
+        words = {str(name).lower(), str(attributes.get("standard_name", "")), str(attributes.get("axis", "")).lower()}
+        for place, known in zip(found, (_ROWS, _COLUMNS), strict=True):
+            if words & known:
+                place.append(name)
+    rows, columns = found
+    if len(rows) == len(columns) == 1:
+        return rows[0], columns[0]
+    if not rows and not columns:
+        return array.dims[-2], array.dims[-1]
+    raise ValueError(
+        f"elevation must have one axis of rows and one of columns, such as y and x or lat and lon; got {array.dims}"
+    )
+
+
+def _units(array: Any, number: int) -> str:
+    """Return 'degrees' or 'length': what the coordinates of an axis of a DataArray are.
+
+    Raises:
+        ValueError: they have other units than degrees or metres.
+    """
     name = array.dims[number]
-    units = str(array.coords[name].attrs.get("units", "")).lower()
-    return units.startswith("degree") or str(name).lower() in ("lat", "latitude", "lon", "longitude")
+    attributes = array.coords[name].attrs
+    units = str(attributes.get("units", "")).strip().lower()
+    if units.startswith("degree") or units in ("deg", "\N{DEGREE SIGN}"):
+        return "degrees"
+    if units and units not in ("m", "metre", "metres", "meter", "meters", "1"):
+        raise ValueError(f"spacing must be given: the coordinate {name!r} is in {units!r}, not in metres or degrees")
+    geographic = {str(name).lower(), str(attributes.get("standard_name", ""))} & _GEOGRAPHIC
+    return "degrees" if geographic and not units else "length"
 
 
-def _grid(elevation: Any, spacing: Any, latitude: Any, mode: AnyMode, edges: Edges) -> _Grid:
+def _grid(elevation: Any, spacing: Any, latitude: Any, mode: AnyMode) -> _Grid:
     """Check a map, and find its distances."""
-    values = elevation if hasattr(elevation, "ndim") else np.asarray(elevation)
-    if values.ndim < 2 or 0 in values.shape[-2:]:
-        raise ValueError(f"elevation must have rows and columns, got shape {tuple(values.shape)}")
+    if elevation.ndim < 2 or 0 in elevation.shape[-2:]:
+        raise ValueError(f"elevation must have rows and columns, got shape {tuple(elevation.shape)}")
     if spacing is None:
         raise ValueError("spacing must be given: the distance between neighbouring cells, in the elevation's unit")
-    values = floating(values)
-    if edges and values.ndim == 2:
-        edges = prepared(values, edges, (1, 1))
+    values = floating(elevation)
+    if values.is_complex() if isinstance(values, Tensor) else values.dtype.kind != "f":
+        raise TypeError(f"elevation must hold real numbers, got {values.dtype}")
+    if isinstance(values, Tensor):
+        values = values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+    elif values.dtype.itemsize < 4:
+        values = values.astype(np.float32)
     rows, columns = spacings_of_axes(values, spacing, (0, 1))
     if latitude is None:
-        return _Grid(values, -rows, columns, mode, edges)
+        return _Grid(values, -rows, columns, mode)
     degrees = np.asarray(latitude, dtype=float)
-    if degrees.shape != (values.shape[-2],) or not (np.abs(degrees) < 90).all():
+    if degrees.shape != (values.shape[-2],):
         raise ValueError(
-            f"latitude must hold one number of degrees for each of {values.shape[-2]} rows, between -90 and 90; got "
-            f"shape {degrees.shape} from {degrees.min(initial=90)} to {degrees.max(initial=-90)}"
+            f"latitude must hold one number for each of {values.shape[-2]} rows, got shape {degrees.shape}"
         )
+    if not (np.abs(degrees) < 90).all():
+        raise ValueError(
+            "latitude must lie between -90 and 90 degrees, the poles apart, where columns meet; got "
+            f"{degrees.min()} to {degrees.max()}"
+        )
+    if len(degrees) > 1:
+        # Rows go where the latitudes say.
+        rows = abs(rows) * (-1 if degrees[-1] > degrees[0] else 1)
     along, across = (lengths[:, None] for lengths in metres_of_a_degree(degrees))
     north, east = -rows * along, columns * across
     if isinstance(values, Tensor):
         north, east = (torch.from_numpy(of_row).to(values) for of_row in (north, east))
     else:
         north, east = (of_row.astype(values.dtype) for of_row in (north, east))
-    return _Grid(values, north, east, mode, edges)
+    return _Grid(values, north, east, mode)

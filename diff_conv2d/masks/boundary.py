@@ -31,10 +31,10 @@ class MaskedBoundary:
 
     .. math:: x(p) = \sum_{q \, valid} w_{p,q} \, x(q)
 
-    for each outside pixel p that a kernel centred on a valid pixel reaches. Other outside pixels become zero. For
-    kernels of more than 5 pixels those beside valid ones come first, then those beside these, and so on. Weights
-    depend on the mask alone, so that a mask is prepared once for many images. Whatever outside pixels hold, NaN
-    included, is never read.
+    for each outside pixel p that a kernel centred on a valid pixel reaches. For kernels of more than 5 pixels those
+    beside valid ones come first, then those beside these, and so on. Other outside pixels take the nearest value
+    along their line, since some boundary modes look far at the rim. Weights depend on the mask alone, so that a mask
+    is prepared once for many images. Whatever outside pixels hold, NaN included, is never read.
 
     - 'zeros': nothing is filled.
     - 'nearest': the mean of the nearest valid pixels (Euclidean distance). Beside a straight edge along an axis, and
@@ -60,6 +60,8 @@ class MaskedBoundary:
             filled, even if farther than `reach` from valid pixels. By default ``dilation * kernel_size``, and 0
             without a kernel.
         axes: number of spatial axes; by default that of the mask, or what it has beyond (N, C) if it has more than 3.
+        beyond: fill what the kernel does not reach, too. Without it these pixels become zero, which is faster, and
+            the boundary modes 'adaptive', 'circular', 'linear_prediction' and 'random' are refused.
 
     Raises:
         TypeError: if an argument is of the wrong kind.
@@ -69,7 +71,7 @@ class MaskedBoundary:
         >>> mask = torch.tensor([True, True, True, False, False])
         >>> boundary = MaskedBoundary(mask, kernel_size=3, method="polynomial", degree=1)
         >>> boundary.fill(torch.tensor([1.0, 2.0, 3.0, torch.nan, torch.nan]))
-        tensor([1., 2., 3., 4., 0.])
+        tensor([1., 2., 3., 4., 4.])
     """
 
     def __init__(
@@ -82,11 +84,13 @@ class MaskedBoundary:
         reach: int | Sequence[int] | None = None,
         rim: int | Sequence[int] | None = None,
         axes: int | None = None,
+        beyond: bool = True,
     ) -> None:
         _check_mask(mask)
         self.axes = axes = _axes_of(mask, axes)
         self.method, self.degree = method, _checked_degree(method, degree)
         self.reach, self.rim = _widths_of(kernel_size, dilation, reach, rim, axes)
+        self.beyond = beyond and method not in ("zeros", "partial")
         self.mask = mask.detach().clone(memory_format=torch.contiguous_format)
         self.complete = bool(mask.all())
         planes = self.mask.cpu().reshape(-1, *mask.shape[mask.ndim - axes :])
@@ -102,7 +106,8 @@ class MaskedBoundary:
             number = next((i for i, other in enumerate(seen) if torch.equal(other, plane)), len(seen))
             seen += [plane] if number == len(seen) else []
             which.append(number)
-        return [prepared_in_rings(plane, self.reach, self.rim, degrees) for plane in seen if degrees], which
+        sizes = self.reach, self.rim
+        return [prepared_in_rings(plane, *sizes, degrees, self.beyond) for plane in seen if degrees], which
 
     def __repr__(self) -> str:
         degree = f", degree={self.degree}" if self.method == "polynomial" else ""
@@ -327,14 +332,20 @@ def filled(
         axes: number of spatial axes, if the images are not (N, C, *spatial).
 
     Returns:
-        The images, in which outside pixels beyond reach are zero. If nothing is outside, `images` itself.
+        The images. If nothing is outside, `images` itself.
 
     Example:
-        >>> filled(torch.tensor([[[1.0, 2.0, torch.nan, 6.0]]]))
+        >>> filled(torch.tensor([[[1.0, 2.0, torch.nan, 6.0]]]), axes=1)
         tensor([[[1., 2., 4., 6.]]])
     """
     check_tensor("images", images)
     if axes is None:
+        if mask is not None:
+            return MaskedBoundary(mask, method=method, degree=degree, reach=reach).fill(images)
+        if not is_sequence(reach) and images.ndim not in (4, 5):
+            raise ValueError(
+                f"axes must be given: images of shape {tuple(images.shape)} may be (N, C, L) as well as (C, H, W)"
+            )
         axes = len(reach) if is_sequence(reach) else images.ndim - 2
     if mask is None:
         mask = valid(images)

@@ -12,6 +12,7 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import zero_padded_convolution
 from diff_conv2d.arguments import check_tensor, check_tensors
 from diff_conv2d.geometry import Geometry
+from diff_conv2d.masks.beyond import looks_far
 from diff_conv2d.masks.boundary import MaskedBoundary, MaskMethod
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def convolve_with_mask(
     axes = len(geometry.kernel)
     check_tensors(axes, input, weight, bias, groups, geometry)
     if isinstance(mask, MaskedBoundary):
-        _check_prepared(mask, geometry, mode)
+        _check_prepared(mask, geometry, mode, tuple(input.shape[-axes:]))
     else:
         mask = _prepared(mask, input, geometry, mode)
     images = input if input.ndim > axes + 1 else input.unsqueeze(0)
@@ -72,7 +73,7 @@ def convolve_with_mask(
     return output if images is input else output.squeeze(0)
 
 
-def _check_prepared(mask: MaskedBoundary, geometry: Geometry, mode: Boundary) -> None:
+def _check_prepared(mask: MaskedBoundary, geometry: Geometry, mode: Boundary, sizes: tuple[int, ...]) -> None:
     """Reject a mask that was prepared for another convolution."""
     axes = len(geometry.kernel)
     if mask.axes != axes:
@@ -81,6 +82,8 @@ def _check_prepared(mask: MaskedBoundary, geometry: Geometry, mode: Boundary) ->
     needed = tuple((geometry.span(axis)) // 2 for axis in range(axes))
     if mask.method not in ("zeros", "partial") and any(a < b for a, b in zip(mask.reach, needed, strict=True)):
         raise ValueError(f"mask must reach as far as the kernel, {needed}, got one prepared for reach={mask.reach}")
+    if not mask.beyond and mask.method not in ("zeros", "partial") and looks_far(mode, geometry, sizes):
+        raise ValueError(f"mask must be prepared with beyond=True for padding_mode={mode.name!r}, which looks far")
     if mask.method == "partial" and mode.name != "partial":
         raise ValueError(f"padding_mode must be 'partial' for a mask with method='partial', got {mode.name!r}")
 
@@ -104,6 +107,8 @@ def _prepared(mask: Tensor, input: Tensor, geometry: Geometry, mode: Boundary) -
             "method=...)"
         )
     spatial = tuple(input.shape[-axes:])
+    if tuple(mask.shape[-axes:]) != spatial:
+        raise ValueError(f"mask must have the image's spatial shape {spatial}, got shape {tuple(mask.shape)}")
     batch = input.shape[0] if input.ndim > axes + 1 else 1
     try:
         full = mask.expand(spatial if mask.ndim <= axes else (batch, 1, *spatial))
@@ -129,7 +134,8 @@ def _prepared(mask: Tensor, input: Tensor, geometry: Geometry, mode: Boundary) -
         * (geometry.before[axis] + geometry.after[axis] > 0)
         for axis in range(axes)
     ]
-    return MaskedBoundary(full, method=method, degree=degree, reach=reach, rim=rim, axes=axes)
+    far = looks_far(mode, geometry, spatial)
+    return MaskedBoundary(full, method=method, degree=degree, reach=reach, rim=rim, axes=axes, beyond=far)
 
 
 def _partial(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from diff_conv2d.masks.beyond import sources_along_lines
 from diff_conv2d.masks.linear_map import LinearMap
 from diff_conv2d.masks.predictors import margin, nearest_weights, polynomial_weights
 from diff_conv2d.masks.sites import PaddedMask, bits_of, depth_of, distinct, offsets_between
@@ -55,7 +56,9 @@ class Fill(NamedTuple):
         return self._replace(**{name: getattr(self, name).to(device) for name in names})
 
 
-def prepared_in_rings(mask: Tensor, reach: Sequence[int], rim: Sequence[int], degrees: Sequence[int]) -> list[Fill]:
+def prepared_in_rings(
+    mask: Tensor, reach: Sequence[int], rim: Sequence[int], degrees: Sequence[int], beyond: bool
+) -> list[Fill]:
     """Prepare the fill of a mask: at once for kernels of up to 5 pixels, for wider ones ring after ring.
 
     Around a deep pixel a ball that meets valid ones holds hundreds, and hardly two balls are alike. So a wide kernel
@@ -66,16 +69,20 @@ def prepared_in_rings(mask: Tensor, reach: Sequence[int], rim: Sequence[int], de
         reach: see `prepared`.
         rim: see `prepared`.
         degrees: see `prepared`.
+        beyond: whether pixels that the kernel does not reach are filled, too, see `sources_along_lines`.
     """
-    if max(reach) <= _AT_ONCE:
-        return [prepared(mask, reach, rim, degrees)]
     fills: list[Fill] = []
     left = list(reach)
-    while any(left):
-        ring = [min(width, 1) for width in left]
+    while not fills or any(left):
+        ring = left if max(reach) <= _AT_ONCE else [min(width, 1) for width in left]
         left = [width - step for width, step in zip(left, ring, strict=True)]
         fills.append(prepared(mask, ring, [0] * mask.ndim if any(left) else rim, degrees))
         mask = mask.flatten().index_fill(0, fills[-1].outside, True).view(mask.shape)
+    if beyond and not mask.all():
+        outside, sources = sources_along_lines(mask)
+        rows, ones = torch.arange(len(outside)), torch.ones(len(outside), 1, dtype=torch.float64)
+        values, none = LinearMap(rows, sources, ones, len(outside), mask.numel()), outside[:0]
+        fills.append(Fill(outside, none, 0, values, values, none, none, ()))
     return fills
 
 

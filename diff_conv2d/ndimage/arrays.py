@@ -73,8 +73,11 @@ def filtered(
         edges: what else is outside.
     """
     if is_xarray(input):
+        if is_xarray(output) and output.dims != input.dims:
+            raise FilterError(f"output must have the axes of input, {input.dims}, got {output.dims}")
         into = output.data if is_xarray(output) else output
-        result = input.copy(data=filtered(input.data, steps, into, product, edges_of(input, edges)))
+        axes = {axis for step in steps for axis in step.images}
+        result = input.copy(data=filtered(input.data, steps, into, product, edges_of(input, edges, sorted(axes))))
         # It may ask for scaled integers, as the image's file has them; it is not that of the result.
         result.encoding = {}
         return output if is_xarray(output) else result
@@ -107,13 +110,23 @@ def filtered(
     return output
 
 
-def edges_of(array: Any, edges: Edges | None) -> Edges | None:
-    """Return edges with the mask of a DataArray in the order of the array's axes."""
+def edges_of(array: Any, edges: Edges | None, axes: Sequence[int]) -> Edges | None:
+    """Return edges with the mask of a DataArray in the order of the array's axes.
+
+    Raises:
+        FilterError: the mask has other axes than the array, or than those that are filtered, or other coordinates.
+    """
     mask: Any = None if edges is None else edges.get("mask")
     if edges is None or not is_xarray(mask):
         return edges
-    if any(name not in array.dims for name in mask.dims):
-        raise FilterError(f"mask must have axes of input, {array.dims}, got {mask.dims}")
+    names = [array.dims[axis] for axis in sorted(axes)]
+    if set(mask.dims) not in (set(array.dims), set(names)):
+        raise FilterError(
+            f"mask must have the axes of input, {array.dims}, or the filtered ones, {names}; got {mask.dims}"
+        )
+    for name in mask.dims:
+        if name in mask.coords and name in array.coords and not mask.coords[name].equals(array.coords[name]):
+            raise FilterError(f"mask must have the coordinates of input along {name!r}: align or sort it first")
     result = edges.copy()
     result["mask"] = mask.transpose(*(name for name in array.dims if name in mask.dims)).data
     return result

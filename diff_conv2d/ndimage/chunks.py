@@ -18,7 +18,7 @@ from diff_conv2d.masks.boundary import MaskedBoundary
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.ndimage.correlation import Step, cast, check, geometry_of, of_images, working_dtype_of
 from diff_conv2d.ndimage.errors import FilterError
-from diff_conv2d.ndimage.outside import Fill
+from diff_conv2d.ndimage.outside import Fill, check_mask_dtype
 
 __all__ = ["filled_by_chunks", "filtered_by_chunks", "without_outside"]
 
@@ -52,7 +52,11 @@ def filled_by_chunks(image: Any, mask: Any, fill: Fill) -> tuple[Any, Any]:
     """
     if isinstance(mask, MaskedBoundary):
         raise FilterError("mask must not be a prepared one where input is a dask array; give the mask itself")
+    if any(np.isnan(image.shape)):
+        raise FilterError("input must have chunks of known sizes: call input.compute_chunk_sizes() first")
     valid = None if mask is None else mask if isinstance(mask, da.Array) else da.from_array(np.asarray(mask))
+    if valid is not None:
+        check_mask_dtype(valid)
     if valid is not None and valid.shape != image.shape:
         if valid.shape != tuple(image.shape[axis] for axis in fill.axes):
             raise FilterError(
@@ -65,9 +69,16 @@ def filled_by_chunks(image: Any, mask: Any, fill: Fill) -> tuple[Any, Any]:
     parts = image.rechunk({axis: _in_parts(image.chunks[axis], length) for axis, length in most.items()})
     arrays = [parts] if valid is None else [parts, valid.rechunk(parts.chunks)]
     # What a fill reads of a sample's neighbourhood, and where it takes the end of a chunk for the rim.
-    rim = max(2 * width + 1 for width in fill.reach)
+    rim = max((2 * width + 1 for width in fill.reach), default=0)
     depth = {axis: 2 * rim + 6 if axis in fill.axes else 0 for axis in range(image.ndim)}
+    # An axis that is no longer than that is one chunk.
+    short = [axis for axis, width in depth.items() if width >= image.shape[axis]]
+    arrays = [array.rechunk(dict.fromkeys(short, -1)) for array in arrays]
+    depth.update(dict.fromkeys(short, 0))
     dtype = image.dtype if image.dtype.kind in "fc" else np.dtype(float)
+    if not fill.axes:
+        known = da.map_blocks(partial(_known, nan=fill.nan), *arrays, dtype=bool, meta=np.empty(0, bool))
+        return image, known
     filled = da.map_overlap(
         partial(_filled, fill=fill), *arrays, depth=depth, boundary="none", dtype=dtype, meta=np.empty(0, dtype)
     )

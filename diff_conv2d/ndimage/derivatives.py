@@ -131,7 +131,8 @@ def laplace(
     """
 
     def second(input: Any, axis: int, output: Any, mode: Any, cval: complex) -> Any:
-        step = along_axis(weights_of([1, -2, 1]), axis, tuple(range(input.ndim)), sides_of(mode, cval))
+        images = tuple(sorted(axes_numbers(input, axes)))
+        step = along_axis(weights_of([1, -2, 1]), axis, images, sides_of(mode, cval))
         return filtered(input, [step], output, edges=edges)
 
     return generic_laplace(input, second, output, mode, cval, axes=axes)

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diff_conv2d.masks.beyond import looks_far
 from diff_conv2d.masks.boundary import MaskedBoundary
 from diff_conv2d.ndimage.correlation import Step, geometry_of
 from diff_conv2d.ndimage.errors import FilterError
 
-__all__ = ["Edges", "Fill", "filtered_inside", "prepared"]
+__all__ = ["Edges", "Fill", "check_mask_dtype", "filtered_inside", "opened"]
 
 _FILLS = ("zeros", "nearest", "polynomial", "adaptive")
 
@@ -50,37 +51,42 @@ def filtered_inside(
         FilterError: a value or a shape does not fit.
         TypeError: an argument is of the wrong kind, or there is none of this name.
     """
-    _check(edges)
-    mask, nan = edges.get("mask"), edges.get("nan", "spread")
     axes, reach = _reach(steps)
-    if not axes or (mask is None and (nan == "spread" or not _may_hold_nan(input))):
-        return filtered(input, output)
     if len(axes) > 3:
         raise FilterError(f"mask and nan='edge' are for at most 3 filtered axes, got {len(axes)}")
-    output = input.dtype if output is None else output
-    fill = Fill(axes, reach, edges.get("fill", "adaptive"), nan == "edge")
-    if isinstance(input, (Tensor, np.ndarray)):
-        boundary = fill.boundary(input, mask)
-        return fill.without_outside(filtered(fill(input, boundary), output), boundary)
-    from diff_conv2d.ndimage.chunks import filled_by_chunks, without_outside
-
-    values, valid = filled_by_chunks(input, mask, fill)
-    return without_outside(filtered(values, output), valid)
+    values, without_outside = opened(input, edges, axes, reach, _look_far(steps, tuple(input.shape)))
+    return without_outside(filtered(values, input.dtype if output is None else output))
 
 
-def prepared(image: Any, edges: Edges, reach: tuple[int, ...]) -> Edges:
-    """Prepare what is outside of one image for several filters that reach no farther, all of its axes filtered.
+def opened(
+    input: Any, edges: Edges, axes: tuple[int, ...], reach: tuple[int, ...], beyond: bool = True
+) -> tuple[Any, Callable[[Any], Any]]:
+    """Return an array with what is outside filled, and a function that leaves no result there, in place.
 
     Args:
-        image: a numpy array or a tensor; other kinds are left as they are.
+        input: a numpy array, a tensor or a dask array.
         edges: see `Edges`.
-        reach: how far filters read along each axis.
+        axes: the axes of an image, 0 to 3, in their order; others are a batch of images.
+        reach: how far filters read along each of them.
+        beyond: whether they look farther at the rim.
     """
     _check(edges)
-    mask, nan = edges.get("mask"), edges.get("nan", "spread") == "edge"
-    if isinstance(mask, MaskedBoundary) or not isinstance(image, (Tensor, np.ndarray)) or (mask is None and not nan):
-        return edges
-    return {"mask": Fill(tuple(range(image.ndim)), reach, edges.get("fill", "adaptive"), nan).boundary(image, mask)}
+    mask, nan = edges.get("mask"), edges.get("nan", "spread") == "edge" and _may_hold_nan(input)
+    if (mask is None and not nan) or not all(input.shape):
+        return input, lambda result: result
+    fill = Fill(axes, reach, edges.get("fill", "adaptive"), nan, beyond)
+    if not isinstance(input, (Tensor, np.ndarray)):
+        from diff_conv2d.ndimage.chunks import filled_by_chunks, without_outside
+
+        values, valid = filled_by_chunks(input, mask, fill)
+        return values, lambda result: without_outside(result, valid)
+    if not axes:
+        # Nothing is filtered.
+        every = Fill(tuple(range(input.ndim)), (0,) * input.ndim, "zeros", nan, False)
+        known = every.valid(_tensor(input), mask.mask if isinstance(mask, MaskedBoundary) else mask)
+        return input, lambda result: _written(result, known)
+    boundary = fill.boundary(input, mask)
+    return fill(input, boundary), lambda result: fill.without_outside(result, boundary)
 
 
 @dataclass(frozen=True)
@@ -92,24 +98,26 @@ class Fill:
         reach: how far the filter reads along each of them.
         method: see `Edges`.
         nan: whether NaN is outside.
+        beyond: whether filters look farther than they reach, at the rim.
     """
 
     axes: tuple[int, ...]
     reach: tuple[int, ...]
     method: Any
     nan: bool
+    beyond: bool
 
     def boundary(self, input: Any, mask: Any) -> MaskedBoundary:
         """Prepare a mask for images (1, B, ...), where B are all other axes; for one image if it serves all."""
         tensor, count = _tensor(input), len(self.axes)
         if isinstance(mask, MaskedBoundary):
             return self._checked(mask, tuple(tensor.shape[axis] for axis in self.axes))
-        valid = self._valid(tensor, mask)
+        valid = self.valid(tensor, mask)
         of_images = valid if valid.ndim == count else valid.reshape(1, -1, *valid.shape[-count:])
         method = {"method": self.method} if isinstance(self.method, str) else dict(self.method)
         # As far as a boundary mode may read beside the samples that the filter does.
         rim = tuple(2 * width + 1 for width in self.reach)
-        return MaskedBoundary(of_images, reach=self.reach, rim=rim, axes=count, **method)
+        return MaskedBoundary(of_images, reach=self.reach, rim=rim, axes=count, beyond=self.beyond, **method)
 
     def __call__(self, input: Any, boundary: MaskedBoundary) -> Any:
         """Return an array, as floating point, with what is outside filled."""
@@ -124,17 +132,15 @@ class Fill:
         return filled if isinstance(input, Tensor) else filled.numpy()
 
     def without_outside(self, result: Any, boundary: MaskedBoundary) -> Any:
-        """Return a result with NaN, or 0 among integers, at what is outside; an array is changed in place."""
+        """Return a result with NaN, or 0 among integers, at what is outside; in place where that is possible."""
         tensor = result if isinstance(result, Tensor) else torch.from_numpy(result)
-        missing = torch.nan if tensor.is_floating_point() or tensor.is_complex() else 0
         images = tensor.movedim(self.axes, self._last)
         if boundary.mask.ndim == len(self.axes):
-            written = boundary.replace_outside(images, missing)
+            written = boundary.replace_outside(images, _missing(tensor))
         else:
-            outside = ~boundary.mask.to(tensor.device).reshape(images.shape)
-            tracked = torch.is_grad_enabled() and images.requires_grad
-            written = (images.masked_fill if tracked else images.masked_fill_)(outside, missing)
-        return written.movedim(self._last, self.axes) if isinstance(result, Tensor) else result
+            written = _written(images, boundary.mask.to(tensor.device).reshape(images.shape))
+        same = not isinstance(result, Tensor) or written.data_ptr() == result.data_ptr()
+        return result if same else written.movedim(self._last, self.axes)
 
     @property
     def _last(self) -> tuple[int, ...]:
@@ -146,17 +152,18 @@ class Fill:
             raise FilterError(f"mask must be prepared for images of shape {space}, got {tuple(boundary.mask.shape)}")
         if any(ready < needed for ready, needed in zip(boundary.reach, self.reach, strict=True)):
             raise FilterError(f"mask must reach as far as the filter, {self.reach}, got reach={boundary.reach}")
+        if self.beyond and not boundary.beyond and boundary.method != "zeros":
+            raise FilterError("mask must be prepared with beyond=True for a mode that looks far at the rim")
         return boundary
 
-    def _valid(self, tensor: Tensor, mask: Any) -> Tensor:
+    def valid(self, tensor: Tensor, mask: Any) -> Tensor:
         """Return which samples are valid: of an image, or of all, the axes of an image last."""
         moved = tensor.movedim(self.axes, self._last)
         known = ~moved.isnan() if self.nan else None
         if mask is None:
             return known if known is not None else torch.ones(moved.shape, dtype=torch.bool, device=tensor.device)
+        check_mask_dtype(mask)
         valid = _tensor(mask).to(tensor.device)
-        if valid.dtype is not torch.bool:
-            raise TypeError(f"mask must hold booleans, True where a sample is valid; got {valid.dtype}")
         space = moved.shape[-len(self.axes) :]
         if valid.shape == tensor.shape:
             valid = valid.movedim(self.axes, self._last)
@@ -166,6 +173,26 @@ class Fill:
                 f"{tuple(space)}; got {tuple(valid.shape)}"
             )
         return valid if known is None else valid & known
+
+
+def check_mask_dtype(mask: Any) -> None:
+    """Reject a mask that holds no booleans."""
+    dtype = mask.dtype if hasattr(mask, "dtype") else np.asarray(mask).dtype
+    if dtype not in (torch.bool, np.dtype(bool)):
+        raise TypeError(f"mask must hold booleans, True where a sample is valid; got {dtype}")
+
+
+def _missing(tensor: Tensor) -> float:
+    """Return what stands where there is no result."""
+    return torch.nan if tensor.is_floating_point() or tensor.is_complex() else 0
+
+
+def _written(result: Any, valid: Tensor) -> Any:
+    """Return a result without what is not valid, in place where no gradient is wanted."""
+    tensor = result if isinstance(result, Tensor) else torch.from_numpy(result)
+    tracked = torch.is_grad_enabled() and tensor.requires_grad
+    written = (tensor.masked_fill if tracked else tensor.masked_fill_)(~valid, _missing(tensor))
+    return written if isinstance(result, Tensor) else result
 
 
 def _floating(dtype: Any) -> Any:
@@ -192,19 +219,34 @@ def _check(edges: Mapping[str, Any]) -> None:
     method = fill.get("method") if isinstance(fill, Mapping) else fill
     if method not in _FILLS:
         raise FilterError(f"fill must be one of {', '.join(_FILLS)}, or a mapping with such a 'method'; got {fill!r}")
+    if isinstance(fill, Mapping) and not {"method", "degree"}.issuperset(fill):
+        raise FilterError(f"fill must be a mapping with 'method' and perhaps 'degree', got {fill!r}")
     if isinstance(edges.get("mask"), MaskedBoundary) and ("fill" in edges or nan == "edge"):
         raise FilterError("fill and nan must not be given beside a mask that is prepared already")
 
 
 def _reach(steps: Sequence[Step]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the axes that steps filter, and how far they read along each, all steps together."""
+    """Return the axes of the images that are filled, and how far steps read along each, all together.
+
+    They are the axes that are filtered, the others being a batch; where one is, those that make an image with it.
+    """
     far: dict[int, int] = {}
     for step in steps:
         geometry = geometry_of(step)
         for axis, before, after in zip(step.images, geometry.before, geometry.after, strict=True):
             far[axis] = far.get(axis, 0) + max(before, after)
-    axes = tuple(sorted(far))
+    filtered = tuple(sorted(axis for axis, width in far.items() if width))
+    axes = tuple(sorted(far)) if len(filtered) == 1 and len(far) <= 3 else filtered
     return axes, tuple(far[axis] for axis in axes)
+
+
+def _look_far(steps: Sequence[Step], shape: tuple[int, ...]) -> bool:
+    """Whether a mode looks farther at the rim than its kernel reaches."""
+    for step in steps:
+        sizes, geometry = tuple(shape[axis] for axis in step.images), geometry_of(step)
+        if len(step.modes) > 1 or looks_far(step.modes[0], geometry, sizes):
+            return True
+    return False
 
 
 def _may_hold_nan(input: Any) -> bool:

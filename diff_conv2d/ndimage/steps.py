@@ -98,10 +98,12 @@ def gaussian_steps(
 ) -> list[Step]:
     """Return the steps of a Gaussian filter or of its derivatives, axis by axis."""
     chosen = axes_numbers(input, axes)
-    count, images = len(chosen), tuple(sorted(chosen))
+    count, sigmas = len(chosen), one_for_each("sigma", sigma, len(chosen))
+    # What is not smoothed is a batch.
+    images = tuple(sorted(axis for axis, one in zip(chosen, sigmas, strict=True) if one > 1e-15))
     every = zip(
         chosen,
-        one_for_each("sigma", sigma, count),
+        sigmas,
         one_for_each("order", order, count),
         modes_per_axis(mode, cval, count),
         one_for_each("radius", radius, count),
@@ -158,10 +160,11 @@ def gaussian_weights(sigma: float, order: int, truncate: float, radius: int | No
 def uniform_steps(input: Any, size: Any, mode: Any, cval: complex, origin: Any, axes: Any) -> list[Step]:
     """Return the steps of the means over windows, axis by axis."""
     chosen = axes_numbers(input, axes)
-    count, images = len(chosen), tuple(sorted(chosen))
+    count, sizes = len(chosen), one_for_each("size", size, len(chosen))
+    images = tuple(sorted(axis for axis, many in zip(chosen, sizes, strict=True) if many > 1))
     every = zip(
         chosen,
-        one_for_each("size", size, count),
+        sizes,
         one_for_each("origin", origin, count),
         modes_per_axis(mode, cval, count),
         strict=True,

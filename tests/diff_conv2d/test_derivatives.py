@@ -81,6 +81,22 @@ def test_coordinates_tell_the_spacing_and_its_sign():
     assert np.isfinite(gradient(xarray.DataArray(np.zeros(3000), dims="x", coords={"x": fine})).values).all()
 
 
+def test_other_axes_are_a_batch():
+    stack = np.random.default_rng(1).standard_normal((3, 12, 13)).cumsum(1)
+    stack[1] += 1000
+    stack[1, 4:7, 5:8] = np.nan
+    found = gradient(stack, 2.0, axis=(1, 2), mode="adaptive", nan="edge", fill="polynomial")
+    for number, image in enumerate(stack):
+        alone = gradient(image, 2.0, mode="adaptive", nan="edge", fill="polynomial")
+        for together, own in zip(found, alone, strict=True):
+            np.testing.assert_allclose(together[number], own, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("spacing", [np.float32(2), np.array(2.0), np.array([2.0]), torch.tensor(2.0), [2]], ids=str)
+def test_spacings_as_people_hold_them(spacing):
+    np.testing.assert_allclose(gradient(np.arange(5.0), spacing), 0.5)
+
+
 def test_gaps_are_edges():
     squares = np.arange(20.0) ** 2 + np.zeros((12, 1))
     squares[:, 10:12] = np.nan

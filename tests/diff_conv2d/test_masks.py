@@ -89,9 +89,38 @@ def filled_by_loop(image, mask, reach, method, degree):
 def test_fill_equals_a_loop(axes, method, degree, reach):
     for seed, share in ((0, 0.7), (1, 0.15)):
         mask, image = some_mask(axes, seed, share), normal(*SHAPES[axes], seed=seed)
-        boundary = MaskedBoundary(mask, reach=reach, method=method, degree=degree)
+        boundary = MaskedBoundary(mask, reach=reach, method=method, degree=degree, beyond=False)
         expected = filled_by_loop(image, mask, reach, method, degree)
         torch.testing.assert_close(boundary.fill(image), expected, rtol=1e-7, atol=1e-7)
+
+
+def test_beyond_the_kernel_lines_go_on():
+    """Whatever the kernel does not reach takes the nearest value of its row, or of the rows beside it."""
+    image = torch.arange(35.0).view(5, 7)
+    mask = torch.zeros(5, 7, dtype=torch.bool)
+    mask[0, :2] = mask[0, 6] = True
+    found = MaskedBoundary(mask, reach=0, method="nearest").fill(image)
+    assert torch.equal(found[0], torch.tensor([0.0, 1, 1, 1, 6, 6, 6]))
+    assert torch.equal(found, found[:1].expand(5, 7))
+    assert torch.equal(MaskedBoundary(mask, reach=0, beyond=False).fill(image), torch.where(mask, image, 0))
+    nothing = torch.zeros(5, 7, dtype=torch.bool)
+    assert torch.equal(MaskedBoundary(nothing, reach=1).fill(image), torch.zeros(5, 7))
+
+
+@pytest.mark.parametrize("padding_mode", ["adaptive", "circular", "linear_prediction", "replicate"])
+def test_the_rim_knows_no_zeros_beyond_the_kernel(padding_mode):
+    """A constant stays one, however far it is from 0 and however large the part that is outside."""
+    image = torch.full((1, 1, 40, 40), 3000.0, dtype=torch.float64)
+    mask = torch.ones(40, 40, dtype=torch.bool)
+    mask[5:9, 5:9] = mask[:, 20:30] = False
+    mean = torch.ones(1, 1, 5, 5, dtype=torch.float64) / 25
+    for prepared in (MaskedBoundary(mask, 5), MaskedBoundary(mask, 5, "polynomial"), MaskedBoundary(mask, reach=2)):
+        found = diff_conv2d.conv2d(image, mean, padding=2, padding_mode=padding_mode, mask=prepared)
+        torch.testing.assert_close(found[0, 0][mask], image[0, 0][mask])
+    without = MaskedBoundary(mask, 5, beyond=False)
+    if padding_mode != "replicate":
+        with pytest.raises(ValueError, match="mask must be prepared with beyond=True"):
+            diff_conv2d.conv2d(image, mean, padding=2, padding_mode=padding_mode, mask=without)
 
 
 def polynomial(shape, degree, seed, start=0):
@@ -578,10 +607,10 @@ REFUSED = [
     (lambda: MaskedBoundary(MASK, 3, axes=4), ValueError, "axes must be 1, 2 or 3, got 4"),
     (lambda: MaskedBoundary(MASK, 3).fill(torch.ones(1, 1, 3, 3)), ValueError, r"must broadcast.*\(1, 1, 3, 3\)"),
     (lambda: MaskedBoundary(MASK, 3).fill([1.0]), TypeError, "images must be a tensor"),
-    (lambda: filled(torch.ones(3)), ValueError, "axes must be 1, 2 or 3 and fit the images, got -1"),
+    (lambda: filled(torch.ones(3)), ValueError, "axes must be given: images of shape"),
     (lambda: convolved("reflect"), ValueError, "padding_mode must be one of zeros.*'reflect'.*MaskedBoundary"),
     (lambda: convolved("diff", degree=(1, 2)), ValueError, r"degree must be the same along all axes.*\(1, 2\)"),
-    (lambda: convolved("diff", MASK[:, :2]), ValueError, r"mask must broadcast to \(2, 3\).*got shape \(2, 2\)"),
+    (lambda: convolved("diff", MASK[:, :2]), ValueError, r"mask must have .* shape \(2, 3\), got shape \(2, 2\)"),
     (lambda: convolved("diff", MASK.int()), TypeError, "mask must be of dtype torch.bool"),
     (lambda: convolved("diff", "nan"), TypeError, "mask must be a tensor, got str"),
     (lambda: convolved("diff", MASK.expand(1, 2, 2, 3)), ValueError, r"mask must broadcast to \(2, 3\)"),

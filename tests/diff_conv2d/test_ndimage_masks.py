@@ -141,6 +141,59 @@ def test_a_mask_of_the_filtered_axes_serves_a_batch():
     assert np.isnan(found).sum() == 1
 
 
+@pytest.mark.parametrize("mode", ["adaptive", "wrap", "linear_prediction", "random", "nearest", ("nearest", "wrap")])
+def test_a_constant_stays_one_whatever_the_mode(mode):
+    """However far from 0 it is, and however large the part that is outside."""
+    level = np.full((30, 40), 3000.0)
+    level[5:9, 5:9] = level[:, 20:] = np.nan
+    for fill in ("nearest", "adaptive"):
+        found = ndimage.uniform_filter(level, 5, mode=mode, nan="edge", fill=fill)
+        np.testing.assert_allclose(found[~np.isnan(level)], 3000, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["laplace", "gaussian_filter", "uniform_filter", "correlate"])
+def test_bands_do_not_fill_each_other(name):
+    """Where axes are left out, by `axes` or because nothing is summed along them."""
+    stack = RNG.standard_normal((3, 20, 22)).cumsum(1)
+    stack[1] += 1000
+    stack[1, 6:10, 7:12] = np.nan
+    call = {
+        "laplace": lambda x, lead: ndimage.laplace(x, axes=(-2, -1), nan="edge"),
+        "gaussian_filter": lambda x, lead: ndimage.gaussian_filter(x, (0, 1, 1)[1 - lead :], nan="edge"),
+        "uniform_filter": lambda x, lead: ndimage.uniform_filter(x, (1, 3, 3)[1 - lead :], nan="edge"),
+        "correlate": lambda x, lead: ndimage.correlate(x, np.ones((1, 3, 3)[1 - lead :]), nan="edge"),
+    }[name]
+    together = call(stack, 1)
+    for image, found in zip(stack, together, strict=True):
+        np.testing.assert_allclose(found, call(image, 0), rtol=1e-7, atol=1e-6)
+
+
+def test_an_output_is_what_is_returned():
+    image, mask = torch.randn(20, 22, dtype=torch.float64), torch.from_numpy(blobs(20, 22))
+    output = torch.zeros(20, 22, dtype=torch.float64)
+    assert ndimage.gaussian_filter(image, 1, mask=mask, output=output) is output
+    assert torch.equal(output.isnan(), ~mask)
+    named = xarray.DataArray(np.zeros((6, 6)), dims=("y", "x"))
+    with pytest.raises(ValueError, match="output must have the axes of input"):
+        ndimage.gaussian_filter(named, 1, output=named.transpose("x", "y").copy())
+
+
+def test_nothing_is_filtered_and_yet_masked():
+    image, mask = RNG.standard_normal((8, 9)), blobs(8, 9)
+    for found in (ndimage.gaussian_filter(image, 0, mask=mask), ndimage.uniform_filter(image, 1, mask=mask)):
+        assert np.array_equal(found, np.where(mask, image, np.nan), equal_nan=True)
+    assert ndimage.gaussian_filter(np.zeros((0, 5)), 1, nan="edge").shape == (0, 5)
+
+
+def test_small_arrays_by_chunks():
+    for shape, sigma in (((10, 10), 2), ((3, 40), 1), ((1, 1), 1), ((60, 50), 4)):
+        image = RNG.standard_normal(shape)
+        image[0, 0] = np.nan
+        found = ndimage.gaussian_filter(da.from_array(image, chunks=20), sigma, nan="edge", fill="nearest")
+        expected = ndimage.gaussian_filter(image, sigma, nan="edge", fill="nearest")
+        np.testing.assert_allclose(found.compute(scheduler="synchronous"), expected, rtol=1e-8)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "complex64"])
 def test_dtypes(dtype):
     mask = blobs(20, 22)
@@ -172,6 +225,12 @@ def test_all_outside_and_one_sample():
         ({"nan": "edge", "fill": {"degree": 2}}, ValueError, "a mapping with such a 'method'"),
         ({"mask": np.ones((3, 3), bool)}, ValueError, r"mask must have the shape of input, \(8, 9\)"),
         ({"mask": np.ones((8, 9))}, TypeError, "mask must hold booleans"),
+        (
+            {"nan": "edge", "fill": {"method": "nearest", "reach": 1}},
+            ValueError,
+            "a mapping with 'method' and perhaps",
+        ),
+        ({"mask": np.full((8, 9), "x")}, TypeError, "mask must hold booleans"),
         ({"masks": None}, TypeError, "unexpected argument 'masks'; besides scipy's there are mask, nan and fill"),
         (
             {"mask": MaskedBoundary(torch.zeros(8, 9, dtype=torch.bool), reach=0)},

@@ -126,6 +126,107 @@ def test_every_kind_of_array_agrees(function):
     np.testing.assert_allclose(batch[0], expected, atol=1e-9)
 
 
+def test_level_ground_is_level_beside_a_hole():
+    level = np.full((20, 20), 3000.0)
+    level[5:9, 5:9] = np.nan
+    for kind in (level, level[None], torch.from_numpy(level), da.from_array(level, chunks=10)):
+        found = np.asarray(slope(kind, 30.0, nan="edge")).reshape(20, 20)
+        np.testing.assert_allclose(found[~np.isnan(level)], 0, atol=1e-9)
+        assert np.array_equal(np.isnan(found), np.isnan(level))
+
+
+def test_kinds_of_arrays_agree_beside_a_hole():
+    rng = np.random.default_rng(2)
+    walk = rng.standard_normal((30, 40)).cumsum(0).cumsum(1)
+    walk[10:16, 12:20] = np.nan
+    expected = slope(walk, 5.0, nan="edge", fill="polynomial")
+    for kind in (walk[None], torch.from_numpy(walk), da.from_array(walk, chunks=15)):
+        found = np.asarray(slope(kind, 5.0, nan="edge", fill="polynomial")).reshape(30, 40)
+        np.testing.assert_allclose(found, expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("function", [slope, aspect, curvature, hillshade])
+def test_where_there_is_no_elevation_there_is_no_result(function):
+    elevation = rough(12, 13)
+    elevation[5, 6] = np.nan
+    for kind in (elevation, torch.from_numpy(elevation), da.from_array(elevation, chunks=6)):
+        assert np.isnan(np.asarray(function(kind, 1.0))[5, 6])
+
+
+def test_axes_are_told_by_their_names():
+    elevation = rough(10, 12)
+    coords = {"y": 500 - 30.0 * np.arange(10), "x": 30.0 * np.arange(12)}
+    stack = xarray.DataArray(np.stack([elevation, 2 * elevation], -1), dims=("y", "x", "time"), coords=coords)
+    expected = aspect(elevation, 30.0)
+    for named in (stack, stack.transpose("x", "time", "y")):
+        found = aspect(named)
+        assert found.dims == named.dims
+        np.testing.assert_allclose(found.isel(time=0).transpose("y", "x"), expected, atol=1e-9)
+    marked = xarray.DataArray(
+        elevation.T,
+        dims=("a", "b"),
+        coords={
+            "a": ("a", 30.0 * np.arange(12), {"standard_name": "projection_x_coordinate"}),
+            "b": ("b", 500 - 30.0 * np.arange(10), {"axis": "Y"}),
+        },
+    )
+    np.testing.assert_allclose(aspect(marked).values.T, expected, atol=1e-9)
+    with pytest.raises(ValueError, match="one axis of rows and one of columns"):
+        slope(stack.rename(x="other").isel(time=0))
+
+
+def test_rows_go_where_latitudes_and_coordinates_say():
+    latitude = np.arange(-10.0, 11)
+    rising_northwards = latitude[:, None] * np.ones(9) * 1000
+    np.testing.assert_allclose(aspect(rising_northwards, 1.0, latitude), 180, atol=1e-6)
+    np.testing.assert_allclose(aspect(rising_northwards[::-1], 1.0, latitude[::-1]), 180, atol=1e-6)
+    named = xarray.DataArray(rising_northwards, dims=("y", "x"), coords={"y": latitude})
+    np.testing.assert_allclose(aspect(named, 30.0), 180, atol=1e-6)
+    np.testing.assert_allclose(aspect(named[::-1], 30.0), 180, atol=1e-6)
+
+
+def test_units_of_coordinates():
+    elevation, latitude, longitude = rough(10, 12), 46 - np.arange(10) / 3600, 7 + np.arange(12) / 3600
+    expected = slope(elevation, 1 / 3600, latitude)
+
+    def named(names, units):
+        coords = {
+            name: (name, c, {"units": u} if u else {}) for name, c, u in zip(names, (latitude, longitude), units, strict=True)
+        }
+        return xarray.DataArray(elevation, dims=names, coords=coords)
+
+    for names, units in (
+        (("lat", "lon"), (None, None)),
+        (("nav_lat", "nav_lon"), (None, None)),
+        (("y", "x"), ("degrees_north", "degrees_east")),
+        (("y", "x"), ("deg", "deg")),
+    ):
+        np.testing.assert_allclose(slope(named(names, units)), expected, rtol=1e-6)
+    for names, units in ((("lat", "lon"), ("radians", "radians")), (("y", "x"), ("km", "km"))):
+        with pytest.raises(ValueError, match=r"spacing must be given: the coordinate .* is in"):
+            slope(named(names, units))
+    with pytest.raises(ValueError, match="one has coordinates in degrees, the other not"):
+        slope(named(("y", "x"), ("degrees_north", None)))
+
+
+def test_masks_have_the_coordinates_of_the_map():
+    elevation = xarray.DataArray(rough(8, 8), dims=("y", "x"), coords={"y": np.arange(8.0), "x": np.arange(8.0)})
+    mask = elevation > 0
+    assert slope(elevation, mask=mask).equals(slope(elevation, mask=mask.transpose()))
+    for wrong in (mask[::-1], mask.assign_coords(x=mask.x + 1)):
+        with pytest.raises(ValueError, match="mask must have the coordinates of input"):
+            slope(elevation, mask=wrong)
+
+
+def test_level_ground_has_a_gradient_and_angles_end_below_360():
+    level = torch.zeros(6, 6, dtype=torch.float64, requires_grad=True)
+    slope(level, 1.0).sum().backward()
+    assert level.grad.isfinite().all()
+    rows, columns = np.mgrid[0:20.0, 0:20.0]
+    assert aspect((10 * rows + 1e-7 * columns).astype(np.float32), 1.0).max() < 360
+    assert slope(np.zeros((4, 4), np.float16), 1.0).dtype == np.float32
+
+
 @pytest.mark.parametrize("function", [slope, aspect, curvature, hillshade])
 def test_a_coast_is_an_edge(function):
     """A quadric goes on through what is masked or NaN; nothing is lost but what is outside."""
@@ -178,7 +279,7 @@ def test_the_whole_map_has_a_slope():
         (
             lambda z: slope(z, 1.0, [1.0, 2.0]),
             ValueError,
-            "latitude must hold one number of degrees for each of 5 rows",
+            "latitude must hold one number for each of 5 rows",
         ),
         (lambda z: slope(z, 1.0, 90 - np.arange(5.0)), ValueError, "between -90 and 90"),
         (
@@ -187,6 +288,10 @@ def test_the_whole_map_has_a_slope():
             "kind must be 'total', 'profile' or 'plan', got 'mean'",
         ),
         (lambda z: hillshade(z, 1.0, altitude=100), ValueError, "altitude must lie within 0 and 90 degrees, got 100"),
+        (lambda z: slope(z, np.timedelta64(1, "D")), TypeError, "spacing must be a number"),
+        (lambda z: slope(z.astype(complex), 1.0), TypeError, "elevation must hold real numbers"),
+        (lambda z: hillshade(z, 1.0, altitude=None), TypeError, "altitude must be a number, got None"),
+        (lambda z: hillshade(z, 1.0, azimuth="N"), TypeError, "azimuth must be a number, got 'N'"),
         (lambda z: hillshade(z, 1.0, azimuth=np.nan), ValueError, "azimuth and z_factor must be finite"),
     ],
 )
