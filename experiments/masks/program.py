@@ -46,7 +46,7 @@ def boundary(mask: Tensor, kernel_size: int, method: str) -> MaskedBoundary:
     """Prepare a mask for a method of the study: one of the library's, or the polynomial of some degree."""
     _, found, degree = method.partition("degree_")
     # Windows that leave the field are not measured.
-    options = {"reach": kernel_size // 2, "rim": 0}
+    options = {"reach": kernel_size // 2, "rim": 0, "beyond": False}
     return MaskedBoundary(
         mask, method="polynomial" if found else method, degree=int(degree) if found else None, **options
     )

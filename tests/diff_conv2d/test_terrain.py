@@ -190,9 +190,8 @@ def test_units_of_coordinates():
     expected = slope(elevation, 1 / 3600, latitude)
 
     def named(names, units):
-        coords = {
-            name: (name, c, {"units": u} if u else {}) for name, c, u in zip(names, (latitude, longitude), units, strict=True)
-        }
+        every = zip(names, (latitude, longitude), units, strict=True)
+        coords = {name: (name, c, {"units": u} if u else {}) for name, c, u in every}
         return xarray.DataArray(elevation, dims=names, coords=coords)
 
     for names, units in (
