@@ -15,7 +15,7 @@ import numpy as np
 from diff_conv2d.arguments import is_sequence
 from diff_conv2d.grids import floating, spacings_of_axes
 from diff_conv2d.modes import AnyMode
-from diff_conv2d.ndimage.arrays import as_array
+from diff_conv2d.ndimage.arrays import as_array, is_xarray
 from diff_conv2d.ndimage.correlations import correlate
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def gradient(
 
     Returns:
         An array of the kind of `array`, or a tuple of one for each axis if there are several. A DataArray keeps
-        coordinates, attributes and name.
+        coordinates, name and attributes, but for its units.
 
     Raises:
         ValueError: a value does not fit; the coordinates of a DataArray are missing, or not evenly spaced.
@@ -88,7 +88,11 @@ def gradient(
         # Other axes are a batch.
         shape = [len(weights) if axis == number else 1 for axis in images]
         kernel = np.array([w / step**order for w in weights]).reshape(shape)
-        results.append(correlate(floating(array), kernel, mode=mode, axes=images, **edges))
+        result = correlate(floating(array), kernel, mode=mode, axes=images, **edges)
+        if is_xarray(result):
+            # The result is in other units.
+            result.attrs.pop("units", None)
+        results.append(result)
     return results[0] if len(results) == 1 else tuple(results)
 
 

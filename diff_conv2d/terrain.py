@@ -198,7 +198,7 @@ def curvature(
         profile = library.where(level, 0.0, -bend / library.where(level, 1.0, steepness))
         return profile if kind == "profile" else library.where(level, 0.0, total - profile)
 
-    return _mapped(compute, elevation, spacing, latitude, mode, edges, f"{kind}_curvature", "1/m")
+    return _mapped(compute, elevation, spacing, latitude, mode, edges, f"{kind}_curvature", "")
 
 
 def hillshade(
@@ -320,7 +320,7 @@ def _mapped(
     edges = edges_of(maps, edges, (maps.ndim - 2, maps.ndim - 1)) or {}
     result = maps.copy(data=_computed(compute, maps.data, spacing, latitude, mode, edges))
     result = result.transpose(*elevation.dims)
-    result.name, result.attrs, result.encoding = name, {"units": units}, {}
+    result.name, result.attrs, result.encoding = name, {"units": units} if units else {}, {}
     return result
 
 
