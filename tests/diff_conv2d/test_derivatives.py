@@ -65,7 +65,8 @@ def test_every_kind_of_array():
     np.testing.assert_allclose(found.detach(), expected)
     lazy = gradient(da.from_array(array, chunks=4), 2.0, axis=1, accuracy=4)
     np.testing.assert_allclose(lazy.compute(scheduler="synchronous"), expected, rtol=1e-10)
-    named = xarray.DataArray(array, dims=("y", "x"), coords={"x": 2.0 * np.arange(10)}, name="z", attrs={"a": 1, "units": "m"})
+    about = {"name": "z", "attrs": {"a": 1, "units": "m"}}
+    named = xarray.DataArray(array, dims=("y", "x"), coords={"x": 2.0 * np.arange(10)}, **about)
     found = gradient(named, axis="x", accuracy=4)
     np.testing.assert_allclose(found.values, expected)
     assert found.name == "z"
