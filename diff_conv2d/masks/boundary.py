@@ -120,12 +120,13 @@ class MaskedBoundary:
         """Leave out what is made again."""
         return {**vars(self), "_kept": {}}
 
-    def fill(self, images: Tensor, in_place: bool = False) -> Tensor:
+    def fill(self, images: Tensor, in_place: bool = False, beyond: bool = True) -> Tensor:
         """Return the images with their outside pixels filled; the gradient of an outside pixel is zero.
 
         Args:
             images: (..., *spatial) of floating point or complex dtype; a mask (N, C, ...) must broadcast to it.
             in_place: the images may be changed, which saves a copy of them.
+            beyond: fill what the kernel does not reach, if the mask is prepared for it.
 
         Raises:
             TypeError: if `images` is no tensor, or holds integers and the method computes pixels.
@@ -138,8 +139,8 @@ class MaskedBoundary:
         if not self._fills or self.method in ("zeros", "partial"):
             return cleared
         if images.is_complex():
-            return torch.complex(self._filled(cleared.real), self._filled(cleared.imag))
-        return self._filled(cleared)
+            return torch.complex(self._filled(cleared.real, beyond), self._filled(cleared.imag, beyond))
+        return self._filled(cleared, beyond)
 
     def check(self, images: Tensor) -> None:
         """Reject images that the mask does not fit; see `fill`."""
@@ -205,7 +206,7 @@ class MaskedBoundary:
         outside.write(result.view(result.shape[: result.ndim - self.axes].numel(), mask.numel()), value)
         return result
 
-    def _filled(self, cleared: Tensor) -> Tensor:
+    def _filled(self, cleared: Tensor, beyond: bool) -> Tensor:
         """Return images with zeros at outside pixels with these filled."""
         leading, device = cleared.shape[: cleared.ndim - self.axes], cleared.device
         planes = cleared.reshape(leading.numel(), self.mask.shape[-self.axes :].numel())
@@ -213,18 +214,19 @@ class MaskedBoundary:
             ("fills", device), lambda: [[ring.to(device) for ring in fill] for fill in self._fills]
         )
         if len(fills) == 1:
-            return _put(planes, fills[0]).view(cleared.shape)
+            return _put(planes, fills[0], beyond).view(cleared.shape)
         own_shape = self.mask.shape[: self.mask.ndim - self.axes]
         which = torch.tensor(self._fill_of_plane, device=device).view(own_shape).expand(leading).flatten()
         groups = [(which == number).nonzero().squeeze(1) for number in range(len(fills))]
-        pieces = [_put(planes[group], fill) for group, fill in zip(groups, fills, strict=True)]
+        pieces = [_put(planes[group], fill, beyond) for group, fill in zip(groups, fills, strict=True)]
         return torch.cat(pieces).index_select(0, torch.cat(groups).argsort()).view(cleared.shape)
 
 
-def _put(planes: Tensor, rings: list[Fill]) -> Tensor:
+def _put(planes: Tensor, rings: list[Fill], beyond: bool) -> Tensor:
     """Write the values of outside pixels into images (B, pixels) that nothing else holds."""
     for fill in rings:
-        if len(fill.outside):
+        # What lies beyond the kernel has no depth.
+        if len(fill.outside) and (beyond or fill.depths):
             values = fill.values(planes) if fill.values.maps == 1 else blended(planes, fill)
             copied = is_traced() or is_transformed(planes)
             planes = (planes.index_copy if copied else planes.index_copy_)(1, fill.outside, values)

@@ -64,7 +64,7 @@ def convolve_with_mask(
     mask.check(images)
     if mask.complete:
         return convolution(input)
-    filled = mask.fill(images)
+    filled = mask.fill(images, beyond=looks_far(mode, geometry, tuple(images.shape[-axes:])))
     if mask.method == "partial":
         output = _partial(mask, filled, weight, bias, geometry, groups)
     else:

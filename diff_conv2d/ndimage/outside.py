@@ -127,7 +127,7 @@ class Fill:
             tensor = tensor.to(torch.float64)
         images = tensor.movedim(self.axes, self._last)
         flat = images.reshape(1, -1, *images.shape[-len(self.axes) :])
-        filled = boundary.fill(flat, in_place=not isinstance(input, Tensor)).reshape(images.shape)
+        filled = boundary.fill(flat, in_place=not isinstance(input, Tensor), beyond=self.beyond).reshape(images.shape)
         filled = filled.movedim(self._last, self.axes)
         return filled if isinstance(input, Tensor) else filled.numpy()
 

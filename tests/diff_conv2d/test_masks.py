@@ -103,6 +103,7 @@ def test_beyond_the_kernel_lines_go_on():
     assert torch.equal(found[0], torch.tensor([0.0, 1, 1, 1, 6, 6, 6]))
     assert torch.equal(found, found[:1].expand(5, 7))
     assert torch.equal(MaskedBoundary(mask, reach=0, beyond=False).fill(image), torch.where(mask, image, 0))
+    assert torch.equal(MaskedBoundary(mask, reach=0).fill(image, beyond=False), torch.where(mask, image, 0))
     nothing = torch.zeros(5, 7, dtype=torch.bool)
     assert torch.equal(MaskedBoundary(nothing, reach=1).fill(image), torch.zeros(5, 7))
 
