@@ -23,7 +23,7 @@ from diff_conv2d.ndimage.outside import Fill, check_mask_dtype
 __all__ = ["filled_by_chunks", "filtered_by_chunks", "without_outside"]
 
 # Samples of an image whose mask is prepared at once.
-_MOST_SAMPLES = 1 << 20
+_MOST_SAMPLES = 1 << 19
 
 
 def filtered_by_chunks(image: Any, steps: Sequence[Step], dtype: torch.dtype) -> Any:
