@@ -98,7 +98,7 @@ def gaussian_steps(
 ) -> list[Step]:
     """Return the steps of a Gaussian filter or of its derivatives, axis by axis."""
     chosen = axes_numbers(input, axes)
-    count, sigmas = len(chosen), one_for_each("sigma", sigma, len(chosen))
+    count, sigmas = len(chosen), [sigma_of(one) for one in one_for_each("sigma", sigma, len(chosen))]
     # What is not smoothed is a batch.
     images = tuple(sorted(axis for axis, one in zip(chosen, sigmas, strict=True) if one > 1e-15))
     every = zip(
@@ -112,7 +112,7 @@ def gaussian_steps(
     return [
         along_axis(gaussian_weights(one, derivative, truncate, reach), axis, images, sides)
         for axis, one, derivative, sides, reach in every
-        if sigma_of(one) > 1e-15
+        if one > 1e-15
     ]
 
 
