@@ -82,13 +82,12 @@ def gradient(
     for number in numbers:
         if not array.shape[number]:
             raise ValueError(f"array must have at least one sample along axis {number}, got shape {array.shape}")
-    results = []
-    images = sorted(numbers)
+    values, images, results = floating(array), sorted(numbers), []
     for number, step in zip(numbers, steps, strict=True):
         # Other axes are a batch.
         shape = [len(weights) if axis == number else 1 for axis in images]
         kernel = np.array([w / step**order for w in weights]).reshape(shape)
-        result = correlate(floating(array), kernel, mode=mode, axes=images, **edges)
+        result = correlate(values, kernel, mode=mode, axes=images, **edges)
         if is_xarray(result):
             # The result is in other units.
             result.attrs.pop("units", None)

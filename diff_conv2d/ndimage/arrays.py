@@ -14,6 +14,7 @@ from torch import Tensor
 
 from diff_conv2d.ndimage.correlation import Step, cast, correlated
 from diff_conv2d.ndimage.errors import FilterError
+from diff_conv2d.ndimage.scipy_modes import entries_per_axis
 
 if TYPE_CHECKING:
     from diff_conv2d.ndimage.outside import Edges
@@ -132,15 +133,28 @@ def edges_of(array: Any, edges: Edges | None, axes: Sequence[int]) -> Edges | No
     return result
 
 
-def sum_over_axes(input: Any, output: Any, derivatives: Sequence[Callable[[Any], Any]], magnitude: bool) -> Any:
-    """Return a sum of derivatives, or the root of the sum of their squares.
+def sum_over_axes(
+    input: Any,
+    output: Any,
+    axes: Sequence[int],
+    mode: Any,
+    derivative: Callable[[int, Any, Any], Any],
+    magnitude: bool,
+) -> Any:
+    """Return a sum of derivatives along axes, or the root of the sum of their squares.
 
     Args:
         input: what `as_array` returns.
         output: None, a dtype, or an array of the input's kind to write to.
-        derivatives: each is called with an array to write to, or with a dtype, and returns its result.
+        axes: their numbers; none copies the input.
+        mode: what lies outside, see `entries_per_axis`.
+        derivative: called with an axis, its mode and an array to write to, or a dtype; returns its result.
         magnitude: whether it is the root of the sum of squares.
     """
+    entries = entries_per_axis(mode, len(axes))
+    if not axes:
+        return filtered(input, [], output)
+    derivatives = [functools.partial(derivative, axis, entry) for axis, entry in zip(axes, entries, strict=True)]
     if not is_xarray(input):
         _check_output(output, input)
     into, dtype = _output_like(input, output)

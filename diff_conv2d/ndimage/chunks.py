@@ -18,7 +18,7 @@ from diff_conv2d.masks.boundary import MaskedBoundary
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.ndimage.correlation import Step, cast, check, geometry_of, of_images, working_dtype_of
 from diff_conv2d.ndimage.errors import FilterError
-from diff_conv2d.ndimage.outside import Fill, check_mask_dtype
+from diff_conv2d.ndimage.outside import Fill, check_mask_dtype, floating
 
 __all__ = ["filled_by_chunks", "filtered_by_chunks", "without_outside"]
 
@@ -34,8 +34,7 @@ def filtered_by_chunks(image: Any, steps: Sequence[Step], dtype: torch.dtype) ->
     """
     if type(image._meta) is not np.ndarray:
         raise TypeError(f"input must be a dask array of numpy blocks, got blocks of {type(image._meta).__name__}")
-    if any(np.isnan(image.shape)):
-        raise FilterError("input must have chunks of known sizes: call input.compute_chunk_sizes() first")
+    _check_sizes(image)
     for step in steps:
         if image.size:
             image = _step(image, step, torch.uint8 if dtype is torch.bool else dtype)
@@ -52,8 +51,7 @@ def filled_by_chunks(image: Any, mask: Any, fill: Fill) -> tuple[Any, Any]:
     """
     if isinstance(mask, MaskedBoundary):
         raise FilterError("mask must not be a prepared one where input is a dask array; give the mask itself")
-    if any(np.isnan(image.shape)):
-        raise FilterError("input must have chunks of known sizes: call input.compute_chunk_sizes() first")
+    _check_sizes(image)
     valid = None if mask is None else mask if isinstance(mask, da.Array) else da.from_array(np.asarray(mask))
     if valid is not None:
         check_mask_dtype(valid)
@@ -75,15 +73,19 @@ def filled_by_chunks(image: Any, mask: Any, fill: Fill) -> tuple[Any, Any]:
     short = [axis for axis, width in depth.items() if width >= image.shape[axis]]
     arrays = [array.rechunk(dict.fromkeys(short, -1)) for array in arrays]
     depth.update(dict.fromkeys(short, 0))
-    dtype = image.dtype if image.dtype.kind in "fc" else np.dtype(float)
+    known = da.map_blocks(partial(_known, nan=fill.nan), *arrays, dtype=bool, meta=np.empty(0, bool))
     if not fill.axes:
-        known = da.map_blocks(partial(_known, nan=fill.nan), *arrays, dtype=bool, meta=np.empty(0, bool))
         return image, known
+    dtype = floating(image.dtype)
     filled = da.map_overlap(
         partial(_filled, fill=fill), *arrays, depth=depth, boundary="none", dtype=dtype, meta=np.empty(0, dtype)
     )
-    known = da.map_blocks(partial(_known, nan=fill.nan), *arrays, dtype=bool, meta=np.empty(0, bool))
     return filled.rechunk(image.chunks), known
+
+
+def _check_sizes(image: Any) -> None:
+    if any(np.isnan(image.shape)):
+        raise FilterError("input must have chunks of known sizes: call input.compute_chunk_sizes() first")
 
 
 def _in_parts(chunks: tuple[int, ...], most: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diff_conv2d.ndimage.arrays import as_array, filtered, sum_over_axes
-from diff_conv2d.ndimage.scipy_modes import are_fixed_matrices, entries_per_axis, modes_per_axis, sides_of
+from diff_conv2d.ndimage.scipy_modes import are_fixed_matrices, modes_per_axis, sides_of
 from diff_conv2d.ndimage.steps import (
     along_axis,
     axes_numbers,
@@ -252,13 +252,8 @@ def _generic(
     if not callable(derivative):
         raise TypeError(f"the derivative must be callable, got {derivative!r}")
     input = as_array(input)
-    chosen = axes_numbers(input, axes)
-    entries = entries_per_axis(mode, len(chosen))
-    if not chosen:
-        return filtered(input, [], output)
 
     def along(axis: int, mode: Any, output: Any) -> Any:
         return derivative(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)
 
-    every = [functools.partial(along, axis, entry) for axis, entry in zip(chosen, entries, strict=True)]
-    return sum_over_axes(input, output, every, magnitude)
+    return sum_over_axes(input, output, axes_numbers(input, axes), mode, along, magnitude)

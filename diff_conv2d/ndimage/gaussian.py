@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 from diff_conv2d.ndimage.arrays import as_array, filtered, sum_over_axes
-from diff_conv2d.ndimage.scipy_modes import entries_per_axis, sides_of
+from diff_conv2d.ndimage.scipy_modes import sides_of
 from diff_conv2d.ndimage.steps import (
     along_axis,
     axes_numbers,
@@ -169,15 +168,10 @@ def gaussian_laplace(
     chosen = axes_numbers(input, axes)
     sigmas = one_for_each("sigma", sigma, len(chosen))
 
-    entries = entries_per_axis(mode, len(chosen))
-    if not chosen:
-        return filtered(input, [], output)
-
     def second(axis: int, mode: Any, output: Any) -> Any:
         return _derivative(input, sigmas, axis, 2, output, mode, cval, chosen, **kwargs)
 
-    every = [functools.partial(second, axis, entry) for axis, entry in zip(chosen, entries, strict=True)]
-    return sum_over_axes(input, output, every, magnitude=False)
+    return sum_over_axes(input, output, chosen, mode, second, magnitude=False)
 
 
 def gaussian_gradient_magnitude(
@@ -219,17 +213,12 @@ def gaussian_gradient_magnitude(
         array([5., 5., 5., 5., 5.])
     """
     input = as_array(input)
-    chosen = axes_numbers(input, axes)
-    entries = entries_per_axis(mode, len(chosen))
-    if not chosen:
-        return filtered(input, [], output)
 
     def first(axis: int, mode: Any, output: Any) -> Any:
         # As scipy does: smoothed along all axes, also those along which no derivative is taken.
         return _derivative(input, sigma, axis, 1, output, mode, cval, None, **kwargs)
 
-    every = [functools.partial(first, axis, entry) for axis, entry in zip(chosen, entries, strict=True)]
-    return sum_over_axes(input, output, every, magnitude=True)
+    return sum_over_axes(input, output, axes_numbers(input, axes), mode, first, magnitude=True)
 
 
 def _derivative(

@@ -15,7 +15,7 @@ from diff_conv2d.masks.boundary import MaskedBoundary
 from diff_conv2d.ndimage.correlation import Step, geometry_of
 from diff_conv2d.ndimage.errors import FilterError
 
-__all__ = ["Edges", "Fill", "check_mask_dtype", "filtered_inside", "opened"]
+__all__ = ["Edges", "Fill", "check_mask_dtype", "filtered_inside", "floating", "opened"]
 
 _FILLS = ("zeros", "nearest", "polynomial", "adaptive")
 
@@ -122,7 +122,7 @@ class Fill:
     def __call__(self, input: Any, boundary: MaskedBoundary) -> Any:
         """Return an array, as floating point, with what is outside filled."""
         # What is filled lies between integers. A copy by numpy has large pages, which cost less when they are new.
-        tensor = input if isinstance(input, Tensor) else torch.from_numpy(np.array(input, _floating(input.dtype)))
+        tensor = input if isinstance(input, Tensor) else torch.from_numpy(np.array(input, floating(input.dtype)))
         if not (tensor.is_floating_point() or tensor.is_complex()):
             tensor = tensor.to(torch.float64)
         images = tensor.movedim(self.axes, self._last)
@@ -195,7 +195,7 @@ def _written(result: Any, valid: Tensor) -> Any:
     return written if isinstance(result, Tensor) else result
 
 
-def _floating(dtype: Any) -> Any:
+def floating(dtype: Any) -> Any:
     """Return the dtype of a copy that can be filled, in the byte order of this machine."""
     return dtype.newbyteorder("=") if dtype.kind in "fc" else np.dtype(float)
 
