@@ -139,8 +139,8 @@ class Fill:
             written = boundary.replace_outside(images, _missing(tensor))
         else:
             written = _written(images, boundary.mask.to(tensor.device).reshape(images.shape))
-        same = not isinstance(result, Tensor) or written.data_ptr() == result.data_ptr()
-        return result if same else written.movedim(self._last, self.axes)
+        changed = written is images or not isinstance(result, Tensor)
+        return result if changed else written.movedim(self._last, self.axes)
 
     @property
     def _last(self) -> tuple[int, ...]:

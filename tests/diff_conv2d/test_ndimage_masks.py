@@ -178,6 +178,14 @@ def test_an_output_is_what_is_returned():
         ndimage.gaussian_filter(named, 1, output=named.transpose("x", "y").copy())
 
 
+def test_transforms():
+    stack, mask = torch.randn(2, 20, 22, dtype=torch.float64), torch.from_numpy(blobs(20, 22))
+    together = torch.vmap(lambda image: ndimage.sobel(image, mask=mask, fill="nearest"))(stack)
+    for image, found in zip(stack, together, strict=True):
+        expected = ndimage.sobel(image, mask=mask, fill="nearest")
+        torch.testing.assert_close(found, expected, equal_nan=True)
+
+
 def test_nothing_is_filtered_and_yet_masked():
     image, mask = RNG.standard_normal((8, 9)), blobs(8, 9)
     for found in (ndimage.gaussian_filter(image, 0, mask=mask), ndimage.uniform_filter(image, 1, mask=mask)):
