@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import _lru_cache_wrapper
+from functools import _lru_cache_wrapper, lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "is_autocast",
+    "is_plain",
     "is_traced",
     "is_transformed",
+    "kept",
     "only_as_traced",
     "remembered",
     "size_is_at_least",
@@ -74,6 +76,26 @@ def remembered(function: _lru_cache_wrapper[_R], input: Tensor) -> Callable[...,
     torch.jit.trace each size is a tensor, and so another key.
     """
     return function.__wrapped__ if type(input) is not Tensor or is_traced() else function
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor holds values, and what is computed from it does: neither traced, nor fake, nor transformed."""
+    return type(tensor) is Tensor and not is_traced() and not is_transformed()
+
+
+def kept(function: Callable[..., _R], input: Tensor) -> Callable[..., _R]:
+    """Return a function that makes constant tensors from arguments that can be hashed, and whose results are kept.
+
+    Nothing is kept where the image is not plain: it may be a fake one, and so would the constants be.
+    """
+    return partial(_kept, function) if is_plain(input) else function
+
+
+@lru_cache(maxsize=256)
+def _kept(function: Callable[..., _R], *arguments: Any) -> _R:
+    # For later calls too, which may want a gradient.
+    with torch.inference_mode(False):
+        return function(*arguments)
 
 
 def size_is_at_least(size: int, least: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, NamedTuple
 
 import torch
@@ -14,9 +15,9 @@ from diff_conv2d.extension.axis import IntegerMatrix
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import AxisExtension, Extension, Parts
 from diff_conv2d.modes.polynomial_weights import Polynomial
-from diff_conv2d.modes.prediction_weights import blend, edge_differences, fitted, gram_matrix, polynomial, scores
+from diff_conv2d.modes.prediction_weights import blend, edge_differences, fitted, gram_matrix, polynomials, scores
 from diff_conv2d.precision import fitting_dtype, working_dtype
-from diff_conv2d.tracing import is_autocast, size_is_at_least
+from diff_conv2d.tracing import is_autocast, is_plain, kept, size_is_at_least
 
 __all__ = ["Adaptive", "Predicted", "Sizes"]
 
@@ -54,8 +55,9 @@ _SIZES = {
 _SIZES_OF_LINES = {120: _Fit(12, 60, 1), 60: _Fit(8, 30, 1), **{k: v for k, v in _SIZES.items() if k < 60}}
 # Relative to the mean square of the differences: the resolution of normal equations in float64 and in float32.
 _RIDGES = {torch.float64: 1e-13, torch.float32: 1e-6}
-# Number of differences of one axis up to which both axes are fitted together.
-_FEW = 1 << 20
+# On a CPU, the most residuals that are computed at once: arrays of 32 MB and more are new memory at each call, which
+# costs more than the sums.
+_AT_ONCE = 1 << 22
 _POOLED: dict[str, tuple[int, ...]] = {"none": (), "channels": (1,), "batch": (0,), "all": (0, 1)}
 
 
@@ -244,55 +246,71 @@ class Adaptive(Extension):
 
         Along the axis only `sizes.rows` samples at either end are read; the samples between may be left out.
         """
-        differences = _differences(image, sizes, geometry, axis)
-        return self._predictors(differences, sizes, geometry.dilation[axis], image.ndim < 5)
+        on_cpu = is_plain(image) and image.device.type == "cpu"
+        images = max(1, _AT_ONCE // self._residuals(image, sizes)) if on_cpu else len(image)
+        if self.pool in ("batch", "all") or images >= len(image):
+            return self._weights_along(image, sizes, geometry, (axis,))[0]
+        parts = torch.split(image, images)
+        return torch.cat([self._weights_along(part, sizes, geometry, (axis,))[0] for part in parts])
 
     def weights_of_axes(
         self, image: Tensor, sizes: list[Sizes | None], geometry: Geometry
     ) -> Sequence[Tensor | None]:
         """Return the weights of every axis."""
-        first, step = sizes[0], geometry.dilation[0]
+        first, axes = sizes[0], tuple(range(len(sizes)))
         # Symbolic sizes of torch.export must not be compared.
-        square = len(sizes) == 2 and not torch.compiler.is_exporting() and image.shape[-2] == image.shape[-1]
-        if first is None or not square or (first, step) != (sizes[1], geometry.dilation[1]):
-            return [s and self.weights(image, s, geometry, axis) for axis, s in enumerate(sizes)]
-        rows, columns = (_differences(image, first, geometry, axis) for axis in (0, 1))
-        if rows.numel() > _FEW or self.pool == "all":
-            return [self._predictors(lines, first, step, in_a_row=True) for lines in (rows, columns)]
-        # Fit both axes at once, joined along a dimension that is not pooled: half the calls.
-        dim = 1 if self.pool == "batch" else 0
-        return self._predictors(torch.cat([rows, columns], dim), first, step, in_a_row=True).chunk(2, dim)
+        alike = not torch.compiler.is_exporting() and len({*image.shape[2:]}) == len({*geometry.dilation}) == 1
+        if first is not None and alike and all(s == first for s in sizes) and self._fits_at_once(image, first):
+            # Fewer calls.
+            return self._weights_along(image, first, geometry, axes)
+        return [s and self.weights(image, s, geometry, axis) for axis, s in enumerate(sizes)]
 
-    def _predictors(self, differences: Tensor, sizes: Sizes, step: int, in_a_row: bool) -> Tensor:
-        """Return the weights v, (N, C, p, m - 1), from the differences of `edge_differences`."""
-        p, m, _, fit = sizes
-        n = fit.taps
+    def _fits_at_once(self, image: Tensor, sizes: Sizes) -> bool:
+        """Whether all axes of a batch are fitted at once: always on a GPU, where launches are what costs."""
+        axes = image.ndim - 2
+        return image.device.type != "cpu" or axes * len(image) * self._residuals(image, sizes) <= _AT_ONCE
+
+    def _residuals(self, image: Tensor, sizes: Sizes) -> int:
+        """Return about how many residuals the score of one image has along one axis, at least 1."""
+        p, m, rows, fit = sizes
+        across = image.ndim - 3
+        lines = 2 * min(prod(image.shape[3:]), int(2**across) * fit.lines)
+        return max(1, image.shape[1] * lines * rows * p * (min(2 * p, m - 1) + 4))
+
+    def _weights_along(
+        self, image: Tensor, sizes: Sizes, geometry: Geometry, axes: tuple[int, ...]
+    ) -> Sequence[Tensor]:
+        """Return the weights v, (N, C, p, m - 1), of each of several axes of equal sizes."""
+        p, m, rows, fit = sizes
+        n, step = fit.taps, geometry.dilation[axes[0]]
         pooled = _POOLED[self.pool]
+        dims = tuple(geometry.dims[axis] for axis in axes)
+        differences = edge_differences(image, dims, rows, fit.lines, step, working_dtype(image))
         dtype = self.fit_dtype or fitting_dtype(differences)
-        # Autocast would round the factors of products in float32.
-        exact = fitting_dtype(differences) if is_autocast(differences) else dtype
-        products = gram_matrix(differences.to(exact), p + m - 1, step).to(dtype)
+        ridge = self.ridge or _RIDGES[dtype]
+        if is_autocast(differences):
+            # It would round the factors of products in float32.
+            dtype = fitting_dtype(differences)
+        products = gram_matrix(differences.flatten(-2).to(dtype), p + m - 1)
         if pooled:
             products = products.sum(pooled, keepdim=True)
         counts = [count for count in ((n // 2, n) if n > 6 else (n,)) if count > 1]
-        ridge = self.ridge or _RIDGES[dtype]
-        fits = [fitted(products, p, count, ridge) for count in counts]
         if not self.select:
-            v = fits[-1]
+            known = products.isfinite().all(-1).all(-1)[..., None, None]
+            v = torch.where(known, fitted(products, p, counts[-1:], ridge).squeeze(-3), 0.0)
         else:
             degrees = sorted({*range(min(2 * p, m - 1) + 1), n - 1})
-            fixed = [polynomial(degree, p, m) for degree in degrees]
-            polynomials = torch.tensor(fixed, dtype=dtype, device=differences.device)
-            candidates = [
-                polynomials.expand(*products.shape[:2], *polynomials.shape),
-                *(f.unsqueeze(2) for f in fits),
-            ]
+            fixed = kept(polynomials, products)(tuple(degrees), p, m, dtype, products.device)
+            candidates = fixed.expand(*products.shape[:-2], *fixed.shape)
+            if counts:
+                candidates = torch.cat([candidates, fitted(products, p, counts, ridge)], -3)
             freedom = [0] * len(degrees) + [count - 1 for count in counts]
-            every = torch.cat(candidates, 2)
-            errors = scores(differences, every.to(differences.dtype), freedom, step, pooled, in_a_row)
-            v = blend(every, errors.to(dtype))
-        known = v.isfinite().flatten(2).all(-1)[..., None, None]
-        return torch.where(known, v, 0.0)
+            # Consecutive lines of volumes are no neighbours.
+            in_a_row = image.ndim < 5
+            errors = scores(differences, candidates.to(differences.dtype), freedom, pooled, in_a_row)
+            # Where samples are not finite no error is a number, and the edge samples are repeated.
+            v = torch.nan_to_num(blend(candidates, errors.to(dtype)), 0.0, 0.0, 0.0)
+        return v.unbind(2)
 
     def _fit(self, length: int, p: int, one_line: bool) -> _Fit | None:
         """Choose the fit for an axis of so many samples; None if they are too few."""
@@ -310,9 +328,3 @@ class Adaptive(Extension):
             if fit.taps <= most and size_is_at_least(length, least + p):
                 return fit
         return None
-
-
-def _differences(image: Tensor, sizes: Sizes, geometry: Geometry, axis: int) -> Tensor:
-    """Return the differences to which the predictors of an axis are fitted, see `edge_differences`."""
-    step, dim = geometry.dilation[axis], geometry.dims[axis]
-    return edge_differences(image, dim, sizes.rows, sizes.fit.lines, step, working_dtype(image))

@@ -8,8 +8,11 @@ further inside, and x(-1), ..., x(-p) are to be predicted. Everything is written
 
 A window of the image is ``d(1 - p), ..., d(m - 1)``: the samples that a prediction reads, and its p true values. The
 functions below take the windows near both ends of an axis (`edge_differences`), fit predictors to them
-(`gram_matrix`, `fitted`), add polynomials as candidates (`polynomial`), measure how well each candidate predicts
+(`gram_matrix`, `fitted`), add polynomials as candidates (`polynomials`), measure how well each candidate predicts
 (`scores`), and average them (`blend`). docs/adaptive.md derives them.
+
+A small image's time goes into the number of operations. So all axes, lattices, candidates and distances are computed
+at once, and what depends on sizes alone is made once (`kept`).
 """
 
 from __future__ import annotations
@@ -18,58 +21,98 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from diff_conv2d.extension.by_axis import sample_weights
 from diff_conv2d.modes.polynomial_weights import extrapolation_weights
-from diff_conv2d.tracing import size_is_at_least
+from diff_conv2d.tracing import is_plain, kept, size_is_at_least
 
 __all__ = [
     "blend",
     "edge_differences",
     "fitted",
     "gram_matrix",
-    "independent_lines",
-    "polynomial",
+    "neighbour_correlation",
+    "polynomials",
     "scores",
     "solve_normal_equations",
 ]
 
 # A candidate twice as bad as the best one gets 1 / 2^16 of its share: nearly a choice, but continuous.
 _SHARPNESS = 16
+# Above the largest -16 log of a number in float64: what counts as an error of 0.
+_NO_ERROR = 2e4
 
 
-def edge_differences(image: Tensor, dim: int, rows: int, lines: int, step: int, dtype: torch.dtype) -> Tensor:
-    """Return the differences of the samples near both ends of an axis, ordered from outside in.
+def edge_differences(
+    image: Tensor, dims: tuple[int, ...], rows: int, lines: int, step: int, dtype: torch.dtype
+) -> Tensor:
+    """Return the differences of the samples near both ends of axes, ordered from outside in.
 
     Args:
         image: images (N, C, ...).
-        dim: the axis.
-        rows: samples taken from each end, at most the size of the axis.
+        dims: the axes, counted from the last; if there are several, the image has the same size along each.
+        rows: samples taken from each end, at most the size of the axis; a multiple of `step`.
         lines: how many lines along the axis are taken at least, evenly spread; all if there are fewer.
         step: distance between the two samples of a difference.
         dtype: precision of the differences.
 
     Returns:
-        Differences (N, C, rows - step, M), outermost first; the lines of the low end, then those of the high one.
+        Differences (N, C, axes, rows / step - 1, step, M), outermost first: each lattice is a line of its own. The
+        lines of the low end come first, then those of the high one.
     """
-    x = image.movedim(dim, 2)
-    across = x.ndim - 3
+    sizes = tuple(image.shape[2:])
+    if is_plain(image) and not image.requires_grad:
+        # As it lies in memory: no layout is copied.
+        strides = tuple(image.stride()[2:])
+        span = 1 + sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True))
+        samples = image.as_strided((*image.shape[:2], span), (*image.stride()[:2], 1))
+    else:
+        strides = _row_major(sizes)
+        samples = image.flatten(2)
+    places = kept(_places, image)(sizes, strides, dims, rows, lines, image.device)
+    near = samples.gather(2, places.expand(*samples.shape[:2], -1))
+    near = torch.unflatten(near, 2, (len(dims), rows // step, step, -1))
+    near = near * kept(_signs, image)(near.shape[-1], dtype, image.device)
+    return near.narrow(3, 1, rows // step - 1) - near.narrow(3, 0, rows // step - 1)
+
+
+def _row_major(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of an image of these sizes in row-major order."""
+    return tuple(accumulate(reversed(sizes[1:]), lambda a, b: a * b, initial=1))[::-1]
+
+
+def _places(
+    sizes: tuple[int, ...],
+    strides: tuple[int, ...],
+    dims: tuple[int, ...],
+    rows: int,
+    lines: int,
+    device: torch.device,
+) -> Tensor:
+    """Return where in memory the samples of `edge_differences` are: for each axis from outside in, line by line."""
+    places = torch.zeros((), dtype=torch.int64, device=device)
+    for size, stride in zip(sizes, strides, strict=True):
+        places = places.unsqueeze(-1) + stride * torch.arange(size, device=device)
+    across = len(sizes) - 1
     # 64 lines are 64 along one axis, or 8 x 8 along two.
     each = lines if across < 2 else round(lines**0.5)
     pieces = []
-    for high_end in (False, True):
-        bands = [x.narrow(2, x.shape[2] - rows if high_end else 0, rows)]
-        for other in range(3, x.ndim):
-            bands = [part for band in bands for part in _evenly_spread(band, other, each)]
-        for band in bands:
-            first, second = (band.narrow(2, start, rows - step).to(dtype) for start in (0, step))
-            # From outside in, differences at the high end change their sign, which does not matter: only squares and
-            # absolute values of linear functions of them are used.
-            difference = (second - first).flip(2) if high_end else second - first
-            pieces.append(difference.flatten(3) if across else difference.unsqueeze(3))
-    return torch.cat(pieces, 3)
+    for dim in dims:
+        low = places.movedim(dim, 0)
+        ends = []
+        for bands in ([low[:rows]], [low.flip(0)[:rows]]):
+            for other in range(1, low.ndim):
+                bands = [part for band in bands for part in _evenly_spread(band, other, each)]
+            ends += [band.reshape(rows, -1) for band in bands]
+        pieces.append(torch.cat(ends, 1).flatten())
+    return torch.cat(pieces)
+
+
+def _signs(lines: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return 1 for the lines of the low end and -1 for those of the high end: differences are those of the image."""
+    signs = torch.ones(lines, dtype=dtype, device=device)
+    signs[lines // 2 :] = -1
+    return signs
 
 
 def _evenly_spread(x: Tensor, dim: int, count: int) -> list[Tensor]:
@@ -83,7 +126,7 @@ def _evenly_spread(x: Tensor, dim: int, count: int) -> list[Tensor]:
     return [x[(*before, slice(0, half, step))], x[(*before, slice(size - 1 - half + step, size, step))]]
 
 
-def gram_matrix(differences: Tensor, width: int, step: int) -> Tensor:
+def gram_matrix(differences: Tensor, width: int) -> Tensor:
     r"""Sum the products of the differences in a window over all windows of all lines, in both directions.
 
     .. math:: S_{ij} = \sum_a d(a + i) \, d(a + j) + \sum_a d(a + w - 1 - i) \, d(a + w - 1 - j)
@@ -95,164 +138,231 @@ def gram_matrix(differences: Tensor, width: int, step: int) -> Tensor:
     Args:
         differences: D of shape (*, R, M).
         width: differences w in a window.
-        step: distance between them, in rows.
 
     Returns:
         S of shape (*, w, w).
 
     Example:
-        >>> gram_matrix(torch.tensor([[1.0], [2.0], [3.0]]), width=2, step=1)
+        >>> gram_matrix(torch.tensor([[1.0], [2.0], [3.0]]), width=2)
         tensor([[18.,  16.],
                 [16.,  18.]])
     """
-    span = (width - 1) * step + 1
-    products = differences @ differences.mT
-    blocks = products.unfold(-2, span, 1).unfold(-2, span, 1)[..., ::step, ::step]
+    blocks = (differences @ differences.mT).unfold(-2, width, 1).unfold(-2, width, 1)
     total = blocks.diagonal(0, -4, -3).sum(-1)
     return total + total.flip(-2, -1)
 
 
-def fitted(gram: Tensor, distances: int, taps: int, ridge: float) -> Tensor:
-    """Fit predictors from the `taps` samples nearest the edge by least squares.
+def fitted(gram: Tensor, distances: int, taps: Sequence[int], ridge: float) -> Tensor:
+    r"""Fit predictors from the samples nearest the edge by least squares.
+
+    Each fit solves ``(G + R) v = M`` for all distances, with G the part of S that belongs to d(1), ..., d(m - 1). R
+    is diagonal: for the n - 1 differences that the fit uses, the ridge times the mean of G's diagonal there, so that
+    scaling the data does not change v; for those farther inside a number so large that their weights vanish. So all
+    fits are equations of one size, solved at once.
 
     Args:
         gram: S of windows of p + m - 1 differences.
         distances: p; each has weights of its own.
-        taps: n, from 2 to m.
-        ridge: see `solve_normal_equations`.
+        taps: n of each fit, from 2 to m.
+        ridge: added to the diagonal, relative to its mean. It keeps Cholesky's factorisation from failing if it
+            exceeds the rounding of G, some n times 2e-16 in float64.
 
     Returns:
-        v of shape (*, p, m - 1); farther samples have weight 0.
+        v of shape (*, fits, p, m - 1).
     """
-    p, last = distances, distances + taps - 1
+    p, inner = distances, gram.shape[-1] - distances
     # x(-s) - x(0) = -(d(0) + d(-1) + ... + d(1 - s)), and d(0) is entry p - 1 of the window.
-    moments = -gram[..., p:last, :p].flip(-1).cumsum(-1)
-    weights = solve_normal_equations(gram[..., p:last, p:last], moments, ridge).mT
-    return F.pad(weights, (0, gram.shape[-1] - last))
+    moments = -gram[..., p:, :p]
+    if p > 1:
+        moments = moments @ kept(_outer, gram)(p, gram.dtype, gram.device).mT
+    matrices = gram[..., p:, p:]
+    means, identity, least = kept(_ridges, gram)(tuple(taps), inner, ridge, gram.dtype, gram.device)
+    squares = matrices.diagonal(dim1=-2, dim2=-1)
+    added = torch.unflatten(torch.addmm(least, squares.reshape(-1, inner), means), -1, (len(taps), inner, 1))
+    added = torch.unflatten(added, 0, gram.shape[:-2])
+    weights = _solved(torch.addcmul(matrices.unsqueeze(-3), added, identity), moments.unsqueeze(-3)).mT
+    # Where there is no solution, the candidate is a bad one, and its score tells.
+    return torch.nan_to_num(weights, 0.0, 0.0, 0.0)
 
 
-def polynomial(degree: int, distances: int, taps: int) -> list[list[int]]:
-    """Return the weights v, a row for each distance, of the polynomial through the degree + 1 nearest samples.
+def _ridges(
+    taps: tuple[int, ...], inner: int, ridge: float, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the map from a diagonal to the ridges, (inner, fits * inner), an identity, and the least ridges."""
+    used = torch.arange(inner, device=device) < torch.tensor(taps, device=device).unsqueeze(-1) - 1
+    relative = torch.where(used, ridge, torch.finfo(dtype).eps ** -1.5).to(dtype)
+    means = used.to(dtype) / used.sum(-1, keepdim=True)
+    matrix = (means.unsqueeze(-1) * relative.unsqueeze(-2)).movedim(1, 0).flatten(1)
+    least = torch.full((len(taps) * inner,), torch.finfo(dtype).tiny, dtype=dtype, device=device)
+    return matrix, torch.eye(inner, dtype=dtype, device=device), least
+
+
+def polynomials(
+    degrees: Sequence[int], distances: int, taps: int, dtype: torch.dtype, device: torch.device | None = None
+) -> Tensor:
+    """Return the weights v of the polynomials through the degree + 1 nearest samples, (degrees, p, m - 1).
 
     Example:
-        >>> polynomial(2, distances=2, taps=4)  # 3 x(0) - 3 x(1) + x(2) = x(0) - 2 d(1) + d(2)
-        [[-2, 1, 0], [-5, 3, 0]]
+        >>> polynomials([2], distances=2, taps=4, dtype=torch.float32)  # x(0) - 2 d(1) + d(2) = 3 x(0) - ...
+        tensor([[[-2.,  1.,  0.],
+                 [-5.,  3.,  0.]]])
     """
     rows = []
-    for s in range(1, distances + 1):
-        # x(j) = x(0) + d(1) + ... + d(j): the weight of d(j) is the sum of the weights of x(j), x(j + 1), ...
-        sums = list(accumulate(reversed(extrapolation_weights(degree + 1, s))))
-        rows.append(sums[-2::-1] + [0] * (taps - 1 - degree))
-    return rows
+    for degree in degrees:
+        for s in range(1, distances + 1):
+            # x(j) = x(0) + d(1) + ... + d(j): the weight of d(j) is the sum of the weights of x(j), x(j + 1), ...
+            sums = list(accumulate(reversed(extrapolation_weights(degree + 1, s))))
+            rows.append(sums[-2::-1] + [0] * (taps - 1 - degree))
+    return torch.tensor(rows, dtype=dtype, device=device).view(len(degrees), distances, taps - 1)
 
 
 def scores(
     differences: Tensor,
     candidates: Tensor,
     freedom: Sequence[int],
-    step: int,
     pooled: tuple[int, ...],
     in_a_row: bool = True,
 ) -> Tensor:
     r"""Estimate the error of predictors beyond the edge from their residuals r in the N windows.
 
-    .. math:: e = \Bigl(1 + \frac{f}{q l}\Bigr) \operatorname{mean} |r| + \frac{1}{N} \max |r| \, \lVert w \rVert_1
+    .. math:: N e = \Bigl(1 + \frac{f}{q l}\Bigr) \sum |r| + \max |r| \, \lVert w \rVert_1
 
-    The mean of absolute values, not of squares, tells piecewise constant images and outliers from noise. The factor
-    corrects for windows that the fit has seen: f weights were fitted at q positions of l independent lines (see
-    `independent_lines`). The last term allows for one sample as surprising as the worst of the N windows, which then
-    is itself used to predict; w are the weights of the samples.
+    The sum of absolute values, not of squares, tells piecewise constant images and outliers from noise. The factor
+    corrects for windows that the fit has seen: f weights were fitted at q positions of l independent lines. The last
+    term allows for one sample as surprising as the worst of the N windows, which then is itself used to predict; w
+    are the weights of the samples.
+
+    Of M lines,
+
+    .. math:: l = \max\Bigl(1, M \frac{1 - \rho}{1 + \rho}\Bigr)
+
+    are independent, with rho the correlation of the residuals of neighbours, at least 0. This is the effective sample
+    size for the mean of a first-order autoregressive series. The lines of a smooth image count as one, those of white
+    noise in full.
 
     Args:
-        differences: D of shape (N, C, R, M), from `edge_differences`.
-        candidates: weights v of shape (N, C, c, p, m - 1), with size 1 in pooled dimensions.
+        differences: D of shape (N, C, *, R, lattices, M), from `edge_differences`.
+        candidates: weights v of shape (N, C, *, c, p, m - 1), with size 1 in pooled dimensions.
         freedom: degrees of freedom f of each of the c candidates, those with 0 first.
-        step: distance between the differences of a window, in rows.
         pooled: dimensions over which the residuals are taken together.
         in_a_row: consecutive lines are neighbours; otherwise, as in volumes, all lines count as one.
 
     Returns:
-        Scores of shape (N, C, c, p), with size 1 in pooled dimensions.
+        N e of shape (N, C, *, c, p), with size 1 in pooled dimensions.
     """
-    count, p, inner = candidates.shape[2:]
-    rows, lines = differences.shape[2:]
-    positions = rows - (p + inner - 1) * step
+    count, p, inner = candidates.shape[-3:]
+    rows, width, lines = differences.shape[-3], p + inner, differences.shape[-1]
+    positions = rows - width + 1
+    together = differences.flatten(-2)
+    copied = size_is_at_least(width, together.shape[-1])
     # The residual of distance s is v(1) d(1) + v(2) d(2) + ... + d(0) + d(-1) + ... + d(1 - s).
-    outer = torch.ones(p, p, dtype=candidates.dtype, device=candidates.device).tril().flip(-1)
-    filters = torch.cat([outer.expand(*candidates.shape[:4], p), candidates], -1).flatten(2, 3)
-    if size_is_at_least(p + inner - 1, lines):
+    before, after = kept(_beside, candidates)(p, 0 if copied else rows - width, candidates.dtype, candidates.device)
+    shape = candidates.shape[:-1]
+    filters = torch.cat([before.expand(*shape, -1), candidates, after.expand(*shape, -1)], -1)
+    if copied:
         # For few lines, copying the windows is cheaper than a filter matrix for every position.
-        few = differences.unfold(2, (p + inner - 1) * step + 1, 1)[..., ::step]
-        residuals = torch.unflatten(filters @ few.flatten(2, 3).mT, -1, (positions, lines))
+        windows = together.unfold(-2, width, 1).flatten(-3, -2)
+        residuals = filters[..., :width].flatten(-3, -2) @ windows.mT
+        residuals = torch.unflatten(residuals, -2, (count, p))
     else:
-        residuals = torch.unflatten(_sliding(filters, step, positions, rows) @ differences, 2, (-1, positions))
-    residuals = torch.unflatten(residuals, 2, (count, p))
+        # A filter between zeros, cut at each position, is the matrix that applies it at all positions.
+        matrices = filters[..., :-1].unfold(-1, rows, 1).flatten(-4, -2)
+        residuals = torch.unflatten(matrices @ together, -2, (count, p, positions)).flatten(-2)
     # Candidates that are not fitted come first and need no correction.
     fixed = sum(not f for f in freedom)
-    fits = residuals[:, :, fixed:]
-    independent = independent_lines(fits, pooled) if in_a_row else fits.new_ones(())
-    shares = [f * step / positions for f in freedom[fixed:]]
-    seen = torch.tensor(shares, dtype=independent.dtype, device=residuals.device)
-    factor = F.pad(1 + seen.unsqueeze(-1) / independent, (0, 0, fixed, 0), value=1.0)
+    factor: Tensor | None = None
+    if fixed < count:
+        fits = residuals[..., fixed:, :, :].flatten(-3, -2)
+        shares = tuple(f / positions for f in freedom[fixed:])
+        if in_a_row:
+            for dim in pooled:
+                lines = lines * differences.shape[dim]
+            correlation = neighbour_correlation(fits, differences.shape[-1], pooled)
+            # f / (q l) = f / (q M) (2 / (1 - rho) - 1)
+            remaining = 1 - torch.unflatten(correlation, -1, (count - fixed, p)).clamp(0, (lines - 1) / (lines + 1))
+            constants = tuple(1 - share / lines for share in shares), tuple(2 * share / lines for share in shares)
+            first, second = (kept(_column, residuals)(c, residuals.dtype, residuals.device) for c in constants)
+            factor = torch.addcdiv(first, second, remaining)
+        else:
+            shares = tuple(1 + share for share in shares)
+            factor = kept(_column, residuals)(shares, residuals.dtype, residuals.device)
     # In place if no gradient is needed: new memory costs more than the absolute values.
-    residuals = (residuals.abs() if residuals.requires_grad else residuals.abs_()).flatten(-2)
-    total, largest, windows = residuals.sum(-1), residuals.amax((-2, -1)), positions * lines
+    residuals = residuals.abs() if residuals.requires_grad else residuals.abs_()
+    total, largest = residuals.sum(-1), residuals.amax((-2, -1))
     if pooled:
         total, largest = total.sum(pooled, keepdim=True), largest.amax(pooled, keepdim=True)
-        for dim in pooled:
-            windows = windows * differences.shape[dim]
-    weights = sample_weights(candidates)
-    return (total * factor + largest.unsqueeze(-1) * weights.abs().sum(-1)) / windows
+    if factor is not None:
+        total[..., fixed:, :] *= factor
+    # The weights of the samples are the differences of 1, v(1), v(2), ..., 0, see `by_axis.sample_weights`.
+    ends = filters.narrow(-1, before.shape[-1] - 1, inner + 2)
+    weights = ends[..., :-1] - ends[..., 1:]
+    # One launch on a GPU; on a CPU torch's norms of short rows are ten times slower than two operations.
+    on_cpu = weights.device.type == "cpu"
+    norms = weights.abs().sum(-1) if on_cpu else torch.linalg.vector_norm(weights, 1, -1)
+    errors: Tensor = torch.addcmul(total, largest.unsqueeze(-1), norms)
+    return errors
 
 
-def independent_lines(residuals: Tensor, pooled: tuple[int, ...] = ()) -> Tensor:
-    r"""Estimate how many of M lines are independent, from the correlation of the residuals r of neighbours.
+def _outer(p: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the weights of d(1 - p), ..., d(0) for each distance, (p, p)."""
+    return torch.ones(p, p, dtype=dtype, device=device).tril().flip(-1)
 
-    .. math:: l = \max\Bigl(1, M \frac{1 - \rho}{1 + \rho}\Bigr), \qquad
-        \rho = \max\Bigl(0, \frac{\sum r_i r_{i + 1}}{\sum r_i^2}\Bigr)
 
-    This is the effective sample size for the mean of a first-order autoregressive series. The lines of a smooth image
-    count as one, those of white noise in full.
+def _beside(p: int, zeros: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return what stands before and after the weights v in a filter: `zeros` zeros at either end, and one more."""
+    before = torch.cat([torch.zeros(p, zeros, dtype=dtype, device=device), _outer(p, dtype, device)], 1)
+    return before, torch.zeros(1, zeros + 1, dtype=dtype, device=device)
+
+
+def _column(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device).unsqueeze(-1)
+
+
+def neighbour_correlation(residuals: Tensor, lines: int, pooled: tuple[int, ...] = ()) -> Tensor:
+    r"""Return the correlation of neighbouring lines.
+
+    .. math:: \rho = \frac{\sum r_i r_{i + 1}}{\sum r_i^2}
 
     Args:
-        residuals: r of shape (N, C, ..., q, M), the lines last.
+        residuals: r of shape (N, C, *, k, q M), M lines at q positions.
+        lines: M.
         pooled: dimensions over which the lines are taken together.
 
     Returns:
-        l of shape (N, C, ...), with size 1 in pooled dimensions.
+        Correlations (N, C, *, k), with size 1 in pooled dimensions; 0 where all residuals are 0.
 
     Example:
-        >>> independent_lines(torch.ones(1, 1, 1, 8)).item()
-        1.0
+        >>> neighbour_correlation(torch.tensor([[[1.0, 1.0, 1.0], [1.0, -1.0, 0.0]]]), lines=3)
+        tensor([[ 1.0000, -0.5000]])
     """
-    lines = residuals.shape[-1]
     # The last line counts as a neighbour of the first, so that a mirrored image has the same pairs.
-    products = (residuals * residuals.roll(1, -1)).sum((-2, -1))
-    squares = residuals.square().sum((-2, -1))
+    neighbours = torch.unflatten(residuals, -1, (-1, lines)).roll(1, -1).flatten(-2)
+    # The diagonals of matrix products, which read the residuals once. The smallest number keeps 0 / 0 from arising.
+    first, second = (x.flatten(0, -3) for x in (residuals, neighbours))
+    least = kept(_least, residuals)(residuals.dtype, residuals.device)
+    both = first @ second.mT, torch.baddbmm(least, first, first.mT)
+    products, squares = (torch.unflatten(x.diagonal(dim1=1, dim2=2), 0, residuals.shape[:-2]) for x in both)
     if pooled:
         products, squares = products.sum(pooled, keepdim=True), squares.sum(pooled, keepdim=True)
-        for dim in pooled:
-            lines = lines * residuals.shape[dim]
-    correlation = (products / (squares + torch.finfo(squares.dtype).tiny)).clamp(0, 1)
-    return (lines * (1 - correlation) / (1 + correlation)).clamp_min(1)
+    return products / squares
 
 
-def _sliding(filters: Tensor, step: int, positions: int, rows: int) -> Tensor:
-    """Return the matrices (*, k * positions, rows) that apply k filters (*, k, w) at each position of a line."""
-    if step > 1:
-        filters = F.pad(filters.unsqueeze(-1), (0, step - 1)).flatten(-2)[..., : -(step - 1)]
-    # Pad each filter with zeros to rows + 1 and repeat it. In pieces of `rows` each repetition starts one later.
-    padded = F.pad(filters, (0, rows + 1 - filters.shape[-1])).unsqueeze(-2)
-    repeated = padded.expand(*filters.shape[:-1], positions, rows + 1).flatten(-2)
-    return torch.unflatten(repeated[..., : positions * rows], -1, (positions, rows)).flatten(-3, -2)
+def _least(dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.full((1, 1, 1), torch.finfo(dtype).tiny, dtype=dtype, device=device)
 
 
 def blend(candidates: Tensor, scores: Tensor) -> Tensor:
-    """Average the candidates, (N, C, c, p, m - 1), weighted by a high power of their inverse scores."""
-    # A failed fit has no finite score; if none has one, the weights become NaN.
-    usable = torch.where(scores.isfinite(), scores, torch.inf) + torch.finfo(scores.dtype).tiny
-    shares = (usable.amin(2, keepdim=True) / usable) ** _SHARPNESS
-    return (candidates * (shares / shares.sum(2, keepdim=True)).unsqueeze(-1)).sum(2)
+    """Average candidates, (*, c, p, m - 1), weighted by a high power of their inverse scores, (*, c, p).
+
+    The first candidate is 'replicate'. Where its score is 0, or not finite, the average is not a number.
+    """
+    if scores.requires_grad:
+        # 0 / 0 has no gradient.
+        scores = scores + torch.finfo(scores.dtype).tiny
+    # Relative to the first, so that scaling the data changes no bit. Any other failed fit counts for nothing.
+    logarithms = torch.special.xlogy(-_SHARPNESS, scores / scores[..., :1, :])
+    shares = torch.nan_to_num(logarithms, -torch.inf, _NO_ERROR, -torch.inf).softmax(-2)
+    return (candidates * shares.unsqueeze(-1)).sum(-3)
 
 
 def solve_normal_equations(gram: Tensor, moments: Tensor, ridge: float) -> Tensor:
@@ -279,14 +389,19 @@ def solve_normal_equations(gram: Tensor, moments: Tensor, ridge: float) -> Tenso
     scale = torch.where(mean > 0, mean, 1.0)
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     matrix = gram / scale + ridge * identity
-    if gram.shape[-1] == 1:
+    return _solved(matrix, moments / scale)
+
+
+def _solved(matrix: Tensor, moments: Tensor) -> Tensor:
+    """Solve equations with positive definite matrices."""
+    if matrix.shape[-1] == 1:
         # torch factorises matrix by matrix, and there may be thousands of them.
-        return moments / scale / matrix
+        return moments / matrix
     if torch.compiler.is_exporting():
         # ONNX has no factorisation.
-        return _eliminate(matrix, moments / scale)
+        return _eliminate(matrix, moments)
     factor, _ = torch.linalg.cholesky_ex(matrix)
-    return torch.cholesky_solve(moments / scale, factor)
+    return torch.cholesky_solve(moments, factor)
 
 
 def _eliminate(matrix: Tensor, moments: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from diff_conv2d.modes.prediction_weights import (
     edge_differences,
     fitted,
     gram_matrix,
-    independent_lines,
-    polynomial,
+    neighbour_correlation,
+    polynomials,
     scores,
 )
 
@@ -157,17 +157,17 @@ def test_fit_equals_a_plain_least_squares_solve(width):
 def test_scores_are_those_of_windows_copied_out():
     image, width, taps = noise(11, 14), 2, 4
     reach = 8
-    differences = edge_differences(image[None, None], -1, reach + width, 64, 1, torch.float64)
-    products = gram_matrix(differences, width + taps - 1, 1)
-    fixed = torch.tensor([polynomial(degree, width, taps) for degree in (0, 1, 3)], dtype=torch.float64)
-    candidates = torch.cat([fixed[None, None], fitted(products, width, taps, 1e-13)[:, :, None]], 2)
-    actual = scores(differences, candidates, [0, 0, 0, 3], 1, ())[0, 0]
+    differences = edge_differences(image[None, None], (-1,), reach + width, 64, 1, torch.float64)
+    products = gram_matrix(differences.flatten(-2), width + taps - 1)
+    fixed = polynomials((0, 1, 3), width, taps, torch.float64).expand(1, 1, 1, -1, -1, -1)
+    candidates = torch.cat([fixed, fitted(products, width, [taps], 1e-13)], -3)
+    actual = scores(differences, candidates, [0, 0, 0, 3], ())[0, 0, 0]
 
     rows = image.numpy()
     bands = [row[: reach + width] for row in rows] + [row[::-1][: reach + width] for row in rows]
     positions = reach - taps + 1
     windows = np.array([b[a : a + width + taps] for b in bands for a in range(positions)])
-    for index, v in enumerate(candidates[0, 0].numpy()):
+    for index, v in enumerate(candidates[0, 0, 0].numpy()):
         w = np.concatenate([np.ones((width, 1)), v], 1) - np.concatenate([v, np.zeros((width, 1))], 1)
         residuals = windows[:, width:] @ w.T - windows[:, :width][:, ::-1]
         # The sign of a residual is that of the image seen from outside; differences at the high end have the other.
@@ -177,13 +177,13 @@ def test_scores_are_those_of_windows_copied_out():
         independent = np.maximum(len(bands) * (1 - correlation) / (1 + correlation), 1)
         residuals = np.abs(residuals)
         factor = 1 + (3 / positions / independent if index == 3 else 0)
-        expected = factor * residuals.mean(0) + residuals.max() * np.abs(w).sum(1) / len(windows)
+        expected = factor * residuals.sum(0) + residuals.max() * np.abs(w).sum(1)
         np.testing.assert_allclose(actual[index], expected, rtol=1e-9)
 
 
 def test_polynomial_weights_are_those_of_diff():
     image = noise(1, 1, 9, 9)
-    v = torch.tensor(polynomial(3, 2, 5), dtype=torch.float64)
+    v = polynomials([3], 2, 5, torch.float64)[0]
     first, differences = image[..., :1], image[..., 1:5] - image[..., :4]
     expected = diff_conv2d.pad(image, (2, 0, 0, 0), degree=3)[..., :2].flip(-1)
     torch.testing.assert_close(first + differences @ v.mT, expected)
@@ -193,7 +193,9 @@ def test_blend_takes_the_best_unless_another_is_close():
     candidates = torch.tensor([1.0, 5.0]).view(1, 1, 2, 1, 1)
     assert blend(candidates, torch.tensor([1.0, 3.0]).view(1, 1, 2, 1)).item() == pytest.approx(1, abs=1e-6)
     assert blend(candidates, torch.tensor([2.0, 2.0]).view(1, 1, 2, 1)).item() == pytest.approx(3)
-    assert blend(candidates, torch.tensor([torch.nan, 2.0]).view(1, 1, 2, 1)).item() == pytest.approx(5)
+    assert blend(candidates, torch.tensor([2.0, torch.nan]).view(1, 1, 2, 1)).item() == pytest.approx(1)
+    # Without a score of the first nothing is known.
+    assert blend(candidates, torch.tensor([torch.nan, 2.0]).view(1, 1, 2, 1)).isnan()
 
 
 # Degenerate images
@@ -271,14 +273,18 @@ def test_pooled_scores_are_shared_too(pool):
     torch.testing.assert_close(pad(image.flip(dim), 1, pool=pool), padded.flip(dim))
 
 
-def test_independent_lines():
+def test_neighbour_correlation():
     generator = torch.Generator().manual_seed(0)
     same, apart = torch.ones(1, 1, 4, 50), torch.randn(1, 1, 4, 5000, generator=generator)
-    assert independent_lines(same).item() == 1
-    assert independent_lines(apart).item() == pytest.approx(5000, rel=0.05)
-    # Each line three times: neighbours agree in two cases of three.
-    assert independent_lines(apart.repeat_interleave(3, -1)).item() == pytest.approx(3000, rel=0.05)
-    assert independent_lines(torch.zeros(1, 1, 4, 50)).item() == 50
+
+    def correlation(residuals):
+        return neighbour_correlation(residuals.flatten(-2), residuals.shape[-1]).item()
+
+    assert correlation(same) == pytest.approx(1)
+    assert correlation(apart) == pytest.approx(0, abs=0.03)
+    # Each line three times: neighbours agree in two cases of three, and a third of the lines is independent.
+    assert correlation(apart.repeat_interleave(3, -1)) == pytest.approx(2 / 3, abs=0.03)
+    assert correlation(torch.zeros(1, 1, 4, 50)) == 0
 
 
 def test_the_fit_reads_its_band_only():
