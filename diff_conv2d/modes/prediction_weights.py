@@ -251,41 +251,19 @@ def scores(
         N e of shape (N, C, *, c, p), with size 1 in pooled dimensions.
     """
     count, p, inner = candidates.shape[-3:]
-    rows, width, lines = differences.shape[-3], p + inner, differences.shape[-1]
-    positions = rows - width + 1
-    together = differences.flatten(-2)
-    copied = size_is_at_least(width, together.shape[-1])
+    rows, width = differences.shape[-3], p + inner
+    zeros = rows - width
     # The residual of distance s is v(1) d(1) + v(2) d(2) + ... + d(0) + d(-1) + ... + d(1 - s).
-    before, after = kept(_beside, candidates)(p, 0 if copied else rows - width, candidates.dtype, candidates.device)
+    before, after = kept(_beside, candidates)(p, zeros, candidates.dtype, candidates.device)
     shape = candidates.shape[:-1]
     filters = torch.cat([before.expand(*shape, -1), candidates, after.expand(*shape, -1)], -1)
-    if copied:
-        # For few lines, copying the windows is cheaper than a filter matrix for every position.
-        windows = together.unfold(-2, width, 1).flatten(-3, -2)
-        residuals = filters[..., :width].flatten(-3, -2) @ windows.mT
-        residuals = torch.unflatten(residuals, -2, (count, p))
-    else:
-        # A filter between zeros, cut at each position, is the matrix that applies it at all positions.
-        matrices = filters[..., :-1].unfold(-1, rows, 1).flatten(-4, -2)
-        residuals = torch.unflatten(matrices @ together, -2, (count, p, positions)).flatten(-2)
+    residuals = _filtered(differences.flatten(-2), filters, zeros)
     # Candidates that are not fitted come first and need no correction.
     fixed = sum(not f for f in freedom)
-    factor: Tensor | None = None
+    factor = None
     if fixed < count:
-        fits = residuals[..., fixed:, :, :].flatten(-3, -2)
-        shares = tuple(f / positions for f in freedom[fixed:])
-        if in_a_row:
-            for dim in pooled:
-                lines = lines * differences.shape[dim]
-            correlation = neighbour_correlation(fits, differences.shape[-1], pooled)
-            # f / (q l) = f / (q M) (2 / (1 - rho) - 1)
-            remaining = 1 - torch.unflatten(correlation, -1, (count - fixed, p)).clamp(0, (lines - 1) / (lines + 1))
-            constants = tuple(1 - share / lines for share in shares), tuple(2 * share / lines for share in shares)
-            first, second = (kept(_column, residuals)(c, residuals.dtype, residuals.device) for c in constants)
-            factor = torch.addcdiv(first, second, remaining)
-        else:
-            shares = tuple(1 + share for share in shares)
-            factor = kept(_column, residuals)(shares, residuals.dtype, residuals.device)
+        shares = [f / (zeros + 1) for f in freedom[fixed:]]
+        factor = _corrections(residuals[..., fixed:, :, :], shares, differences, pooled, in_a_row)
     # In place if no gradient is needed: new memory costs more than the absolute values.
     residuals = residuals.abs() if residuals.requires_grad else residuals.abs_()
     total, largest = residuals.sum(-1), residuals.amax((-2, -1))
@@ -294,7 +272,7 @@ def scores(
     if factor is not None:
         total[..., fixed:, :] *= factor
     # The weights of the samples are the differences of 1, v(1), v(2), ..., 0, see `by_axis.sample_weights`.
-    ends = filters.narrow(-1, before.shape[-1] - 1, inner + 2)
+    ends = filters.narrow(-1, zeros + p - 1, inner + 2)
     weights = ends[..., :-1] - ends[..., 1:]
     # One launch on a GPU; on a CPU torch's norms of short rows are ten times slower than two operations.
     on_cpu = weights.device.type == "cpu"
@@ -312,6 +290,42 @@ def _beside(p: int, zeros: int, dtype: torch.dtype, device: torch.device) -> tup
     """Return what stands before and after the weights v in a filter: `zeros` zeros at either end, and one more."""
     before = torch.cat([torch.zeros(p, zeros, dtype=dtype, device=device), _outer(p, dtype, device)], 1)
     return before, torch.zeros(1, zeros + 1, dtype=dtype, device=device)
+
+
+def _filtered(lines: Tensor, filters: Tensor, zeros: int) -> Tensor:
+    """Apply filters at all positions of lines, (*, R, M): return sums of shape (*, c, p, positions M).
+
+    Filters have the shape (*, c, p, R + zeros + 1); their R - zeros weights stand between zeros.
+    """
+    count, p = filters.shape[-3:-1]
+    rows = lines.shape[-2]
+    width = rows - zeros
+    if size_is_at_least(width, lines.shape[-1]):
+        # For few lines, copying the windows is cheaper than a matrix for every filter.
+        windows = lines.unfold(-2, width, 1).flatten(-3, -2)
+        return torch.unflatten(filters.narrow(-1, zeros, width).flatten(-3, -2) @ windows.mT, -2, (count, p))
+    # A filter between zeros, cut at each position, is the matrix that applies it at all positions.
+    matrices = filters[..., :-1].unfold(-1, rows, 1).flatten(-4, -2)
+    return torch.unflatten(matrices @ lines, -2, (count, p, zeros + 1)).flatten(-2)
+
+
+def _corrections(
+    residuals: Tensor, shares: Sequence[float], differences: Tensor, pooled: tuple[int, ...], in_a_row: bool
+) -> Tensor:
+    """Return the factors 1 + f / (q l) of `scores`, (*, fits, p), for shares f / q."""
+    each = lines = differences.shape[-1]
+    constant = kept(_column, residuals)
+    if not in_a_row:
+        return constant(tuple(1 + share for share in shares), residuals.dtype, residuals.device)
+    for dim in pooled:
+        lines = lines * differences.shape[dim]
+    correlation = neighbour_correlation(residuals.flatten(-3, -2), each, pooled)
+    correlation = torch.unflatten(correlation, -1, (len(shares), -1))
+    # f / (q l) = f / (q M) (2 / (1 - rho) - 1); from a certain rho on l is 1.
+    remaining = 1 - correlation.clamp(0, (lines - 1) / (lines + 1))
+    constants = tuple(1 - share / lines for share in shares), tuple(2 * share / lines for share in shares)
+    first, second = (constant(values, residuals.dtype, residuals.device) for values in constants)
+    return torch.addcdiv(first, second, remaining)
 
 
 def _column(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
