@@ -165,6 +165,7 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 	$(RUN) -m scripts.filtering_page
 	$(RUN) -m scripts.adaptive_page
 	$(RUN) -m scripts.masks_page
+	$(RUN) -m scripts.launches_page
 	$(RUN) -m scripts.benchmark_page
 	test ! -e results/tables/finetuning.csv || $(RUN) -m scripts.finetuning_page
 	$(RUN) -m scripts.page_numbers
@@ -176,7 +177,7 @@ reproduce-training: env ## The training runs of all four, in one sweep
 	$(RUN) -m experiments.reproduce sweep=all $(SWEEP) $(ARGS)
 
 # What needs no training; STUDIES= leaves it out.
-STUDIES ?= filtering adaptive convergence shells regimes rollouts slopes masks
+STUDIES ?= filtering adaptive convergence shells regimes rollouts slopes masks launches
 REPRODUCED = $(STUDIES) training classification segmentation super-resolution test-sizes error-maps
 ifneq ($(SCALE),paper)
 REPRODUCED += normalization seams finetuning walltime
@@ -198,7 +199,7 @@ TRIED = $(if $(filter file,$(origin STUDIES)),,$(STUDIES))
 
 # On nearly flat images a fit depends on how many threads share a sum: the tables are those of one.
 reproduce-filtering reproduce-adaptive reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts \
-  reproduce-slopes reproduce-masks: export OMP_NUM_THREADS := 1
+  reproduce-slopes reproduce-masks reproduce-launches: export OMP_NUM_THREADS := 1
 
 .PHONY: reproduce-adaptive
 reproduce-adaptive: env ## The study of the adaptive boundary: tables, held-out fields too, figure, page
@@ -224,6 +225,11 @@ reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts repr
 reproduce-masks: env ## The study of masks: table, page
 	$(RUN) -m experiments.masks $(ELSEWHERE) $(ARGS)
 	$(if $(OUTPUT),,$(RUN) -m scripts.masks_page)
+
+.PHONY: reproduce-launches
+reproduce-launches: env ## How many operators each layer calls in each mode: table, page
+	$(RUN) -m experiments.launches $(ELSEWHERE) $(ARGS)
+	$(if $(OUTPUT),,$(RUN) -m scripts.launches_page)
 
 .PHONY: benchmark reproduce-walltime
 # True context is no mode of a layer.
