@@ -167,6 +167,7 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 	$(RUN) -m scripts.masks_page
 	$(RUN) -m scripts.launches_page
 	$(RUN) -m scripts.benchmark_page
+	$(RUN) -m scripts.benchmark_cuda_page
 	test ! -e results/tables/finetuning.csv || $(RUN) -m scripts.finetuning_page
 	$(RUN) -m scripts.page_numbers
 
@@ -240,6 +241,12 @@ benchmark: env ## What each boundary mode costs, beside torch, SciPy and OpenCV:
 	$(BENCHMARK) $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.benchmark $(DRAWN)
 
+.PHONY: benchmark-cuda
+benchmark-cuda: env ## The same on a GPU, which it needs: networks, layers, filtering: table, figure, page
+	$(BENCHMARK) --config-name benchmark_cuda $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.benchmark_cuda $(DRAWN)
+	$(if $(OUTPUT),,$(RUN) -m scripts.benchmark_cuda_page)
+
 reproduce-walltime: env ## The paper's experiment on wall time: its UNet, and single layers
 	$(BENCHMARK) 'groups=[walltime,cnn]' name=walltime $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.walltime $(DRAWN)
@@ -249,7 +256,8 @@ notebooks: env ## Execute the notebooks; their figures come from results/tables
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 FIGURES = filtering adaptive convergence shells regimes rollouts slopes classification segmentation super_resolution \
-  super_resolution_sizes error_maps normalization seams finetuning walltime benchmark
+  super_resolution_sizes error_maps normalization seams finetuning walltime benchmark \
+  benchmark_cuda
 figures: env ## Draw every figure again whose table is in results/tables
 	@for name in $(FIGURES); do \
 	  if [ -e results/tables/$$name.csv ] || [ -e results/tables/$$name.npz ]; \

@@ -24,6 +24,8 @@ MAY_BE_EMPTY = (*NUMBERS, "failure")
 NO_TIME = "no time was left"
 # What torch says of an error after which a process can do nothing more on the device.
 FATAL = ("CUDA error", "device-side assert")
+# Seconds that compiling a network may take: nothing is begun that might end too late.
+COMPILING = 90
 # Of a reason, whose message may be a whole log of a compiler.
 MOST_WORDS = 300
 
@@ -61,14 +63,16 @@ def measure_on_gpu(case: Case, settings: Settings, excluded: Mapping[str, str], 
         DeviceFailure: the process has lost its device.
 
     """
-    device, failures = settings.device, dict(excluded)
+    device, methods = settings.device, chosen_methods(case, settings)
+    failures = {name: why for name, why in excluded.items() if name in methods}
+    deadline -= COMPILING if case.way == "compiled" else 0
     torch.set_num_threads(settings.threads)
     # No search for the fastest kernel of each size: all methods under equal conditions.
     torch.backends.cudnn.benchmark = False
     done = small(case) if settings.small else case
     _free(done, device)
     steps: dict[str, Callable[[], object]] = {}
-    for method in chosen_methods(case, settings):
+    for method in methods:
         if method not in failures and time.time() > deadline:
             failures[method] = NO_TIME
         if method not in failures:

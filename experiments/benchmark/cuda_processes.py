@@ -12,6 +12,7 @@ import pandas as pd
 from experiments.benchmark.cases import Case
 from experiments.benchmark.cuda import NO_TIME, DeviceFailure, chosen_methods, left_out, measure_on_gpu
 from experiments.benchmark.settings import Settings
+from experiments.benchmark.ways import WAYS
 from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.sentences import sentence
 
@@ -44,19 +45,24 @@ def measured_on_gpu(cases: Iterable[Case], settings: Settings) -> Iterator[tuple
     To start a process and its device takes seconds, so that the cases share one.
     """
     deadline = time.time() + (float("inf") if settings.seconds is None else settings.seconds)
-    process = _Process()
+    process, spoilers = _Process(), {way: dict[str, str]() for way in WAYS}
     with ended_on_error():
         for case in cases:
-            yield case, _measured(case, settings, deadline, process)
+            yield case, _measured(case, settings, deadline, process, spoilers[case.way])
         process.end()
 
 
-def _measured(case: Case, settings: Settings, deadline: float, process: _Process) -> pd.DataFrame:
-    """Measure a case; again in a new process, without the method that has cost the old one its device."""
-    methods, excluded = chosen_methods(case, settings), dict[str, str]()
+def _measured(
+    case: Case, settings: Settings, deadline: float, process: _Process, excluded: dict[str, str]
+) -> pd.DataFrame:
+    """Measure a case; again in a new process, without the method that has cost the old one its device.
+
+    Such methods are added to those that are excluded, for later cases too.
+    """
+    methods = chosen_methods(case, settings)
     while True:
         if time.time() > deadline:
-            return left_out(case, dict.fromkeys(methods, NO_TIME) | excluded)
+            return left_out(case, {name: excluded.get(name, NO_TIME) for name in methods})
         try:
             rows: pd.DataFrame = process.call(measure_on_gpu, case, settings, excluded, deadline)
         except DeviceFailure as failure:
@@ -65,6 +71,6 @@ def _measured(case: Case, settings: Settings, deadline: float, process: _Process
         # torch's own errors while methods are timed in turns, which belong to no method.
         except (BrokenProcessPool, RuntimeError) as error:
             process.end()
-            return left_out(case, dict.fromkeys(methods, sentence(error)) | excluded)
+            return left_out(case, {name: excluded.get(name, sentence(error)) for name in methods})
         else:
             return rows

@@ -184,6 +184,9 @@ def launches(step: Callable[[], object], device: torch.device) -> float:
         >>> launches(lambda: torch.zeros(3).add_(1), torch.device("cpu"))
         2.0
 
+    Raises:
+        RuntimeError: The profiler has no access to the GPU.
+
     """
     period = _period(step)
     if device.type != "cuda":
@@ -195,7 +198,10 @@ def launches(step: Callable[[], object], device: torch.device) -> float:
             step()
         torch.cuda.synchronize(device)
     on_device = (event for event in profiler.events() if event.device_type == DeviceType.CUDA)
-    return sum(not event.is_user_annotation for event in on_device) / period
+    count = sum(not event.is_user_annotation for event in on_device)
+    if not count:
+        raise RuntimeError("torch's profiler saw nothing on the GPU, which some machines forbid")
+    return count / period
 
 
 def peak_memory(step: Callable[[], object], device: torch.device) -> int:

@@ -32,7 +32,7 @@ def work(case: Case, network: nn.Module, image: Tensor) -> Callable[[], object]:
         network: a layer or a network, on its device; it is trained.
         image: its input.
     """
-    run = torch.compile(network, dynamic=False) if case.way == "compiled" else network
+    run = _compiled(network) if case.way == "compiled" else network
     step = _training(case, network, run, image) if case.training else _inference(case, network, run, image)
     every = max((int(getattr(module, "fit_every", 0)) for module in network.modules()), default=0)
     if case.way == "graph":
@@ -43,6 +43,15 @@ def work(case: Case, network: nn.Module, image: Tensor) -> Callable[[], object]:
     for _ in range(every):
         step()
     return Periodic(step, every)
+
+
+def _compiled(network: nn.Module) -> Callable[..., Tensor]:
+    """Compile a network, beside others of the same class."""
+    # One class has one cache. Where that is full torch goes on uncompiled, and only a line in a log would tell.
+    torch._dynamo.config.recompile_limit = 64
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    compiled: Callable[..., Tensor] = torch.compile(network, dynamic=False)
+    return compiled
 
 
 def same_bits(case: Case, network: nn.Module, image: Tensor) -> bool:
