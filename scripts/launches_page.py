@@ -38,13 +38,17 @@ def markdown(table: pd.DataFrame) -> str:
             name = f"`{method}`" if algorithm == "plain" else f"`{method}`, `algorithm={algorithm!r}`"
             text += f"| {name} | " + " | ".join(cells.loc[key]) + " |\n"
     aims, found = {method: bound.aim for (_, method), bound in BOUNDS.items() if bound.aim}, best(table)
-    missed = {name for name, counts in found.items() if any(map(gt, counts, aims[name]))}
-    reached = [f"`{name}` {'{} + {}'.format(*aims[name])}" for name in found if name not in missed]
+    reached, missed = [], []
+    for method, counts in found.items():
+        aim = "{} + {}".format(*aims[method])
+        if any(map(gt, counts, aims[method])):
+            missed.append(f"`{method}` ({aim}; now up to {counts[0]} + {counts[1]})")
+        else:
+            reached.append(f"`{method}` ({aim})")
     if reached:
-        text += f"\nReached in every layer is the aim for {listed(reached)}.\n"
-    missing = [f"`{n}` {'{} + {}'.format(*aims[n])} ({'{} + {}'.format(*found[n])})" for n in found if n in missed]
-    if missing:
-        text += f"\nMissed is the aim for {listed(missing)}; in brackets the most of today.\n"
+        text += f"\nAt most what is aimed at, in every layer: {listed(reached)}.\n"
+    if missed:
+        text += f"\nMore than what is aimed at: {listed(missed)}.\n"
     return text
 
 

@@ -37,6 +37,13 @@ BOUNDS: dict[tuple[str, str], Bound] = {
     ("plain", "adaptive_running_in_evaluation"): Bound((47, 112), aim=_FRAME),
     ("plain", "explicit"): Bound((225, 483), aim=(8, 8)),
     ("plain", "adaptive"): Bound((355, 126), aim=(40, 12)),
+    # Where the library has it.
+    ("fused", "symmetric"): Bound(_FRAME, aim=_FRAME),
+    ("fused", "extrapolate"): Bound(_FRAME, aim=_FRAME),
+    ("fused", "diff"): Bound(_FRAME, aim=_FRAME),
+    ("fused", "learned"): Bound(_FRAME, aim=_FRAME),
+    ("fused", "adaptive_running"): Bound(_FRAME, aim=_FRAME),
+    ("fused", "adaptive_running_in_evaluation"): Bound(_FRAME, aim=_FRAME),
 }
 
 

@@ -14,12 +14,10 @@ from diff_conv2d.modes import MODES
 
 __all__ = ["ALGORITHMS", "LAYERS", "METHODS", "Layer", "made"]
 
-#: In the table, and as the layers' argument. The second one is there once the library has it.
+#: In the table, and as the layers' argument. The second is there if the library has it: one operator for the frame.
 ALGORITHMS = {"plain": "auto"} | {name: name for name in ("fused",) if name in get_args(Algorithm)}
-# Samples of an image of the plain way: more than by_table.py has tables for, which are for small images on a CPU.
+# Samples of an image at least: more than by_table.py has tables for, which are for small images on a CPU.
 LARGE = 2**16
-# Along each axis of the image of the fused way, whose kernels an interpreter runs where there is no GPU.
-FUSED_SIZE = 32
 # Images and channels: more than the blocks are for, which are for few kernels on a CPU.
 IMAGES, CHANNELS = 2, 8
 
@@ -43,9 +41,10 @@ class Layer:
         """Samples added at each end."""
         return self.dilation * (self.kernel - 1) // 2
 
-    def shape(self, algorithm: str) -> tuple[int, ...]:
-        """Return the shape of the image that it is tried on, (N, C, ...)."""
-        size = FUSED_SIZE if algorithm == "fused" else ceil(LARGE ** (1 / self.axes)) + 2
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the image that it is tried on, (N, C, ...)."""
+        size = ceil(LARGE ** (1 / self.axes)) + 2
         return (IMAGES, CHANNELS, *(size + 8 * (self.oblong and not axis) for axis in range(self.axes)))
 
     def with_mode(self, padding_mode: Any, algorithm: str, **options: Any) -> nn.Module:
@@ -104,11 +103,10 @@ def _fitted(layer: Layer, algorithm: str, image: Tensor) -> nn.Module:
     return layer.with_mode(diff_conv2d.fit(image, layer.padding, layer.dilation), algorithm)
 
 
-#: What is counted by name: a function from the layer, the algorithm and an image to a layer that has had its first
-#: call, except the calls that `made` does.
+#: What is counted, by name: a function that makes a layer of `LAYERS` for an algorithm and an image.
 METHODS: dict[str, Callable[[Layer, str, Tensor], nn.Module]] = {
     **{name: _of_mode(name) for name in MODES},
-    # Batch number 3 is between two fits, number 4 is at a fit, counted from 0.
+    # `made` calls it once more. Then batch 3, counted from 0, is between two fits, and batch 4 at a fit.
     "adaptive_running": _running(2, training=True),
     "adaptive_running_at_fit": _running(3, training=True),
     "adaptive_running_in_evaluation": _running(1, training=False),
@@ -125,8 +123,7 @@ def made(layer: Layer, method: str, algorithm: str) -> tuple[nn.Module, Tensor] 
         algorithm: of `ALGORITHMS`.
     """
     torch.manual_seed(0)
-    shape = layer.shape(algorithm)
-    image = torch.randn(shape)
+    image = torch.randn(layer.shape)
     try:
         found = METHODS[method](layer, algorithm, image)
         # What a first call prepares is not what a call launches.

@@ -1,6 +1,5 @@
 """The study of launches: `python -m experiments.launches layers=[3x3]`, see configs/launches.yaml."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -54,7 +53,7 @@ def run(settings: Settings, console: Console) -> list[Path]:
                 for algorithm in ALGORITHMS:
                     found = launches(layer, method, algorithm)
                     if found is not None:
-                        shape = "x".join(map(str, LAYERS[layer].shape(algorithm)))
+                        shape = "x".join(map(str, LAYERS[layer].shape))
                         about = {"layer": layer, "method": method, "algorithm": algorithm, "image": shape}
                         rows.append(about | {"forwards": found[0], "backwards": found[1]})
             advance(layer)
@@ -66,6 +65,4 @@ def run(settings: Settings, console: Console) -> list[Path]:
 @hydra_program("launches")
 def main(config: DictConfig) -> None:
     """Check the configuration, then run."""
-    # Without a GPU the kernels of the fused way are interpreted; read when they are first imported.
-    os.environ.setdefault("TRITON_INTERPRET", "1")
     run_program("launches", config, Settings, run)

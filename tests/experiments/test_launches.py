@@ -78,7 +78,7 @@ def test_a_fit_comes_on_top_of_what_is_done_between_two():
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
-    """What the program counts now, in a process of its own, whose kernels may be interpreted."""
+    """What the program counts now, in a process of its own."""
     folder = tmp_path_factory.mktemp("launches")
     command = [sys.executable, "-m", "experiments.launches", f"output_dir={folder}"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
@@ -89,9 +89,8 @@ def table(tmp_path_factory):
 @pytest.mark.slow
 def test_no_layer_exceeds_a_bound(table):
     found = most(table)
-    over = {
-        key: (found[key], bound.holds) for key, bound in BOUNDS.items() if not all(map(le, found[key], bound.holds))
-    }
+    there = {key: bound.holds for key, bound in BOUNDS.items() if key[0] in ALGORITHMS}
+    over = {key: (found[key], holds) for key, holds in there.items() if not all(map(le, found[key], holds))}
     assert over == {}
 
 
@@ -111,9 +110,6 @@ def test_every_layer_has_every_mode(table):
     plain = table[table["algorithm"] == "plain"].set_index(["layer", "method"])
     missing = {(layer, method) for layer in LAYERS for method in METHODS} - set(plain.index)
     assert missing == {(layer, method) for layer in ("1-D", "3-D") for method in OF_TWO_AXES}
-    if "fused" in ALGORITHMS:
-        fused = set(table.loc[table["algorithm"] == "fused", "method"])
-        assert {"diff", "extrapolate", "symmetric", "learned", "adaptive_running"} <= fused
 
 
 def test_a_bound_is_no_lower_than_its_aim_and_every_aim_has_counts():
@@ -135,13 +131,13 @@ def test_the_page_says_which_aims_are_missed():
     text = markdown(small)
     assert "| `diff` | 9 + 17 | 4 + 4 |" in text
     assert "| `zeros` | 1 + 3 |  |" in text
-    assert "Reached in every layer is the aim for `explicit` 8 + 8." in text
-    assert "Missed is the aim for `diff` 3 + 4 (9 + 17); in brackets" in text
+    assert "At most what is aimed at, in every layer: `explicit` (8 + 8)." in text
+    assert "More than what is aimed at: `diff` (3 + 4; now up to 9 + 17)." in text
     fused = small[small["method"] == "diff"].assign(algorithm="fused", forwards=3, backwards=4)
     text = markdown(pd.concat([small, fused]))
     assert "| `diff`, `algorithm='fused'` | 3 + 4 | 3 + 4 |" in text
-    assert "Reached in every layer is the aim for `diff` 3 + 4 and `explicit` 8 + 8." in text
-    assert "Missed" not in text
+    assert "At most what is aimed at, in every layer: `diff` (3 + 4) and `explicit` (8 + 8)." in text
+    assert "More" not in text
 
 
 @pytest.mark.parametrize(
