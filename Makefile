@@ -243,7 +243,7 @@ benchmark: env ## What each boundary mode costs, beside torch, SciPy and OpenCV:
 
 .PHONY: benchmark-cuda
 benchmark-cuda: env ## The same on a GPU, which it needs: networks, layers, filtering: table, figure, page
-	$(BENCHMARK) --config-name benchmark_cuda $(ELSEWHERE) $(ARGS)
+	$(BENCHMARK) $(ELSEWHERE) $(ARGS) --config-name benchmark_cuda
 	$(RUN) -m scripts.figures.benchmark_cuda $(DRAWN)
 	$(if $(OUTPUT),,$(RUN) -m scripts.benchmark_cuda_page)
 
