@@ -56,6 +56,8 @@ def run(settings: Settings, console: Console) -> list[Path]:
     on_gpu = settings.device.type == "cuda"
     # Only there are graphs.
     chosen = [case for case in chosen if on_gpu or case.way != "graph"]
+    if not chosen:
+        raise ValueError(f"groups and ways leave no case, got {settings.groups} and {settings.ways}")
     about = {
         "unit": "seconds",
         "device": torch.cuda.get_device_name(settings.device) if on_gpu else processor(),

@@ -20,6 +20,7 @@ from experiments.checks import (
     number,
     optional,
     processes,
+    shown,
     torch_device,
     yes_or_no,
 )
@@ -60,6 +61,13 @@ def device_for(key: str, value: object, suite: str, small: bool) -> torch.device
     return torch_device(key, value)
 
 
+def for_a_gpu(key: str, value: object, suite: str, check: Callable[..., Any], *limits: object) -> Any:
+    """Check a setting that has an effect on the cases for a GPU alone."""
+    if suite != "cuda" and value not in (None, False):
+        raise ValueError(f"{key} is for suite=cuda, see configs/benchmark_cuda.yaml; got {shown(value)}")
+    return check(key, value, *limits)
+
+
 def place_for(key: str, value: object, small: bool) -> Path:
     """Check the folder of the results: small cases are no results."""
     path = folder(key, value)
@@ -74,13 +82,16 @@ def _known(*limits: object) -> list[object] | None:
 
 
 def _of_suite(part: int) -> Callable[[Any], list[object] | None]:
-    """Limit names to those of the suite: its groups (0), or its methods (1)."""
+    """Limit names to those of the suite: its groups (0), its methods (1), or its ways (2)."""
 
     def limits(found: Any) -> list[object] | None:
         if found.suite is None:
             return None
         cases, methods = SUITES[found.suite]
-        return [list(dict.fromkeys(case.group for case in cases.values()))] if part == 0 else [names, methods]
+        groups = list(dict.fromkeys(case.group for case in cases.values()))
+        ways = [way for way in WAYS if any(case.way == way for case in cases.values())]
+        every: list[list[object]] = [[groups], [names, methods], [ways]]
+        return every[part]
 
     return limits
 
@@ -90,15 +101,15 @@ class Settings:
     """What ``configs/benchmark.yaml`` and ``configs/benchmark_cuda.yaml`` say."""
 
     suite: str = setting(choice, SUITES)
-    small: bool = setting(yes_or_no)
+    small: bool = setting(for_a_gpu, given=lambda found: _known(found.suite, yes_or_no))
     groups: list[str] = setting(names_or_all, given=_of_suite(0))
     methods: list[str] | None = setting(optional, given=_of_suite(1))
-    ways: list[str] = setting(names_or_all, WAYS)
+    ways: list[str] = setting(names_or_all, given=_of_suite(2))
     device: torch.device = setting(device_for, given=lambda found: _known(found.suite, found.small))
     threads: int = setting(processes)
     rounds: int = setting(integer, 1, MOST_ROUNDS)
     warmup: int = setting(integer, 1, MOST_ROUNDS)
     least_seconds: float = setting(number, 0, 3600)
-    seconds: float | None = setting(optional, number, 0, 86400)
+    seconds: float | None = setting(for_a_gpu, given=lambda found: _known(found.suite, optional, number, 0, 86400))
     output_dir: Path = setting(place_for, given=lambda found: _known(found.small))
     name: str = setting(own_table, given=lambda found: _known(found.output_dir))

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from rich.console import Console
 
-from experiments.benchmark import cuda, cuda_processes
+from experiments.benchmark import cuda, cuda_processes, program
 from experiments.benchmark.cases import CASES, Case
 from experiments.benchmark.cuda import NO_TIME, DeviceFailure, left_out, measure_on_gpu
 from experiments.benchmark.cuda_cases import CUDA_CASES, CUDA_METHODS, image_of, methods_of, network_with, small
@@ -127,6 +128,19 @@ def test_names_are_those_of_the_suite(tmp_path):
         settings(tmp_path, "methods=[opencv]")
     with pytest.raises(ValueError, match=r"ways must be of eager, compiled, graph; got 'slow'"):
         settings(tmp_path, "ways=[slow]")
+
+
+@pytest.mark.parametrize("override", ["small=true", "seconds=5", "ways=[graph]"])
+def test_settings_for_a_gpu_are_refused_for_a_cpu(override):
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = hydra.compose("benchmark", [override])
+        with pytest.raises(ValueError, match=f"^{override.partition('=')[0]} (is for suite=cuda|must be of eager;)"):
+            read_settings(Settings, config)
+
+
+def test_at_least_one_case_must_be_left(tmp_path):
+    with pytest.raises(ValueError, match="groups and ways leave no case"):
+        program.run(settings(tmp_path, "groups=[layers]", "ways=[compiled]"), Console())
 
 
 def failing(monkeypatch, method, error):
