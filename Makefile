@@ -165,7 +165,9 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 	$(RUN) -m scripts.filtering_page
 	$(RUN) -m scripts.adaptive_page
 	$(RUN) -m scripts.masks_page
+	$(RUN) -m scripts.launches_page
 	$(RUN) -m scripts.benchmark_page
+	$(RUN) -m scripts.benchmark_cuda_page
 	test ! -e results/tables/finetuning.csv || $(RUN) -m scripts.finetuning_page
 	$(RUN) -m scripts.page_numbers
 
@@ -176,7 +178,7 @@ reproduce-training: env ## The training runs of all four, in one sweep
 	$(RUN) -m experiments.reproduce sweep=all $(SWEEP) $(ARGS)
 
 # What needs no training; STUDIES= leaves it out.
-STUDIES ?= filtering adaptive convergence shells regimes rollouts slopes masks
+STUDIES ?= filtering adaptive convergence shells regimes rollouts slopes masks launches
 REPRODUCED = $(STUDIES) training classification segmentation super-resolution test-sizes error-maps
 ifneq ($(SCALE),paper)
 REPRODUCED += normalization seams finetuning walltime
@@ -198,7 +200,7 @@ TRIED = $(if $(filter file,$(origin STUDIES)),,$(STUDIES))
 
 # On nearly flat images a fit depends on how many threads share a sum: the tables are those of one.
 reproduce-filtering reproduce-adaptive reproduce-convergence reproduce-shells reproduce-regimes reproduce-rollouts \
-  reproduce-slopes reproduce-masks: export OMP_NUM_THREADS := 1
+  reproduce-slopes reproduce-masks reproduce-launches: export OMP_NUM_THREADS := 1
 
 .PHONY: reproduce-adaptive
 reproduce-adaptive: env ## The study of the adaptive boundary: tables, held-out fields too, figure, page
@@ -225,6 +227,11 @@ reproduce-masks: env ## The study of masks: table, page
 	$(RUN) -m experiments.masks $(ELSEWHERE) $(ARGS)
 	$(if $(OUTPUT),,$(RUN) -m scripts.masks_page)
 
+.PHONY: reproduce-launches
+reproduce-launches: env ## How many operators each layer calls in each mode: table, page
+	$(RUN) -m experiments.launches $(ELSEWHERE) $(ARGS)
+	$(if $(OUTPUT),,$(RUN) -m scripts.launches_page)
+
 .PHONY: benchmark reproduce-walltime
 # True context is no mode of a layer.
 TIMED = $(subst $(SPACE),$(COMMA),$(filter-out halo,$(subst $(COMMA), ,$(METHODS))))
@@ -233,6 +240,12 @@ BENCHMARK = env -u OMP_WAIT_POLICY $(RUN) -m experiments.benchmark $(if $(METHOD
 benchmark: env ## What each boundary mode costs, beside torch, SciPy and OpenCV: table, figure
 	$(BENCHMARK) $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.benchmark $(DRAWN)
+
+.PHONY: benchmark-cuda
+benchmark-cuda: env ## The same on a GPU, which it needs: networks, layers, filtering: table, figure, page
+	$(BENCHMARK) $(ELSEWHERE) $(ARGS) --config-name benchmark_cuda
+	$(RUN) -m scripts.figures.benchmark_cuda $(DRAWN)
+	$(if $(OUTPUT),,$(RUN) -m scripts.benchmark_cuda_page)
 
 reproduce-walltime: env ## The paper's experiment on wall time: its UNet, and single layers
 	$(BENCHMARK) 'groups=[walltime,cnn]' name=walltime $(ELSEWHERE) $(ARGS)
@@ -243,7 +256,8 @@ notebooks: env ## Execute the notebooks; their figures come from results/tables
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 FIGURES = filtering adaptive convergence shells regimes rollouts slopes classification segmentation super_resolution \
-  super_resolution_sizes error_maps normalization seams finetuning walltime benchmark
+  super_resolution_sizes error_maps normalization seams finetuning walltime benchmark \
+  benchmark_cuda
 figures: env ## Draw every figure again whose table is in results/tables
 	@for name in $(FIGURES); do \
 	  if [ -e results/tables/$$name.csv ] || [ -e results/tables/$$name.npz ]; \

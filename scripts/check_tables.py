@@ -68,19 +68,21 @@ NO_INFLUENCE = (
 
 @dataclass(frozen=True)
 class Quick:
-    """A part of a study that takes seconds.
+    """A part of a study that takes seconds, or a study that does.
 
     Attributes:
-        overrides: settings that choose the part.
+        overrides: settings that choose the part; none if it is the whole study.
         tables: name of each table that can be compared, with the columns that name a row.
         rtol: largest relative difference between machines.
         atol: largest absolute one, where an error is mere rounding.
+        counts: columns of integers, which must be equal.
     """
 
     overrides: tuple[str, ...]
     tables: dict[str, tuple[str, ...]]
     rtol: float = 1e-4
     atol: float = 1e-8
+    counts: tuple[str, ...] = ()
 
 
 # Faults that a mark of being stale does not excuse.
@@ -120,6 +122,7 @@ QUICK = {
     ),
     "adaptive_others": Quick(("fields=[discs,blurred_2]",), {"adaptive_others": ("field", "size", *CELL)}),
     "adaptive_others_held_out": Quick(("fields=[forest]",), {"adaptive_others_held_out": ("field", "size", *CELL)}),
+    "launches": Quick((), {"launches": ("layer", "method", "algorithm")}, counts=("forwards", "backwards")),
 }
 
 
@@ -225,7 +228,9 @@ def computed_again(study: str, tables: Path) -> str | None:
         rows, worst = 0, 0.0
         for name, keys in quick.tables.items():
             old_table, new_table = (pd.read_csv(place / f"{name}.csv") for place in (tables, new))
-            count, largest = compared(name, old_table, new_table, keys, quick.rtol, quick.atol)
+            if not quick.overrides:
+                _same_rows(name, old_table, new_table, keys)
+            count, largest = compared(name, old_table, new_table, keys, quick.rtol, quick.atol, quick.counts)
             rows, worst = rows + count, max(worst, largest)
     return f"{rows} rows computed again, largest relative difference {worst:.1g}"
 
@@ -267,8 +272,21 @@ def trained_again(study: str, tables: Path) -> str:
     )
 
 
+def _same_rows(name: str, old: pd.DataFrame, new: pd.DataFrame, keys: Iterable[str]) -> None:
+    """Refuse rows that a table has, and its study does not make any more, or the other way round."""
+    rows = [set(table[list(keys)].itertuples(index=False, name=None)) for table in (old, new)]
+    if differ := rows[0] ^ rows[1]:
+        raise ValueError(f"{name}.csv and what is computed again differ in rows: {len(differ)}, one is {min(differ)}")
+
+
 def compared(
-    name: str, old: pd.DataFrame, new: pd.DataFrame, keys: Iterable[str], rtol: float, atol: float
+    name: str,
+    old: pd.DataFrame,
+    new: pd.DataFrame,
+    keys: Iterable[str],
+    rtol: float,
+    atol: float,
+    counts: Iterable[str] = (),
 ) -> tuple[int, float]:
     """Compare the rows of a new table with those of an old one, which may have more.
 
@@ -279,6 +297,7 @@ def compared(
         keys: columns that name a row.
         rtol: largest relative difference.
         atol: largest absolute difference.
+        counts: columns of integers, which must be equal.
 
     Returns:
         How many rows both have, and the largest relative difference among those beyond `atol`.
@@ -288,6 +307,7 @@ def compared(
     """
     keys = list(keys)
     values = [column for column in new.select_dtypes("float") if column not in keys and column in old]
+    values += counts
     both = new.merge(old, on=keys, suffixes=("_new", "_old"))
     if both.empty or not values:
         raise ValueError(f"{name}.csv has none of the rows that were computed again")
@@ -296,7 +316,7 @@ def compared(
         a, b = both[f"{column}_new"].to_numpy(), both[f"{column}_old"].to_numpy()
         relative = np.where(np.abs(a - b) > atol, np.abs(a - b) / np.maximum(np.abs(b), 1e-300), 0)
         largest = max(largest, float(relative.max()))
-        if relative.max() > rtol:
+        if relative.max() > (0 if column in counts else rtol):
             row = both.loc[relative.argmax(), keys].to_dict()
             was, now = (side[relative.argmax()] for side in (b, a))
             raise ValueError(f"{name}.csv: {column} of {row} is {was:.4g}, computed again {now:.4g}")

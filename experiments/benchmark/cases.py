@@ -20,7 +20,7 @@ from experiments.models.unet import UNet
 from experiments.padding_configs import METHODS as PADDINGS
 from experiments.padding_configs import mode_name, side_names
 
-__all__ = ["CASES", "METHODS", "Case", "steps"]
+__all__ = ["CASES", "METHODS", "Case", "converted", "has_axes", "network_of", "steps", "torch_layer"]
 
 # torch's own layers, and the two ways of the paper's interface, beside the modes of the library.
 TORCH = ("reflect", "replicate", "circular")
@@ -46,6 +46,12 @@ LAYERS: dict[str, Callable[[int], nn.Module]] = {
     "MaxPool2d(3, 2, 1)": lambda _: nn.MaxPool2d(3, 2, 1),
     "AvgPool2d(3, 2, 1)": lambda _: nn.AvgPool2d(3, 2, 1),
     "Upsample(2, bilinear)": lambda _: nn.Upsample(scale_factor=2, mode="bilinear"),
+}
+# Options of the UNets; the paper's at a quarter of its width.
+UNETS: dict[str, dict[str, Any]] = {
+    "unet": {"width": 16, "depth": 3},
+    "wide_unet": {"width": 32, "depth": 3},
+    "paper_unet": {"width": 16, "depth": 4, "activation": "tanh"},
 }
 # Whatever `steps` may return.
 METHODS = (
@@ -77,6 +83,8 @@ class Case:
     network: str | None = None
     layer: str | None = None
     filter: str | None = None
+    #: How it is run: as it is written ('eager'), by torch.compile ('compiled'), or as a CUDA graph ('graph').
+    way: str = "eager"
 
     @property
     def reference(self) -> str:
@@ -166,21 +174,21 @@ def steps(case: Case, device: torch.device) -> dict[str, Callable[[], object]]:
     if case.channels_last:
         image = image.to(memory_format=torch.channels_last)
     if case.network is not None:
-        return {m: _network_step(case, m, image) for m in PADDINGS if _has_axes(case, m)}
+        return {m: _network_step(case, m, image) for m in PADDINGS if has_axes(case, m)}
     if case.layer is not None:
         return {mode: _layer_step(case, _other_layer(case, mode), image) for mode in ("zeros", *OF_LAYERS)}
-    result: dict[str, Callable[[], object]] = {"zeros": _layer_step(case, _torch_layer(case, "zeros"), image)}
+    result: dict[str, Callable[[], object]] = {"zeros": _layer_step(case, torch_layer(case, "zeros"), image)}
     if case.group == "sides":
         modes = {name: name for pair in PAIRS.values() for name in side_names(pair)}
         for name, mode in (modes | PAIRS).items():
-            layer = diff_conv2d.convert(_torch_layer(case, "zeros"), mode, verbose=False)
+            layer = diff_conv2d.convert(torch_layer(case, "zeros"), mode, verbose=False)
             result[name] = _layer_step(case, layer, image)
         return result
     for mode in TORCH:
-        result[f"torch_{mode}"] = _layer_step(case, _torch_layer(case, mode), image)
+        result[f"torch_{mode}"] = _layer_step(case, torch_layer(case, mode), image)
     for method in PADDINGS:
-        if method != "zeros" and _has_axes(case, method):
-            result[method] = _layer_step(case, _converted(_torch_layer(case, "zeros"), method), image)
+        if method != "zeros" and has_axes(case, method):
+            result[method] = _layer_step(case, converted(torch_layer(case, "zeros"), method), image)
     if case.axes == 2 and case.stride == case.dilation == 1:
         for way in WAYS:
             layer = DiffConv2dLayer(*_channels(case), case.kernel, groups=case.groups, optimized_for=way)
@@ -200,14 +208,15 @@ def _channels(case: Case) -> tuple[int, int]:
     return case.shape[1], case.out_channels or case.shape[1]
 
 
-def _torch_layer(case: Case, mode: str) -> nn.Module:
+def torch_layer(case: Case, mode: str) -> nn.Module:
+    """Return torch's own layer with one of its modes."""
     kinds: tuple[type[nn.Module], ...] = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
     width = case.dilation * (case.kernel - 1) // 2
     options = {"stride": case.stride, "dilation": case.dilation, "groups": case.groups, "padding_mode": mode}
     return kinds[case.axes - 1](*_channels(case), case.kernel, padding=width, bias=case.training, **options)
 
 
-def _has_axes(case: Case, method: str) -> bool:
+def has_axes(case: Case, method: str) -> bool:
     """Whether the library, which may be an earlier one, has the method for so many axes."""
     try:
         boundary(**_mode_of(method)).check(case.axes)
@@ -222,7 +231,8 @@ def _mode_of(method: str) -> dict[str, Any]:
     return {"padding_mode": mode[1], **dict(options)}
 
 
-def _converted(network: nn.Module, method: str, **options: object) -> nn.Module:
+def converted(network: nn.Module, method: str, **options: object) -> nn.Module:
+    """Convert the convolutions of a network to a method, with further options of `convert`."""
     return diff_conv2d.convert(network, **_mode_of(method), **options, what="convolution", verbose=False)
 
 
@@ -262,18 +272,21 @@ def _layer_step(case: Case, layer: nn.Module, image: Tensor) -> Callable[[], obj
     return _periodic(train, layer)
 
 
-def _network_step(case: Case, method: str, image: Tensor) -> Callable[[], object]:
+def network_of(case: Case, method: str, **options: object) -> nn.Module:
+    """Return the network of a case with a method, and further options of `convert`."""
     torch.manual_seed(0)
     if case.network == "resnet18":
         from torchvision.models import resnet18
 
         network = resnet18(num_classes=10)
-    elif case.network == "unet":
-        network = UNet(3, 3, width=16, depth=3)
     else:
-        network = UNet(3, 3, width=16, depth=4, activation="tanh")
+        network = UNet(3, 3, **UNETS[case.network or ""])
     degree = {"degree": 2} if case.network == "resnet18" and method == "diff" else {}
-    network = _converted(network, method, **degree).to(image.device, image.dtype)
+    return converted(network, method, **degree, **options)
+
+
+def _network_step(case: Case, method: str, image: Tensor) -> Callable[[], object]:
+    network = network_of(case, method).to(image.device, image.dtype)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
 
     def step() -> None:

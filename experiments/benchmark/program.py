@@ -1,6 +1,7 @@
 """What a boundary costs: `python -m experiments.benchmark groups=[cnn] rounds=5`, see configs/benchmark.yaml."""
 
 import os
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -13,8 +14,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from experiments.benchmark.cases import CASES, Case, steps
-from experiments.benchmark.settings import Settings
+from experiments.benchmark.cases import Case, steps
+from experiments.benchmark.cuda import MAY_BE_EMPTY
+from experiments.benchmark.cuda_processes import measured_on_gpu
+from experiments.benchmark.settings import SUITES, Settings
 from experiments.benchmark.timing import interleaved, peak_memory, ratios_to
 from experiments.hydra_program import hydra_program
 from experiments.interrupts import ended_on_error, unseen_interrupts
@@ -48,8 +51,13 @@ def measure(case: Case, settings: Settings) -> pd.DataFrame:
 
 def run(settings: Settings, console: Console) -> list[Path]:
     """Measure all cases and write the table; return its path."""
-    chosen = [case for case in CASES.values() if case.group in settings.groups]
+    cases = SUITES[settings.suite][0].values()
+    chosen = [case for case in cases if case.group in settings.groups and case.way in settings.ways]
     on_gpu = settings.device.type == "cuda"
+    # Only there are graphs.
+    chosen = [case for case in chosen if on_gpu or case.way != "graph"]
+    if not chosen:
+        raise ValueError(f"groups and ways leave no case, got {settings.groups} and {settings.ways}")
     about = {
         "unit": "seconds",
         "device": torch.cuda.get_device_name(settings.device) if on_gpu else processor(),
@@ -58,24 +66,34 @@ def run(settings: Settings, console: Console) -> list[Path]:
         "rounds": settings.rounds,
         "warmup": settings.warmup,
     }
-    path = settings.output_dir / "tables" / f"{settings.name}{'_cuda' if on_gpu else ''}.csv"
+    path = settings.output_dir / "tables" / f"{settings.name}.csv"
+    measured = _each_alone if settings.suite == "cpu" else measured_on_gpu
     table = pd.DataFrame()
     with progress_bar(len(chosen), console) as advance:
-        for case in chosen:
-            # In a process of its own, whose memory no other case has left in pieces.
-            try:
-                with ProcessPoolExecutor(1, get_context("spawn")) as process, ended_on_error():
-                    with unseen_interrupts():
-                        future = process.submit(measure, case, settings)
-                    measured = future.result()
-            except BrokenProcessPool:
-                raise ValueError(f"the process of {case.name!r} died, perhaps for lack of memory") from None
-            table = pd.concat([table, measured.assign(**about)], ignore_index=True)
+        for case, rows in measured(chosen, settings):
+            table = pd.concat([table, rows.assign(**about)], ignore_index=True)
             # What has been measured is kept if the rest is not waited for.
-            write_table(path, table)
+            write_table(path, table, MAY_BE_EMPTY if settings.suite == "cuda" else ())
             advance(case.name)
     console.print(summary(table))
+    if settings.suite == "cuda":
+        failed = table[table["failure"].notna()]
+        for row in failed.itertuples():
+            console.print(f"{row.case}: {row.method}: {row.failure}", markup=False, highlight=False)
     return [path]
+
+
+def _each_alone(cases: Iterable[Case], settings: Settings) -> Iterator[tuple[Case, pd.DataFrame]]:
+    """Measure each case in a process of its own, whose memory no other case has left in pieces."""
+    for case in cases:
+        try:
+            with ProcessPoolExecutor(1, get_context("spawn")) as process, ended_on_error():
+                with unseen_interrupts():
+                    future = process.submit(measure, case, settings)
+                measured = future.result()
+        except BrokenProcessPool:
+            raise ValueError(f"the process of {case.name!r} died, perhaps for lack of memory") from None
+        yield case, measured
 
 
 def summary(table: pd.DataFrame) -> Table:

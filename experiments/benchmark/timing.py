@@ -2,13 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import comb
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
 import torch
+from torch.autograd import DeviceType
 
-__all__ = ["Periodic", "interleaved", "peak_memory", "ratios_to", "synchronise"]
+from experiments.launches.counting import counted
+
+__all__ = [
+    "Periodic",
+    "interleaved",
+    "launches",
+    "median_interval",
+    "peak_memory",
+    "quartiles",
+    "ratios_to",
+    "synchronise",
+]
 
 # How many times as long as the fastest function so far counts as slow, from how many seconds on, and how often such
 # a function is timed.
@@ -43,11 +56,12 @@ def interleaved(
     device: torch.device,
     warmup: int = 3,
     least_seconds: float = 0.02,
+    order: np.random.Generator | None = None,
 ) -> pd.DataFrame:
     """Time several functions in turns, so that what disturbs the machine disturbs all of them.
 
     Each round times each function once, after an untimed call, which takes caches and memory back from the function
-    before, and in an order that moves on by one from round to round. A function that takes less than
+    before. The order moves on by one from round to round, or is drawn anew for each. A function that takes less than
     ``least_seconds`` is called several times in a row, and the mean is its time. One whose first call takes ``SLOW``
     times as long as the fastest before it, and ``SLOW_SECONDS`` at least, is timed in the first ``SLOW_ROUNDS``
     rounds only, and without that untimed call.
@@ -58,6 +72,7 @@ def interleaved(
         device: Where they work; it is waited for at both ends of each time.
         warmup: Calls before the first time.
         least_seconds: How long a time lasts at least, roughly.
+        order: Draws the order of each round.
 
     Returns:
         Seconds of a call: a row for each round, a column for each function; NaN where a slow one was left out.
@@ -84,8 +99,8 @@ def interleaved(
     names = list(steps)
     times = np.full((rounds, len(names)), np.nan)
     for turn in range(rounds):
-        for place in range(len(names)):
-            index = (turn + place) % len(names)
+        places = [(turn + place) % len(names) for place in range(len(names))]
+        for index in places if order is None else order.permutation(len(names)):
             if names[index] in slow and turn >= SLOW_ROUNDS:
                 continue
             step = steps[names[index]]
@@ -97,6 +112,15 @@ def interleaved(
 
 def _time(step: Callable[[], object], repeats: int, device: torch.device) -> float:
     synchronise(device)
+    if device.type == "cuda":
+        # The device's own clock.
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        for _ in range(repeats):
+            step()
+        end.record()
+        synchronise(device)
+        return begin.elapsed_time(end) / 1e3 / repeats
     start = perf_counter()
     for _ in range(repeats):
         step()
@@ -104,21 +128,80 @@ def _time(step: Callable[[], object], repeats: int, device: torch.device) -> flo
     return (perf_counter() - start) / repeats
 
 
-def ratios_to(times: pd.DataFrame, reference: str) -> pd.DataFrame:
+def quartiles(values: pd.Series) -> tuple[float, float]:
+    """Return the two quartiles: where half of the values lie."""
+    return values.quantile(0.25), values.quantile(0.75)
+
+
+def median_interval(values: pd.Series) -> tuple[float, float]:
+    """Return an interval that holds the median of what values are drawn from, in 95 of 100 cases or more.
+
+    The median lies below the r-th of n ordered values with the probability that a fair coin shows fewer than r heads
+    in n throws. r is the largest rank with at most 0.025. Fewer than six values have no such rank, and give all.
+
+    Example:
+        >>> median_interval(pd.Series(range(1, 12)))
+        (2.0, 10.0)
+
+    """
+    ordered = np.sort(values.dropna().to_numpy(float))
+    count, rank, chance = len(ordered), 0, 0.5 ** len(ordered)
+    while chance <= 0.025:
+        rank += 1
+        chance += comb(count, rank) * 0.5**count
+    skipped = max(rank - 1, 0)
+    return float(ordered[skipped]), float(ordered[count - 1 - skipped])
+
+
+def ratios_to(
+    times: pd.DataFrame,
+    reference: str,
+    interval: Callable[[pd.Series], tuple[float, float]] = quartiles,
+) -> pd.DataFrame:
     """Return the median time, and the median and the quartiles of the ratio to a reference of the same round.
 
     Args:
         times: As :func:`interleaved` gives them.
         reference: The column to divide by.
+        interval: What to give in place of the quartiles.
 
     Returns:
         Columns ``seconds, ratio, ratio_low, ratio_high``; a row for each function.
 
     """
     ratios = times.div(times[reference], axis=0)
-    low, high = ratios.quantile(0.25), ratios.quantile(0.75)
-    parts = {"seconds": times.median(), "ratio": ratios.median(), "ratio_low": low, "ratio_high": high}
+    ends = pd.DataFrame({name: interval(ratios[name]) for name in ratios}).T
+    parts = {"seconds": times.median(), "ratio": ratios.median(), "ratio_low": ends[0], "ratio_high": ends[1]}
     return pd.DataFrame(parts)
+
+
+def launches(step: Callable[[], object], device: torch.device) -> float:
+    """Return how many kernels, copies and fills a call starts on a GPU, by torch's profiler; a mean over its period.
+
+    On a CPU they are the operators that it calls.
+
+    Example:
+        >>> launches(lambda: torch.zeros(3).add_(1), torch.device("cpu"))
+        2.0
+
+    Raises:
+        RuntimeError: The profiler has no access to the GPU.
+
+    """
+    period = _period(step)
+    if device.type != "cuda":
+        return sum(counted(step)[0].total() for _ in range(period)) / period
+    torch.cuda.synchronize(device)
+    activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profiler:
+        for _ in range(period):
+            step()
+        torch.cuda.synchronize(device)
+    on_device = (event for event in profiler.events() if event.device_type == DeviceType.CUDA)
+    count = sum(not event.is_user_annotation for event in on_device)
+    if not count:
+        raise RuntimeError("torch's profiler saw nothing on the GPU, which some machines forbid")
+    return count / period
 
 
 def peak_memory(step: Callable[[], object], device: torch.device) -> int:

@@ -1,6 +1,6 @@
 """What boundaries cost: `python -m scripts.figures.benchmark`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -14,7 +14,7 @@ from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import PAGE_WIDTH, STYLES, in_order, place
 from scripts.figures.tables import read_tables
 
-__all__ = ["draw", "main", "ratio_axes"]
+__all__ = ["draw", "draw_ratios", "main", "ratio_axes"]
 
 COLUMNS = ["group", "case", "method", "seconds", "ratio", "ratio_low", "ratio_high", "device", "threads"]
 COMMAND = "python -m experiments.benchmark"
@@ -46,16 +46,16 @@ def ratio_axes(ax: Axes, rows: Sequence[str], ticks: Sequence[float], label: str
     ax.set_xlabel(label, labelpad=2)
 
 
-def draw_ratios(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw for each case the median ratio to zero padding, with its quartiles."""
+def draw_ratios(ax: Axes, table: pd.DataFrame, methods: Collection[str] = SHOWN) -> None:
+    """Draw for each case the median ratio to zero padding, with its interval, of some methods."""
     cases = list(dict.fromkeys(table["case"]))
-    for method in reversed(in_order(set(SHOWN) & set(table["method"]))):
+    for method in reversed(in_order(set(methods) & set(table["method"]))):
         rows = table[(table["method"] == method) & (table["ratio"] <= LARGEST)]
         places = [cases.index(case) for case in rows["case"]]
         style = STYLES[method].line | {"linestyle": "", "markersize": 4}
         ax.hlines(places, rows["ratio_low"], rows["ratio_high"], color=STYLES[method].color, linewidth=0.6)
         ax.plot(rows["ratio"], places, **style)
-    shown = table[table["method"].isin(SHOWN)]
+    shown = table[table["method"].isin(methods)]
     for case, rows in shown.groupby("case", sort=False):
         ratios = rows.set_index("method")["ratio"]
         mark_beyond(ax, cases.index(case), dict(ratios[ratios > LARGEST]))

@@ -106,13 +106,19 @@ DEGREES = {
         zip(("#440154", "#443983", "#31688E", "#21918C", "#35B779", "#90D743", "#E0C316"), "^osDvpX", strict=True)
     )
 }
-# Beside the modes in the benchmark: torch's layers, the two ways of the paper's interface, other libraries.
+# Beside the modes in the benchmark: torch's layers, the ways of the paper's interface, one kernel, other libraries.
 PROGRAMS = {
     "torch_reflect": MethodStyle("torch Refl", "#009E73", ":", "v", filled=False),
     "torch_replicate": MethodStyle("torch Repl", "#D55E00", ":", "^", filled=False),
     "torch_circular": MethodStyle("torch Circ", "#56B4E9", ":", "<", filled=False),
     "diff_speed": MethodStyle("Diff 'speed'", "#000000", "-.", ">", filled=False),
     "diff_memory": MethodStyle("Diff 'memory'", "#000000", ":", "s", filled=False),
+    "diff_fused": MethodStyle("Diff fused", "#000000", "--", "D", filled=False),
+    "adaptive_running_fused": MethodStyle("Adapt run fused", "#CC79A7", ":", "D", filled=False),
+    "adaptive_fused": MethodStyle("Adapt fused", "#CC79A7", "-", "D"),
+    "symmetric_fused": MethodStyle("Symm fused", "#E69F00", ":", "h", filled=False),
+    "extrapolate_fused": MethodStyle("Extr fused", "#0072B2", ":", "s", filled=False),
+    "learned_fused": MethodStyle("Learned fused", "#7B3294", "-.", "P", filled=False),
     "scipy": MethodStyle("SciPy", "#8C510A", "-", "d"),
     "opencv": MethodStyle("OpenCV", "#8C510A", "-", "h", filled=False),
 }

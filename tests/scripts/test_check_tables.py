@@ -98,6 +98,17 @@ def test_rows_that_differ_and_rows_that_are_not_there():
         compared("t", old, new.assign(method="x"), ["method"], 1e-4, 1e-8)
 
 
+def test_counts_must_be_equal_and_a_whole_study_must_have_the_same_rows():
+    old = pd.DataFrame({"method": ["zeros", "diff"], "launches": [1, 100_000]})
+    more = {"rtol": 0.1, "atol": 1e-8, "counts": ("launches",)}
+    assert compared("t", old, old, ["method"], **more) == (2, 0.0)
+    with pytest.raises(ValueError, match=r"launches of {'method': 'diff'} is 1e.05, computed again 1e.05"):
+        compared("t", old, old.assign(launches=[1, 100_001]), ["method"], **more)
+    check_tables._same_rows("t", old, old[::-1], ["method"])
+    with pytest.raises(ValueError, match=r"differ in rows: 1, one is \('diff',\)"):
+        check_tables._same_rows("t", old, old[:1], ["method"])
+
+
 def run(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["check_tables", *map(str, arguments)])
     with pytest.raises(SystemExit) as stopped:
