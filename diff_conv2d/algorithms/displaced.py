@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diff_conv2d.algorithms.blocks import faster_in_blocks, valid_convolution
+from diff_conv2d.algorithms.blocks import valid_convolution
 from diff_conv2d.algorithms.gradients import gradients_by_autograd, gradients_of_convolution
 from diff_conv2d.algorithms.regions import convolve_by_displacement, cut_by_displacement, displacements, kernel_at
 from diff_conv2d.extension.by_axis import channels_last_format
@@ -33,13 +33,16 @@ __all__ = ["better_at_once", "convolve_at_once"]
 
 # Samples of all windows of the frame up to which they are held at once.
 _MOST = 1 << 25
+# On a CPU, those of a displacement up to which calls cost more than copies of windows, and the fewest displacements.
+_FEW, _MANY = 1 << 12, 8
 
 
 def better_at_once(input: Tensor, kernels: Kernels, geometry: Geometry) -> bool:
-    """Whether `convolve_at_once` is possible, and its windows take no more than 128 MB in single precision.
+    """Whether `convolve_at_once` is possible and pays.
 
-    It is possible for real numbers in torch's default layout, outside traces, transforms and autocast. It does not
-    pay where a large image is filtered in blocks.
+    It is possible for real numbers in torch's default layout, outside traces, transforms and autocast. It pays where
+    calls cost more than copies of windows: on a CPU for small images, elsewhere as long as they take no more than
+    128 MB in single precision.
     """
     if is_traced() or is_transformed() or kernels.edge_weight is None or not input.is_floating_point():
         return False
@@ -48,8 +51,10 @@ def better_at_once(input: Tensor, kernels: Kernels, geometry: Geometry) -> bool:
     if channels_last_format(input) is not None or is_autocast(input):
         return False
     samples = _samples(geometry, tuple(input.shape[2:])) * input.shape[0] * input.shape[1]
-    blocks = geometry.algorithm != "direct" and faster_in_blocks(input, kernels.weight, geometry)
-    return 0 < samples <= _MOST and not blocks
+    count = len(kernels.edge_weight)
+    if input.device.type == "cpu" and (count < _MANY or samples > _FEW * count):
+        return False
+    return 0 < samples <= _MOST
 
 
 def convolve_at_once(input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:

@@ -215,14 +215,17 @@ def convolve_by_displacement(input: Tensor, kernels: Kernels, geometry: Geometry
     """
     weight, bias, groups, edge_weight, edge_bias = kernels
     cuts = [cut_by_displacement(geometry, axis, length) for axis, length in enumerate(sizes_to_cut(input))]
+    # All at once: the gradient of one kernel alone would be a tensor of zeros for all of them.
+    own_weights = None if edge_weight is None else edge_weight.unbind()
+    own_biases = None if edge_bias is None else edge_bias.unbind()
 
     def convolve(region: tuple[Run, ...]) -> Tensor:
         windows = [geometry.window(axis, run.start, run.stop) for axis, run in enumerate(region)]
         piece = with_zeros(input, windows)
         index = kernel_at([run.displacement for run in region], geometry)
-        if index is None or edge_weight is None:
+        if index is None or own_weights is None:
             return valid_convolution(piece, weight, bias, geometry, groups)
-        own_bias = None if edge_bias is None else edge_bias[index]
-        return valid_convolution(piece, edge_weight[index], own_bias, geometry, groups)
+        own_bias = None if own_biases is None else own_biases[index]
+        return valid_convolution(piece, own_weights[index], own_bias, geometry, groups)
 
     return assemble(cuts, convolve)

@@ -7,7 +7,6 @@ from math import prod
 
 from torch import Tensor
 
-from diff_conv2d.algorithms.displaced import better_at_once, convolve_at_once
 from diff_conv2d.algorithms.regions import convolve_by_displacement, displacements
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.base import Boundary
@@ -42,6 +41,9 @@ class Explicit(Boundary):
 
     def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
+        # A way of the algorithm, beside the plain one.
+        from diff_conv2d.algorithms.displaced import better_at_once, convolve_at_once
+
         if better_at_once(input, kernels, geometry):
             return convolve_at_once(input, kernels, geometry)
         return convolve_by_displacement(input, kernels, geometry)
