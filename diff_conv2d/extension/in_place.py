@@ -20,6 +20,7 @@ from diff_conv2d.extension.axis import Axis
 from diff_conv2d.extension.by_axis import predicted, sample_weights
 from diff_conv2d.extension.by_table import adjoint_by_table, extended_by_table, table_for
 from diff_conv2d.precision import computing_dtype
+from diff_conv2d.tracing import is_transformed
 
 __all__ = ["extended_in_place", "linear"]
 
@@ -67,11 +68,33 @@ def linear(input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None
         >>> torch.autograd.grad(double.sum(), x)
         (tensor([2., 2., 2.]),)
     """
-    result: Tensor = _Linear.apply(input, direct, adjoint, *constants)
+    # torch binds the arguments of a function with a context of its own by their names, which takes longer than small
+    # images do; transforms of torch.func know no other.
+    function = _Transformable if is_transformed() else _Linear
+    result: Tensor = function.apply(input, direct, adjoint, *constants)
     return result
 
 
 class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None) -> Tensor:
+        ctx.direct, ctx.adjoint = direct, adjoint
+        ctx.save_for_backward(*constants)
+        return direct(input, *constants)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        constants = ctx.saved_tensors
+        gradient = linear if torch.is_grad_enabled() else _applied
+        return (gradient(grads[0], ctx.adjoint, ctx.direct, *constants), None, None, *(None for _ in constants))
+
+
+def _applied(input: Tensor, direct: _Map, _: _Map, *constants: Tensor | None) -> Tensor:
+    """Apply a map without a gradient."""
+    return direct(input, *constants)
+
+
+class _Transformable(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
@@ -87,12 +110,12 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         constants = ctx.saved_tensors
-        grad = _Linear.apply(grads[0], ctx.adjoint, ctx.direct, *constants)
+        grad = _Transformable.apply(grads[0], ctx.adjoint, ctx.direct, *constants)
         return (grad, None, None, *(None for _ in constants))
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
-        return _Linear.apply(tangents[0], ctx.direct, ctx.adjoint, *ctx.saved_tensors)
+        return _Transformable.apply(tangents[0], ctx.direct, ctx.adjoint, *ctx.saved_tensors)
 
 
 def _extended(input: Tensor, *weights: Tensor | None, axes: tuple[Axis, ...]) -> Tensor:
