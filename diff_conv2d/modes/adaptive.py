@@ -69,6 +69,7 @@ class Predicted(AxisExtension):
     """
 
     name = "adaptive"
+    by_value = False
 
     predictors: Sequence[Tensor | None]
     constant: bool  # type: ignore[misc]

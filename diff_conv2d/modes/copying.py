@@ -34,6 +34,7 @@ class _TorchsOwn(AxisExtension):
     """A mode that torch's layers have too. Its results are theirs to the bit, unless 'fast' is asked for."""
 
     copies = True
+    gathers = True
     auto = "direct"
 
     def extend_where_torch_can(self, input: Tensor, geometry: Geometry, spare: int) -> Tensor:
@@ -149,6 +150,7 @@ class Symmetric(AxisExtension):
 
     name = "symmetric"
     copies = True
+    gathers = True
 
     def rule(self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype) -> Mirrored:
         """See `AxisExtension`."""
@@ -160,7 +162,8 @@ class Symmetric(AxisExtension):
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        return self.extend_by_axis(input, geometry)
+        gathered = self.extend_by_gather(input, geometry)
+        return self.extend_by_axis(input, geometry) if gathered is None else gathered
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes at which it is mirrored once."""

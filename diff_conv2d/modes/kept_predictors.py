@@ -44,6 +44,7 @@ class Frozen(Extension):
     """
 
     name = "adaptive"
+    by_value = False
 
     predictors: Sequence[Tensor] = field(repr=False)
     dilation: tuple[int, ...] = field(repr=False)
