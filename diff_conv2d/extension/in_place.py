@@ -18,7 +18,7 @@ from torch import Tensor
 
 from diff_conv2d.extension.axis import Axis
 from diff_conv2d.extension.by_axis import predicted, sample_weights
-from diff_conv2d.extension.by_table import adjoint_by_table, extended_by_table, table_for
+from diff_conv2d.extension.by_table import FrameTable, adjoint_by_table, extended_by_table, table_for
 from diff_conv2d.precision import computing_dtype
 from diff_conv2d.tracing import is_transformed
 
@@ -46,9 +46,31 @@ def extended_in_place(input: Tensor, axes: tuple[Axis, ...], weights: Sequence[E
         tensor([[[ 4.,  1.,  0.,  1.,  4.,  9., 16.]]])
     """
     flat = [v for ends in weights for v in ends]
+    if not weights:
+        table = table_for(input, input.shape, axes, adjoint=False)
+        if table is not None:
+            if not torch.is_grad_enabled() or not input.requires_grad:
+                return extended_by_table(input, table)
+            back = table_for(input, input.shape, axes, adjoint=True)
+            if back is not None:
+                return _linear_by_tables(input, axes, table, back)
     if not torch.is_grad_enabled() or not input.requires_grad:
         return _extended(input, *flat, axes=axes)
     return linear(input, partial(_extended, axes=axes), partial(_adjoint, axes=axes), *flat)
+
+
+def _linear_by_tables(input: Tensor, axes: tuple[Axis, ...], table: FrameTable, back: FrameTable) -> Tensor:
+    """Extend by one table, with the gradient by another."""
+
+    def direct(image: Tensor) -> Tensor:
+        alike = image.is_contiguous() and not is_transformed(image)
+        return extended_by_table(image, table) if alike else _extended(image, axes=axes)
+
+    def adjoint(grad: Tensor) -> Tensor:
+        alike = grad.is_contiguous() and not is_transformed(grad)
+        return adjoint_by_table(grad, back) if alike else _adjoint(grad, axes=axes)
+
+    return linear(input, direct, adjoint)
 
 
 def linear(input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None) -> Tensor:

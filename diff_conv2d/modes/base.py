@@ -243,7 +243,13 @@ class AxisExtension(Extension):
         # A way of the extension, beside the plain one, that knows no mode.
         from diff_conv2d.extension.in_place import extended_in_place
 
-        planned = None if is_traced() else self._planned(input, geometry)
+        if is_traced():
+            planned = None
+        elif self.by_value:
+            key = self, geometry, input.dtype
+            planned = _PLANS[key] if key in _PLANS else _kept(_PLANS, key, self._planned(input, geometry))
+        else:
+            planned = self._planned(input, geometry)
         if planned is None:
             return self.extend_by_axis(input, geometry)
         return extended_in_place(input, *planned)
@@ -285,9 +291,18 @@ class AxisExtension(Extension):
         return self
 
 
-# By what they depend on.
+# Plans and gathers, by what they depend on.
+_PLANS: dict[Any, Any] = {}
 _GATHERS: dict[Any, by_gather.Gather] = {}
-_MOST_GATHERS = 256
+_MOST_KEPT = 256
+
+
+def _kept(cache: dict[Any, Any], key: Any, value: Any) -> Any:
+    """Put a value into a cache."""
+    if len(cache) >= _MOST_KEPT:
+        cache.clear()
+    cache[key] = value
+    return value
 
 
 def _gather(mode: AxisExtension, input: Tensor, geometry: Geometry) -> by_gather.Gather | None:
@@ -299,10 +314,8 @@ def _gather(mode: AxisExtension, input: Tensor, geometry: Geometry) -> by_gather
     key = mode, geometry, input.shape, input.dtype
     gather = _GATHERS.get(key)
     if gather is None and not is_transformed():
-        gather = by_gather.gather_of(lambda image: mode.extend_by_axis(image, geometry), input)
-        if len(_GATHERS) >= _MOST_GATHERS:
-            _GATHERS.clear()
-        _GATHERS[key] = gather
+        made = by_gather.gather_of(lambda image: mode.extend_by_axis(image, geometry), input)
+        gather = _kept(_GATHERS, key, made)
     return gather
 
 

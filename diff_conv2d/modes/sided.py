@@ -57,6 +57,7 @@ class Sided(AxisExtension):
         known: dict[str, Any] = {
             "name": self._text(),
             "copies": all(mode.copies for mode in modes),
+            "by_value": all(mode.by_value for mode in modes),
             "gathers": all(getattr(mode, "gathers", False) for mode in modes),
             "constant": all(getattr(mode, "constant", True) for mode in modes),
             "does_sums": self._alone is not None and self._alone.does_sums,
