@@ -140,7 +140,7 @@ def _terms(
     # The tensor product of the axes: one term of no axis, then the terms of one more with each of those before.
     inside = outside = number = torch.zeros(1, dtype=torch.int64, device="cpu")
     weights = torch.ones(1, dtype=torch.float64, device="cpu")
-    in_frame, alone = torch.zeros(1, dtype=torch.bool), torch.ones(1, dtype=torch.bool)
+    in_frame, alone = (torch.full((1,), value, device="cpu") for value in (False, True))
     for samples, axis, size in zip(every, axes, sizes, strict=True):
         terms = [
             (i, place, n, w, not axis.before <= i < axis.before + size, len(sources) == 1)
@@ -185,8 +185,8 @@ def _first(
     if from_edge:
         return None
     outputs = tuple(map(len, every))
-    places = torch.zeros(prod(outputs), dtype=torch.int64)
-    factors = torch.zeros(prod(outputs), dtype=torch.float64)
+    places = torch.zeros(prod(outputs), dtype=torch.int64, device="cpu")
+    factors = torch.zeros(prod(outputs), dtype=torch.float64, device="cpu")
     places[outside[is_first]] = inside[is_first]
     factors[outside[is_first]] = torch.where(alone, weights, 1.0)[is_first]
     none = (factors == 0).nonzero().flatten()
