@@ -250,14 +250,14 @@ def _planned(geometry: Geometry, sizes: tuple[int, ...], device: torch.device) -
     box = tuple((runs[0].start, runs[0].stop) for runs in nowhere if runs) if all(nowhere) else ()
     window = tuple(geometry.window(axis, *bounds) for axis, bounds in enumerate(box))
     first = next(outputs_of_one[0] for outputs_of_one in every if outputs_of_one)
-    filled = torch.tensor([some + [first] * (columns - len(some)) for some in every])
-    real = torch.tensor([[column < len(some) for column in range(columns)] for some in every])
+    filled = torch.tensor([some + [first] * (columns - len(some)) for some in every], device="cpu")
+    real = torch.tensor([[column < len(some) for column in range(columns)] for some in every], device="cpu")
     # The places of outputs, and of the samples of their windows, row-major: (displacement, taps ..., column).
-    targets, sources = torch.zeros_like(filled[..., 0]), torch.zeros((), dtype=torch.int64)
+    targets, sources = torch.zeros_like(filled[..., 0]), torch.zeros((), dtype=torch.int64, device="cpu")
     inside = real.view(len(every), *(1,) * len(sizes), columns)
     for axis, (size, output) in enumerate(zip(sizes, outputs, strict=True)):
         targets = targets * output + filled[..., axis]
-        taps = torch.arange(geometry.kernel[axis]).view(-1, *(1,) * (len(sizes) - axis))
+        taps = torch.arange(geometry.kernel[axis], device="cpu").view(-1, *(1,) * (len(sizes) - axis))
         start = filled[..., axis] * geometry.stride[axis] - geometry.before[axis]
         sample = start.view(inside.shape[:1] + (1,) * len(sizes) + (columns,)) + taps * geometry.dilation[axis]
         inside = inside & (sample >= 0) & (sample < size)
