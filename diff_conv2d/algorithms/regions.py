@@ -8,8 +8,6 @@ complete window, in steps of the dilation.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -18,7 +16,6 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import valid_convolution
 from diff_conv2d.extension.by_axis import with_zeros
 from diff_conv2d.geometry import Geometry, Kernels
-from diff_conv2d.tracing import is_traced, is_transformed
 
 if TYPE_CHECKING:
     from diff_conv2d.modes.base import AxisExtension
@@ -26,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Run",
     "assemble",
-    "better_by_choice",
-    "convolve_by_choice",
     "convolve_by_displacement",
     "convolve_by_region",
     "cut_by_displacement",
@@ -177,56 +172,6 @@ def convolve_by_region(
         return valid_convolution(piece, edge_weight, edge_bias, geometry, groups)
 
     return assemble(cuts, convolve, split_invalid=False)
-
-
-# Products of a convolution that take less time than the calls for four strips, on a CPU.
-_FEW_PRODUCTS = 1 << 23
-
-
-def better_by_choice(input: Tensor, kernels: Kernels, geometry: Geometry) -> bool:
-    """Whether `convolve_by_choice` is possible and pays: for small images on a CPU, outside traces."""
-    weight, _, _, edge_weight, _ = kernels
-    if edge_weight is None or edge_weight.shape != weight.shape or geometry.algorithm == "memory" or is_traced():
-        return False
-    if type(input) is not Tensor or not input.is_cpu or is_transformed():
-        return False
-    outputs = prod(geometry.output_size(axis, size) for axis, size in enumerate(input.shape[2:]))
-    return len(input) * outputs * weight.numel() <= _FEW_PRODUCTS
-
-
-def convolve_by_choice(padded: Tensor, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
-    """Convolve with the kernel and the edge kernel at once, and choose for each output.
-
-    Args:
-        padded: the extended images.
-        input: the images.
-        kernels: the edge kernel has the shape of the kernel.
-        geometry: see `Geometry`.
-    """
-    weight, bias, groups, edge_weight, edge_bias = kernels
-    if edge_weight is None:
-        raise ValueError("edge_weight must be a kernel, got None")
-    both = torch.stack([weight.unflatten(0, (groups, -1)), edge_weight.unflatten(0, (groups, -1))], 1).flatten(0, 2)
-    biases = [b for b in (bias, edge_bias) if b is not None]
-    if len(biases) == 1:
-        biases = [weight.new_zeros(len(weight)) if b is None else b for b in (bias, edge_bias)]
-    both_biases = torch.stack([b.view(groups, -1) for b in biases], 1).flatten() if biases else None
-    output = valid_convolution(padded, both, both_biases, geometry, groups)
-    inside, outside = output.unflatten(1, (groups, 2, -1)).unbind(2)
-    return torch.where(_valid(geometry, tuple(input.shape[2:])), inside, outside).flatten(1, 2)
-
-
-@lru_cache(maxsize=256)
-def _valid(geometry: Geometry, sizes: tuple[int, ...]) -> Tensor:
-    """Return which outputs are interior, on a CPU."""
-    with torch.inference_mode(False):
-        valid = torch.ones((), dtype=torch.bool, device="cpu")
-        for axis, size in enumerate(sizes):
-            line = torch.zeros(geometry.output_size(axis, size), dtype=torch.bool, device="cpu")
-            for run in cut_by_validity(geometry, axis, size):
-                line[run.start : run.stop] = not run.displacement
-            valid = valid.unsqueeze(-1) & line
-        return valid
 
 
 def displacements(geometry: Geometry, axis: int) -> tuple[int, int]:

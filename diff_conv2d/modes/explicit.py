@@ -41,9 +41,12 @@ class Explicit(Boundary):
 
     def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        # A way of the algorithm, beside the plain one.
+        # Ways of the algorithm, beside the plain one.
+        from diff_conv2d.algorithms.by_choice import better_by_choice, convolve_by_choice
         from diff_conv2d.algorithms.displaced import better_at_once, convolve_at_once
 
+        if better_by_choice(input, kernels, geometry, "displacement"):
+            return convolve_by_choice(input, kernels, geometry, "displacement", None)
         if better_at_once(input, kernels, geometry):
             return convolve_at_once(input, kernels, geometry)
         return convolve_by_displacement(input, kernels, geometry)

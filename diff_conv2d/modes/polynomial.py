@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from diff_conv2d.algorithms.regions import better_by_choice, convolve_by_choice, convolve_by_region
+from diff_conv2d.algorithms.regions import convolve_by_region
 from diff_conv2d.arguments import is_sequence, per_axis
 from diff_conv2d.extension.axis import Axis, IntegerMatrix
 from diff_conv2d.extension.in_place import extended_in_place
@@ -162,6 +162,9 @@ class DiffExplicit(Diff):
     def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
         weight, bias, groups, edge_weight, edge_bias = kernels
-        if better_by_choice(input, kernels, geometry):
-            return convolve_by_choice(self.extend(input, geometry), input, kernels, geometry)
+        # Ways of the algorithm, beside the plain one.
+        from diff_conv2d.algorithms.by_choice import better_by_choice, convolve_by_choice
+
+        if better_by_choice(input, kernels, geometry, "validity"):
+            return convolve_by_choice(input, kernels, geometry, "validity", self.extend)
         return convolve_by_region(self, input, weight, bias, geometry, groups, edge_weight, edge_bias)
