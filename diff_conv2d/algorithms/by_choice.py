@@ -74,8 +74,7 @@ def _stacked(kernel: Tensor, others: Tensor, groups: int) -> Tensor:
     """Join a kernel and others along the output channels, group by group: its own, then those of each other one."""
     every = torch.cat([kernel.unsqueeze(0), others])
     if groups > 1:
-        every = every.unflatten(1, (groups, -1)).transpose(0, 1)
-        return every.flatten(0, 2)
+        return torch.unflatten(every, 1, (groups, -1)).transpose(0, 1).flatten(0, 2)
     return every.flatten(0, 1)
 
 
@@ -86,12 +85,17 @@ def _places(
     """Return where each output is among the outputs of all kernels, (channels * outputs)."""
     cut = cut_by_validity if by == "validity" else cut_by_displacement
     with torch.inference_mode(False):
-        number = torch.zeros([geometry.output_size(axis, n) for axis, n in enumerate(sizes)], dtype=torch.int64, device="cpu")
+        number = torch.zeros(
+            [geometry.output_size(axis, n) for axis, n in enumerate(sizes)], dtype=torch.int64, device="cpu"
+        )
         for region in product(*(cut(geometry, axis, n) for axis, n in enumerate(sizes))):
             displacement = [run.displacement for run in region]
             index = kernel_at(displacement, geometry) if by == "displacement" else 0 if any(displacement) else None
             number[tuple(slice(run.start, run.stop) for run in region)] = 0 if index is None else index + 1
         count, inner = all_channels // channels, channels // groups
-        group, channel = torch.arange(groups, device="cpu").view(-1, 1, 1), torch.arange(inner, device="cpu").view(-1, 1)
+        group, channel = (
+            torch.arange(groups, device="cpu").view(-1, 1, 1),
+            torch.arange(inner, device="cpu").view(-1, 1),
+        )
         place = ((group * count + number.flatten()) * inner + channel) * number.numel()
         return (place + torch.arange(number.numel(), device="cpu")).flatten()

@@ -58,7 +58,7 @@ def better_at_once(input: Tensor, kernels: Kernels, geometry: Geometry) -> bool:
 
 
 def convolve_at_once(input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
-    """Convolve images (N, C, ...) as `convolve_by_displacement` does, to rounding, where `better_at_once` allows it."""
+    """Convolve images (N, C, ...) as `convolve_by_displacement` does, where `better_at_once` allows it."""
     weight, bias, groups, edge_weight, edge_bias = kernels
     result: Tensor = _AtOnce.apply(input, weight, bias, edge_weight, edge_bias, geometry, groups)
     return result
@@ -102,7 +102,7 @@ class _AtOnce(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> Any:
         (grad,) = grads
         *tensors, piece, x = ctx.saved_tensors
-        input, weight, bias, edge_weight, edge_bias = tensors
+        input, weight, _, edge_weight, edge_bias = tensors
         geometry, groups, plan = ctx.arguments
         needed = ctx.needs_input_grad[:5]
         if torch.is_grad_enabled() or is_transformed(grad):
@@ -142,7 +142,7 @@ def _gathered(input: Tensor, plan: _Plan, groups: int, with_ones: bool) -> Tenso
     count, columns, images = len(plan.sinks), plan.columns, len(input)
     rows = input.shape[1] // groups * plan.sinks.shape[-2]
     x = input.new_empty((count, groups, rows + with_ones, columns, images))
-    samples = x[:, :, :rows].unflatten(2, (-1, plan.sinks.shape[-2]))
+    samples = torch.unflatten(x[:, :, :rows], 2, (-1, plan.sinks.shape[-2]))
     places = [_channels(input.shape[1], groups, input.device).unsqueeze(-1), plan.sources]
     torch.ops.aten.index.Tensor_out(_by_place(input), places, out=samples)
     samples.masked_fill_(plan.outside, 0)
@@ -246,7 +246,9 @@ def _planned(geometry: Geometry, sizes: tuple[int, ...], device: torch.device) -
     every = _outputs(geometry, sizes)
     columns, axes = max(map(len, every)), range(len(sizes))
     outputs = tuple(geometry.output_size(axis, size) for axis, size in enumerate(sizes))
-    nowhere = [[run for run in cut_by_displacement(geometry, axis, sizes[axis]) if not run.displacement] for axis in axes]
+    nowhere = [
+        [run for run in cut_by_displacement(geometry, axis, sizes[axis]) if not run.displacement] for axis in axes
+    ]
     box = tuple((runs[0].start, runs[0].stop) for runs in nowhere if runs) if all(nowhere) else ()
     window = tuple(geometry.window(axis, *bounds) for axis, bounds in enumerate(box))
     first = next(outputs_of_one[0] for outputs_of_one in every if outputs_of_one)
@@ -265,8 +267,8 @@ def _planned(geometry: Geometry, sizes: tuple[int, ...], device: torch.device) -
     shape = len(every), 1, 1, prod(geometry.kernel), columns
     inside, sources = inside.reshape(shape), sources.expand(inside.shape).reshape(shape)
     unused = 0
-    for (start, _), output in zip(box or [(0, 0)] * len(sizes), outputs, strict=True):
-        unused = unused * output + start
+    for (low, _), output in zip(box or [(0, 0)] * len(sizes), outputs, strict=True):
+        unused = unused * output + low
     targets = targets.view(len(every), 1, 1, columns)
     there = real.view(targets.shape)
     tables = (

@@ -186,7 +186,7 @@ def displacements(geometry: Geometry, axis: int) -> tuple[int, int]:
 
 
 def kernel_at(displacement: Sequence[int], geometry: Geometry) -> int | None:
-    """Return the index of the edge kernel for a displacement along each axis; None for none, which has no edge kernel.
+    """Return the index of the edge kernel for a displacement along each axis; None if it is 0 along all of them.
 
     Displacements are in row-major order, from the lowest to the highest one along each axis.
 
@@ -210,7 +210,7 @@ def convolve_by_displacement(input: Tensor, kernels: Kernels, geometry: Geometry
 
     Args:
         input: images (N, C, ...).
-        kernels: `edge_weight` and `edge_bias` hold a kernel and a bias for each displacement but none, see `kernel_at`.
+        kernels: `edge_weight` and `edge_bias` hold a kernel and a bias for each displacement, see `kernel_at`.
         geometry: see `Geometry`.
     """
     weight, bias, groups, edge_weight, edge_bias = kernels

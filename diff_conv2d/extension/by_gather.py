@@ -1,8 +1,8 @@
 """The extension of small images whose samples outside are copies: one gather, whatever the mode.
 
-Each sample outside is ``w x + b`` with one sample x of the image, w = 1, -1 or 0 and a number b. Where x lies, w and b
-are read off the plain way, applied to images that are known: an image of zeros gives b, one of ones w + b, and one
-that numbers its samples ``w n + b``. torch has the gradient of a gather, of every order.
+Each sample outside is ``w x + b`` with one sample x of the image, w = 1, -1 or 0 and a number b. The plain way tells
+where x lies, and w and b: an image of zeros gives b, one of ones w + b, and one that numbers its samples ``w n + b``.
+torch has the gradient of a gather, of every order.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def extended_by_gather(input: Tensor, gather: Gather) -> Tensor:
         >>> extended_by_gather(line, gather_of(lambda x: torch.cat([x[..., :2].flip(-1), x], -1), line))
         tensor([[[2., 1., 1., 2., 3.]]])
     """
-    # Two dimensions, of which torch gathers several times faster than of three. Then in place, since no gradient needs
-    # the values that are overwritten.
+    # Two dimensions, of which torch gathers several times faster than of three. Then in place: no gradient needs the
+    # values that are overwritten.
     images, channels, *_ = input.shape
     result = input.view(images * channels, -1).index_select(1, gather.places)
     if gather.weights is not None:

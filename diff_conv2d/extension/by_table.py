@@ -163,7 +163,12 @@ def _terms(
     # First the first terms of all sums, then the second ones: two additions to one target in a row are slow.
     frame = frame[number[frame].argsort(stable=True)]
     left = torch.where(is_first, weights - 1, weights)
-    return inside[frame], outside[frame], left[frame], _first(every, axes, sizes, inside, outside, weights, is_first, alone)
+    return (
+        inside[frame],
+        outside[frame],
+        left[frame],
+        _first(every, axes, sizes, inside, outside, weights, is_first, alone),
+    )
 
 
 def _first(

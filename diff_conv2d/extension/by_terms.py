@@ -1,9 +1,9 @@
 """The extension of small images by predictors: a table of all terms, whose weights are products over the axes.
 
-Each sample of the frame is a weighted sum of samples of the image, ``sum_t w[t] x(source[t])``. A sample outside along
-one axis has the weights of a predictor; one outside along several axes has their products. The places of all terms
-depend on sizes alone and are cached. The weights are put together once for many batches, or, where they are trained,
-at each call. As in `by_table`, one gather, one product and one addition do the rest.
+Each sample of the frame is a weighted sum of samples of the image, ``sum_t w[t] x(source[t])``. A sample outside
+along one axis has the weights of a predictor; one outside along several axes has their products. The places of all
+terms depend on sizes alone and are cached. The weights are put together once for many batches, or, where they are
+trained, at each call. As in `by_table`, one gather, one product and one addition do the rest.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ __all__ = ["Terms", "add_terms", "adjoint_by_terms", "extended_by_terms", "terms
 
 # Terms of a batch up to which a table is faster than a product for each side, on a CPU.
 _FEW_TERMS = 1 << 17
+# Samples and terms of an image up to which its table is made in milliseconds.
+_SMALL, _FEW_OF_IMAGE = 1 << 12, 1 << 13
 
 
 class Terms(NamedTuple):
@@ -56,12 +58,14 @@ def terms_of(
         dtype: of the weights.
     """
     sizes = shape[2:]
-    if any(n < m for n, m in zip(sizes, taps, strict=True)):
-        return None
     inside = prod(sizes)
+    if inside > _SMALL or any(n < m for n, m in zip(sizes, taps, strict=True)):
+        return None
     every = prod(n + (low + high) * m for n, low, high, m in zip(sizes, before, after, taps, strict=True))
     count = (every - inside) * shape[0] * shape[1]
-    return _terms(sizes, before, after, taps, dtype) if 0 < count <= _FEW_TERMS else None
+    if not 0 < count <= min(_FEW_TERMS, _FEW_OF_IMAGE * shape[0] * shape[1]):
+        return None
+    return _terms(tuple(sizes), before, after, taps, dtype)
 
 
 @lru_cache(maxsize=128)
@@ -70,7 +74,7 @@ def _terms(
 ) -> Terms:
     lines = []
     for n, low, high, m in zip(sizes, before, after, taps, strict=True):
-        # Of each term of a line: the sample that it adds to, the one that it reads, its number, its distance if outside.
+        # Of each term of a line: the sample that it adds to, the one that it reads, its number, its distance outside.
         below = [(low - s, j, j, s) for s in range(low, 0, -1) for j in range(m)]
         same = [(low + i, i, 0, 0) for i in range(n)]
         above = [(low + n - 1 + s, n - 1 - j, j, s) for s in range(1, high + 1) for j in range(m)]

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from diff_conv2d.arguments import check_tensor, per_axis
-from diff_conv2d.extension.by_terms import extended_by_terms, terms_of, weights_of_terms
 from diff_conv2d.extension.by_product import Sides, can_be_prepared, extended_by_product, prepared
+from diff_conv2d.extension.by_terms import extended_by_terms, terms_of, weights_of_terms
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.adaptive import Adaptive, Predicted
 from diff_conv2d.modes.base import AxisExtension, Boundary, Extension, Parts

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from diff_conv2d.algorithms.blocks import zero_padded_convolution
 from diff_conv2d.geometry import Geometry, Kernels
@@ -32,8 +33,9 @@ class Partial(Boundary):
         weight, bias, groups, *_ = kernels
         output = zero_padded_convolution(input, weight, None, geometry, groups)
         sizes = tuple(input.shape[2:])
-        small = type(input) in (Tensor, nn.Parameter) and output[0, 0].numel() <= _SMALL and not is_transformed()
-        ratio = (remembered(_ratio, input) if small else _ratio.__wrapped__)(geometry, sizes, output.dtype, input.device)
+        kept = prod(output.shape[2:]) <= _SMALL and not is_transformed()
+        ratio_of = remembered(_ratio, input) if kept else _ratio.__wrapped__
+        ratio: Tensor = ratio_of(geometry, sizes, output.dtype, input.device)
         if bias is None:
             return output * ratio
         return torch.addcmul(bias.to(output.dtype).view((-1,) + (1,) * len(sizes)), output, ratio)
