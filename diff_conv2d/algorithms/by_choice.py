@@ -21,8 +21,9 @@ from diff_conv2d.tracing import is_traced, is_transformed
 
 __all__ = ["better_by_choice", "convolve_by_choice"]
 
-# Products of the convolution that take less time than the calls that they spare, on a CPU: with two kernels, and with
-# one for each displacement.
+# Samples of images, and products of the convolution, that take less time than the calls that they spare, on a CPU:
+# with two kernels, and with one for each displacement.
+_SMALL = 1 << 16
 _FEW_PRODUCTS = {"validity": 1 << 24, "displacement": 1 << 21}
 
 
@@ -32,6 +33,8 @@ def better_by_choice(input: Tensor, kernels: Kernels, geometry: Geometry, by: st
     if edge_weight is None or not edge_weight.numel() or type(input) is not Tensor or not input.is_cpu:
         return False
     if geometry.algorithm == "memory" or is_traced() or is_transformed() or not input.is_contiguous():
+        return False
+    if input.numel() > _SMALL:
         return False
     outputs = prod(geometry.output_size(axis, size) for axis, size in enumerate(input.shape[2:]))
     return len(input) * outputs * (weight.numel() + edge_weight.numel()) <= _FEW_PRODUCTS[by]

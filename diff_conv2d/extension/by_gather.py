@@ -18,6 +18,8 @@ __all__ = ["MOST", "Gather", "extended_by_gather", "gather_of"]
 
 #: Samples of a batch up to which a gather is faster than the plain way, on a CPU.
 MOST = 1 << 17
+# Above it, sums with a number could not tell a sample.
+_MOST_NUMBER = 1 << 30
 
 
 class Gather(NamedTuple):
@@ -59,8 +61,8 @@ def extended_by_gather(input: Tensor, gather: Gather) -> Tensor:
     return result if gather.numbers is None else result + gather.numbers
 
 
-def gather_of(extend: Callable[[Tensor], Tensor], image: Tensor) -> Gather:
-    """Read the gather that does the same off a function that extends images by copies.
+def gather_of(extend: Callable[[Tensor], Tensor], image: Tensor) -> Gather | None:
+    """Read the gather that does the same off a function that extends images by copies; None if numbers are too large.
 
     Args:
         extend: the plain way.
@@ -72,9 +74,11 @@ def gather_of(extend: Callable[[Tensor], Tensor], image: Tensor) -> Gather:
         count = prod(shape[2:])
         numbers = torch.arange(count, dtype=torch.float64, device=image.device).view(1, 1, *shape[2:]) + zeros
         b = extend(zeros)
-        w = extend(zeros + 1) - b
-        # A number b may be rounded in these sums; w and places are integers.
-        w = w.round()
+        known = b.isfinite()
+        if (b[known].abs() > _MOST_NUMBER).any():
+            return None
+        # A number b may be rounded in these sums; w and places are integers. One that is not finite stands alone.
+        w = torch.where(known, extend(zeros + 1) - b, 0).round()
         places = torch.where(w == 0, 0, (extend(numbers) - b) * w).round().long()
         sizes = tuple(b.shape[2:])
         b, w, places = (t[0].flatten(1) for t in (b, w, places))

@@ -312,11 +312,13 @@ def _gather(mode: AxisExtension, input: Tensor, geometry: Geometry) -> by_gather
     if not (input.is_contiguous() and input.is_floating_point()):
         return None
     key = mode, geometry, input.shape, input.dtype
-    gather = _GATHERS.get(key)
-    if gather is None and not is_transformed():
-        made = by_gather.gather_of(lambda image: mode.extend_by_axis(image, geometry), input)
-        gather = _kept(_GATHERS, key, made)
-    return gather
+    if key in _GATHERS:
+        return _GATHERS[key]
+    if is_transformed():
+        return None
+    made: by_gather.Gather | None = by_gather.gather_of(lambda x: mode.extend_by_axis(x, geometry), input)
+    _kept(_GATHERS, key, made)
+    return made
 
 
 # Classes of tensors that hold their values.

@@ -34,7 +34,6 @@ class _TorchsOwn(AxisExtension):
     """A mode that torch's layers have too. Its results are theirs to the bit, unless 'fast' is asked for."""
 
     copies = True
-    gathers = True
     auto = "direct"
 
     def extend_where_torch_can(self, input: Tensor, geometry: Geometry, spare: int) -> Tensor:

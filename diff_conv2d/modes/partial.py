@@ -12,7 +12,7 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import zero_padded_convolution
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.base import Boundary
-from diff_conv2d.tracing import is_transformed, remembered
+from diff_conv2d.tracing import is_traced, is_transformed
 
 __all__ = ["Partial"]
 
@@ -33,9 +33,8 @@ class Partial(Boundary):
         weight, bias, groups, *_ = kernels
         output = zero_padded_convolution(input, weight, None, geometry, groups)
         sizes = tuple(input.shape[2:])
-        kept = prod(output.shape[2:]) <= _SMALL and not is_transformed()
-        ratio_of = remembered(_ratio, input) if kept else _ratio.__wrapped__
-        ratio: Tensor = ratio_of(geometry, sizes, output.dtype, input.device)
+        kept = not is_traced() and prod(output.shape[2:]) <= _SMALL and not is_transformed()
+        ratio: Tensor = (_kept_ratio if kept else _ratio)(geometry, sizes, output.dtype, input.device)
         if bias is None:
             return output * ratio
         return torch.addcmul(bias.to(output.dtype).view((-1,) + (1,) * len(sizes)), output, ratio)
@@ -46,16 +45,21 @@ _SMALL = 1 << 16
 
 
 @lru_cache(maxsize=256)
+def _kept_ratio(geometry: Geometry, sizes: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    # Kept for other calls, which may want a gradient.
+    with torch.inference_mode(False):
+        return _ratio(geometry, sizes, dtype, device)
+
+
 def _ratio(geometry: Geometry, sizes: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return taps over taps inside for each output; a window's ratio is the product over axes."""
-    with torch.inference_mode(False):
-        result = torch.ones((), dtype=torch.float64, device=device)
-        for axis, length in enumerate(sizes):
-            taps = geometry.kernel[axis]
-            outputs = torch.arange(geometry.output_size(axis, length), device=device)
-            positions = (outputs * geometry.stride[axis] - geometry.before[axis])[:, None]
-            positions = positions + torch.arange(taps, device=device) * geometry.dilation[axis]
-            inside = ((positions >= 0) & (positions < length)).sum(1)
-            # Where no tap is inside, zero padding gives 0, whatever the ratio.
-            result = result.unsqueeze(-1) * (taps / inside.clamp(min=1).to(torch.float64))
-        return result.to(dtype)
+    result = torch.ones((), dtype=torch.float64, device=device)
+    for axis, length in enumerate(sizes):
+        taps = geometry.kernel[axis]
+        outputs = torch.arange(geometry.output_size(axis, length), device=device)
+        positions = (outputs * geometry.stride[axis] - geometry.before[axis])[:, None]
+        positions = positions + torch.arange(taps, device=device) * geometry.dilation[axis]
+        inside = ((positions >= 0) & (positions < length)).sum(1)
+        # Where no tap is inside, zero padding gives 0, whatever the ratio.
+        result = result.unsqueeze(-1) * (taps / inside.clamp(min=1).to(torch.float64))
+    return result.to(dtype)

@@ -58,7 +58,9 @@ class Sided(AxisExtension):
             "name": self._text(),
             "copies": all(mode.copies for mode in modes),
             "by_value": all(mode.by_value for mode in modes),
-            "gathers": all(getattr(mode, "gathers", False) for mode in modes),
+            # Alone, torch's own modes give torch's bits, gradients too.
+            "gathers": all(getattr(mode, "gathers", False) or mode.auto == "direct" for mode in modes)
+            and (self._alone is None or self._alone.auto != "direct"),
             "constant": all(getattr(mode, "constant", True) for mode in modes),
             "does_sums": self._alone is not None and self._alone.does_sums,
             "auto": "auto" if self._alone is None else self._alone.auto,

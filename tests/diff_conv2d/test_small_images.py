@@ -66,6 +66,19 @@ def test_what_is_not_finite_stays_where_the_plain_way_has_it(options, value):
     assert torch.equal(result, expected)
 
 
+@pytest.mark.parametrize("number", [1e17, 1e9, -3e4])
+def test_a_large_number_hides_no_sample(number):
+    mode, image, geometry = (
+        boundary("dirichlet", value=number),
+        image_of(1, 1, 6, 6).requires_grad_(),
+        GEOMETRIES["3x3"],
+    )
+    gradients = [
+        torch.autograd.grad(way(image, geometry).sum(), image)[0] for way in (mode.extend, mode.extend_by_axis)
+    ]
+    torch.testing.assert_close(*gradients)
+
+
 def test_a_gather_is_taken_for_small_images_of_modes_that_copy():
     geometry = GEOMETRIES["3x3"]
     with mock.patch.object(by_gather, "extended_by_gather", wraps=by_gather.extended_by_gather) as gather:
