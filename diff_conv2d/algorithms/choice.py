@@ -5,7 +5,7 @@ Where a large image is filtered in blocks is decided in `algorithms.blocks`, whe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from diff_conv2d.algorithms.blocks import valid_convolution
 from diff_conv2d.algorithms.frame import convolve_without_copy
 from diff_conv2d.arguments import check_edge_kernels, check_tensors
 from diff_conv2d.geometry import Geometry, Kernels
-from diff_conv2d.tracing import only_as_traced
+from diff_conv2d.tracing import is_traced, only_as_traced
 
 if TYPE_CHECKING:
     from diff_conv2d.modes.base import Boundary
@@ -32,16 +32,54 @@ def convolve(
     edge_bias: Tensor | None = None,
 ) -> Tensor:
     """Convolve with a boundary mode, after checking the tensors: images (N, C, ...) or one image (C, ...)."""
-    axes = len(geometry.kernel)
-    check_tensors(axes, input, weight, bias, groups, geometry)
-    mode.check_image(input, geometry)
-    if mode.has_edge_kernels or edge_weight is not None or edge_bias is not None:
-        check_edge_kernels(mode.edge_weight_shape(tuple(weight.shape), geometry), weight, edge_weight, edge_bias)
-    input = only_as_traced(input, mode, geometry)
+    key = _key(input, weight, bias, edge_weight, edge_bias, groups)
+    if key is not None:
+        key = mode if mode.by_value else type(mode), geometry, key
+    if key is None or key not in _CHECKED:
+        check_tensors(len(geometry.kernel), input, weight, bias, groups, geometry)
+        mode.check_image(input, geometry)
+        if mode.has_edge_kernels or edge_weight is not None or edge_bias is not None:
+            check_edge_kernels(mode.edge_weight_shape(tuple(weight.shape), geometry), weight, edge_weight, edge_bias)
+        if key is not None:
+            if len(_CHECKED) >= _MOST_CHECKED:
+                _CHECKED.clear()
+            _CHECKED.add(key)
+        input = only_as_traced(input, mode, geometry)
     kernels = Kernels(weight, bias, groups, edge_weight, edge_bias)
-    if input.ndim == axes + 1:
+    if input.ndim == len(geometry.kernel) + 1:
         return convolve_batch(input.unsqueeze(0), kernels, geometry, mode).squeeze(0)
     return convolve_batch(input, kernels, geometry, mode)
+
+
+# What has been found right, since checks take longer than small convolutions.
+_CHECKED: set[Any] = set()
+_MOST_CHECKED = 4096
+
+
+def _key(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    edge_weight: Tensor | None,
+    edge_bias: Tensor | None,
+    groups: int,
+) -> Any:
+    """Return all of the tensors that the checks of `convolve` depend on; None if these depend on more."""
+    if type(groups) is not int or type(input) is not Tensor or not isinstance(weight, Tensor) or is_traced():
+        return None
+    dtype = input.dtype
+    # Autocast allows several dtypes.
+    if weight.dtype is not dtype:
+        return None
+    shapes: list[Any] = [groups, dtype, input.shape, weight.shape]
+    for tensor in (bias, edge_weight, edge_bias):
+        if tensor is None:
+            shapes.append(None)
+        elif isinstance(tensor, Tensor) and tensor.dtype is dtype:
+            shapes.append(tensor.shape)
+        else:
+            return None
+    return tuple(shapes)
 
 
 def convolve_batch(input: Tensor, kernels: Kernels, geometry: Geometry, mode: Boundary) -> Tensor:

@@ -14,12 +14,23 @@ import torch
 from torch import Tensor
 
 from diff_conv2d.algorithms.blocks import valid_convolution
-from diff_conv2d.geometry import Geometry
+from diff_conv2d.extension.by_axis import with_zeros
+from diff_conv2d.geometry import Geometry, Kernels
 
 if TYPE_CHECKING:
     from diff_conv2d.modes.base import AxisExtension
 
-__all__ = ["Run", "assemble", "convolve_by_region", "cut_by_displacement", "cut_by_validity", "sizes_to_cut"]
+__all__ = [
+    "Run",
+    "assemble",
+    "convolve_by_displacement",
+    "convolve_by_region",
+    "cut_by_displacement",
+    "cut_by_validity",
+    "displacements",
+    "kernel_at",
+    "sizes_to_cut",
+]
 
 
 class Run(NamedTuple):
@@ -161,3 +172,60 @@ def convolve_by_region(
         return valid_convolution(piece, edge_weight, edge_bias, geometry, groups)
 
     return assemble(cuts, convolve, split_invalid=False)
+
+
+def displacements(geometry: Geometry, axis: int) -> tuple[int, int]:
+    """Return how many taps can lie before and after the image: ceil(padding / dilation).
+
+    Example:
+        >>> displacements(Geometry((4,), (1,), (2,), (3,), (3,)), 0)
+        (2, 2)
+    """
+    dilation = geometry.dilation[axis]
+    return -(-geometry.before[axis] // dilation), -(-geometry.after[axis] // dilation)
+
+
+def kernel_at(displacement: Sequence[int], geometry: Geometry) -> int | None:
+    """Return the index of the edge kernel for a displacement along each axis; None if it is 0 along all of them.
+
+    Displacements are in row-major order, from the lowest to the highest one along each axis.
+
+    Example:
+        >>> geometry = Geometry((3, 3), (1, 1), (1, 1), (1, 1), (1, 1))
+        >>> [kernel_at(place, geometry) for place in ((-1, -1), (0, -1), (0, 0), (0, 1))]
+        [0, 3, None, 4]
+    """
+    if not any(displacement):
+        return None
+    index = none = 0
+    for axis, place in enumerate(displacement):
+        before, after = displacements(geometry, axis)
+        index = index * (before + after + 1) + before + place
+        none = none * (before + after + 1) + before
+    return index - (index > none)
+
+
+def convolve_by_displacement(input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
+    """Convolve with zeros outside, each region of one displacement with its own kernel.
+
+    Args:
+        input: images (N, C, ...).
+        kernels: `edge_weight` and `edge_bias` hold a kernel and a bias for each displacement, see `kernel_at`.
+        geometry: see `Geometry`.
+    """
+    weight, bias, groups, edge_weight, edge_bias = kernels
+    cuts = [cut_by_displacement(geometry, axis, length) for axis, length in enumerate(sizes_to_cut(input))]
+    # All at once: the gradient of one kernel alone would be a tensor of zeros for all of them.
+    own_weights = None if edge_weight is None else edge_weight.unbind()
+    own_biases = None if edge_bias is None else edge_bias.unbind()
+
+    def convolve(region: tuple[Run, ...]) -> Tensor:
+        windows = [geometry.window(axis, run.start, run.stop) for axis, run in enumerate(region)]
+        piece = with_zeros(input, windows)
+        index = kernel_at([run.displacement for run in region], geometry)
+        if index is None or own_weights is None:
+            return valid_convolution(piece, weight, bias, geometry, groups)
+        own_bias = None if own_biases is None else own_biases[index]
+        return valid_convolution(piece, own_weights[index], own_bias, geometry, groups)
+
+    return assemble(cuts, convolve)

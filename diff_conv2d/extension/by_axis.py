@@ -194,19 +194,13 @@ def noise(
     width = count + 1 if length > count else length
     band = input.narrow(dim, length - width if high_end else 0, width).to(computing_dtype(input.dtype))
     mean = band.mean(axes, keepdim=True)
-    deviation = _deviation(band, mean, axes)
+    # The unbiased standard deviation is this norm times a number. Its gradient is 0 where it is 0.
+    norm = torch.linalg.vector_norm(band - mean, 2, axes, keepdim=True).to(band.dtype)
     shape = list(input.shape)
     shape[dim] = count
     draws = torch.randn(shape, **source, dtype=band.dtype, device=input.device)
-    return [(mean + deviation * draws).to(input.dtype)]
-
-
-def _deviation(band: Tensor, mean: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """Return the unbiased standard deviation; 0 with gradient 0 where all samples are equal or there is only one."""
-    residual = (band - mean).abs()
-    variance = (residual * residual).sum(axes, keepdim=True) / max(prod(band.shape[2:]) - 1, 1)
-    positive = variance > 0
-    return torch.where(positive, torch.where(positive, variance, 1.0).sqrt(), 0.0)
+    scale = max(prod(band.shape[2:]) - 1, 1) ** -0.5
+    return [torch.addcmul(mean, norm, draws, value=scale).to(input.dtype)]
 
 
 def predicted(input: Tensor, dim: int, distances: range, high_end: bool, v: Tensor, step: int) -> list[Tensor]:

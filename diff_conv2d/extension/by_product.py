@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from diff_conv2d.extension.by_axis import sample_weights
+from diff_conv2d.extension.by_table import FrameTable, adjoint_by_table, extended_by_table
+from diff_conv2d.extension.by_terms import terms_of, weights_of_terms
 from diff_conv2d.extension.in_place import linear
 from diff_conv2d.tracing import is_autocast, is_traced, is_transformed
 
@@ -22,6 +25,8 @@ __all__ = ["Sides", "can_be_prepared", "extended_by_product", "prepared"]
 
 # Weights up to which a copy for each image is kept; larger ones are copied at each call.
 _FEW = 1 << 16
+# Terms up to which a table is faster where no gradient is wanted.
+_FEW_TERMS = 1 << 15
 
 
 class Sides(NamedTuple):
@@ -36,6 +41,8 @@ class Sides(NamedTuple):
     right: Tensor | None
     before: tuple[int, ...]
     after: tuple[int, ...]
+    #: For small images: the extension and its adjoint.
+    tables: tuple[FrameTable, FrameTable] | None = None
 
 
 def can_be_prepared(input: Tensor, dilation: tuple[int, ...]) -> bool:
@@ -48,7 +55,11 @@ def can_be_prepared(input: Tensor, dilation: tuple[int, ...]) -> bool:
 
 
 def prepared(
-    weights: Sequence[Tensor | None], before: tuple[int, ...], after: tuple[int, ...], shape: tuple[int, ...]
+    weights: Sequence[Tensor | None],
+    before: tuple[int, ...],
+    after: tuple[int, ...],
+    shape: tuple[int, ...],
+    sizes: tuple[int, ...] = (),
 ) -> Sides:
     """Prepare the weights v of predictors (see `by_axis.predicted`), (C or 1, p, m - 1); None where nothing is added.
 
@@ -57,6 +68,7 @@ def prepared(
         before: samples added at the low end of each axis.
         after: samples added at the high end.
         shape: images and channels of a batch, (N, C).
+        sizes: of the images, if they are all of one size; small ones are then extended by a table.
 
     Example:
         >>> v = torch.tensor([[[-1.0]]])  # x(-1) = 2 x(0) - x(1)
@@ -73,7 +85,28 @@ def prepared(
             every = side.expand(*shape, -1, -1)
             sides.append(every.flatten(0, 1) if every.numel() <= _FEW else side.unsqueeze(0))
     top, bottom, left, right = sides
-    return Sides(top, bottom, left, right, before, after)
+    return Sides(top, bottom, left, right, before, after, _tables(weights, before, after, (*shape, *sizes)))
+
+
+def _tables(
+    weights: Sequence[Tensor | None], before: tuple[int, ...], after: tuple[int, ...], shape: tuple[int, ...]
+) -> tuple[FrameTable, FrameTable] | None:
+    """Return the tables for small images on a CPU, of this shape; None for others."""
+    known = [v for v in weights if v is not None]
+    if len(shape) < 4 or len(known) < len(weights) or not all(v.is_cpu for v in known):
+        return None
+    terms = terms_of(shape, before, after, tuple(v.shape[-1] + 1 for v in known), known[0].dtype)
+    if terms is None:
+        return None
+    images = shape[0] * shape[1]
+    rows = weights_of_terms(terms, known)
+    rows = rows.expand(shape[1], -1).repeat(shape[0], 1) if len(rows) > 1 else rows
+    sources, targets = terms.sources.expand(images, -1), terms.targets.expand(images, -1)
+    lengths = prod(shape[2:]), prod(n + p + q for n, p, q in zip(shape[2:], before, after, strict=True))
+    return (
+        FrameTable(sources, targets, rows - terms.edges, lengths, terms.padding),
+        FrameTable(targets, sources, rows, lengths[::-1], [-width for width in terms.padding]),
+    )
 
 
 def extended_by_product(input: Tensor, sides: Sides) -> Tensor:
@@ -85,11 +118,34 @@ def extended_by_product(input: Tensor, sides: Sides) -> Tensor:
         >>> extended_by_product(image, prepared((None, v), (0, 1), (0, 1), (1, 1)))[0, 0, 0]
         tensor([-1.,  0.,  1.,  2.,  3.,  4.])
     """
-    *weights, before, after = sides
+    *weights, before, after, tables = sides
+    wanted = torch.is_grad_enabled() and input.requires_grad
+    if tables is not None:
+        if wanted:
+            return _by_tables(input, sides)
+        if tables[0].sources.numel() <= _FEW_TERMS:
+            return extended_by_table(input, tables[0])
     direct = partial(_extended, before=before, after=after)
-    if not torch.is_grad_enabled() or not input.requires_grad:
+    if not wanted:
         return direct(input, *weights)
     return linear(input, direct, partial(_adjoint, before=before, after=after), *weights)
+
+
+def _by_tables(input: Tensor, sides: Sides) -> Tensor:
+    """Extend by one table, with the gradient by another; a batch of gradients by products."""
+    *weights, before, after, tables = sides
+
+    def direct(image: Tensor) -> Tensor:
+        if tables is None or not image.is_contiguous() or is_transformed(image):
+            return _extended(image, *weights, before=before, after=after)
+        return extended_by_table(image, tables[0])
+
+    def adjoint(grad: Tensor) -> Tensor:
+        if tables is None or not grad.is_contiguous() or is_transformed(grad):
+            return _adjoint(grad, *weights, before=before, after=after)
+        return adjoint_by_table(grad, tables[1])
+
+    return linear(input, direct, adjoint)
 
 
 def _extended(input: Tensor, *sides: Tensor | None, before: tuple[int, ...], after: tuple[int, ...]) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from diff_conv2d.extension.by_gather import Gather, extended_by_gather
 from diff_conv2d.tracing import is_transformed
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class FrameTable(NamedTuple):
     weights: Tensor  # (terms)
     sizes: tuple[int, int]  # samples of an image with sources, and of one with targets
     padding: list[int]  # what F.pad needs to make an image with targets of one with sources
+    first: Gather | None = None  # what makes the image with targets instead, if some sum is not of the edge sample
 
 
 def extended_by_table(input: Tensor, table: FrameTable) -> Tensor:
@@ -48,7 +50,9 @@ def extended_by_table(input: Tensor, table: FrameTable) -> Tensor:
         >>> extended_by_table(line, table_for(line, line.shape, (axis,), adjoint=False))
         tensor([[[1., 3., 5.]]])
     """
-    return _add_terms(input, F.pad(input, table.padding, "replicate"), table)
+    first = table.first
+    target = F.pad(input, table.padding, "replicate") if first is None else extended_by_gather(input, first)
+    return _add_terms(input, target, table)
 
 
 def adjoint_by_table(grad: Tensor, table: FrameTable) -> Tensor:
@@ -97,25 +101,24 @@ def _table(
     images, sizes = prod(shape[:2]), shape[2:]
     if prod(sizes) > _SMALL or dtype not in (torch.float32, torch.float64) or device.type != "cpu":
         return None
-    # Each new sample must depend on the edge sample and on at least one more.
-    for axis, size in zip(axes, sizes, strict=True):
-        for width, matrix in ((axis.before, axis.low), (axis.after, axis.high)):
-            for s in range(1, width + 1):
-                if matrix is None or len(places := matrix.sources(size, s)[0]) < 2 or places[0]:
-                    return None
+    for axis in axes:
+        if (axis.before and axis.low is None) or (axis.after and axis.high is None):
+            return None
     every = [_sources(axis, size) for axis, size in zip(axes, sizes, strict=True)]
     count = (prod(sum(map(len, sources)) for sources in every) - prod(sizes)) * images
-    if not 0 < count <= _FEW_TERMS[adjoint]:
+    if not 0 < count <= _FEW_TERMS[adjoint] or all(len(terms) < 2 for sources in every for terms in sources):
         return None
     lengths = prod(sizes), prod(map(len, every))
     widths = [width for axis in reversed(axes) for width in (axis.before, axis.after)]
     # Kept for other calls, which may want a gradient.
     with torch.inference_mode(False):
-        inside, outside, weights = _terms(every, sizes, adjoint)
+        inside, outside, weights, first = _terms(every, axes, sizes, adjoint)
         inside, outside, weights = inside.expand(images, -1), outside.expand(images, -1), weights.to(dtype)
+        if first is not None and first.weights is not None:
+            first = first._replace(weights=first.weights.to(dtype))
     if adjoint:
         return FrameTable(outside, inside, weights, lengths[::-1], [-width for width in widths])
-    return FrameTable(inside, outside, weights, lengths, widths)
+    return FrameTable(inside, outside, weights, lengths, widths, first)
 
 
 def _sources(axis: Axis, size: int) -> list[tuple[tuple[int, int], ...]]:
@@ -131,24 +134,66 @@ def _sources(axis: Axis, size: int) -> list[tuple[tuple[int, int], ...]]:
 
 
 def _terms(
-    every: list[list[tuple[tuple[int, int], ...]]], sizes: tuple[int, ...], adjoint: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each term of the frame: place in the image, place in the padded image, weight."""
+    every: list[list[tuple[tuple[int, int], ...]]], axes: tuple[Axis, ...], sizes: tuple[int, ...], adjoint: bool
+) -> tuple[Tensor, Tensor, Tensor, Gather | None]:
+    """Of each term of the frame: place in the image, place in the padded image, weight; and what is there before."""
     # The tensor product of the axes: one term of no axis, then the terms of one more with each of those before.
     inside = outside = number = torch.zeros(1, dtype=torch.int64, device="cpu")
     weights = torch.ones(1, dtype=torch.float64, device="cpu")
-    for samples, size in zip(every, sizes, strict=True):
-        terms = [(i, place, n, w) for i, sources in enumerate(samples) for n, (place, w) in enumerate(sources)]
-        i, place, n, w = torch.tensor(terms, dtype=torch.float64, device="cpu").unbind(1)
+    in_frame, alone = (torch.full((1,), value, device="cpu") for value in (False, True))
+    for samples, axis, size in zip(every, axes, sizes, strict=True):
+        terms = [
+            (i, place, n, w, not axis.before <= i < axis.before + size, len(sources) == 1)
+            for i, sources in enumerate(samples)
+            for n, (place, w) in enumerate(sources)
+        ]
+        i, place, n, w, is_outside, is_alone = torch.tensor(terms, dtype=torch.float64, device="cpu").unbind(1)
         inside = (inside[:, None] * size + place.long()).flatten()
         outside = (outside[:, None] * len(samples) + i.long()).flatten()
         number = (number[:, None] * len(terms) + n.long()).flatten()
         weights = (weights[:, None] * w).flatten()
-    # A sample inside is one term of weight 1; of one outside the first term has a larger weight.
-    frame = ((number > 0) | (weights != 1)).nonzero().squeeze(1)
-    if not adjoint:
-        # First the first terms of all sums, then the second ones: two additions to one target in a row are slow.
-        frame = frame[number[frame].argsort(stable=True)]
-        # The first is the edge sample, which padding has put there once.
-        weights = torch.where(number == 0, weights - 1, weights)
-    return inside[frame], outside[frame], weights[frame]
+        in_frame = (in_frame[:, None] | is_outside.bool()).flatten()
+        alone = (alone[:, None] & is_alone.bool()).flatten()
+    if adjoint:
+        frame = in_frame.nonzero().squeeze(1)
+        return inside[frame], outside[frame], weights[frame], None
+    # The first term of each sum is there before the others are added: once, or, if it is alone, times its weight.
+    is_first = number == 0
+    frame = (~alone & (~is_first | (weights != 1))).nonzero().squeeze(1)
+    # First the first terms of all sums, then the second ones: two additions to one target in a row are slow.
+    frame = frame[number[frame].argsort(stable=True)]
+    left = torch.where(is_first, weights - 1, weights)
+    return (
+        inside[frame],
+        outside[frame],
+        left[frame],
+        _first(every, axes, sizes, inside, outside, weights, is_first, alone),
+    )
+
+
+def _first(
+    every: list[list[tuple[tuple[int, int], ...]]],
+    axes: tuple[Axis, ...],
+    sizes: tuple[int, ...],
+    inside: Tensor,
+    outside: Tensor,
+    weights: Tensor,
+    is_first: Tensor,
+    alone: Tensor,
+) -> Gather | None:
+    """Return what gathers the first term of each sum; None if these are the edge samples, which padding repeats."""
+    from_edge = all(
+        terms and terms[0][0] == min(max(i - axis.before, 0), size - 1) and (len(terms) > 1 or terms[0][1] == 1)
+        for samples, axis, size in zip(every, axes, sizes, strict=True)
+        for i, terms in enumerate(samples)
+    )
+    if from_edge:
+        return None
+    outputs = tuple(map(len, every))
+    places = torch.zeros(prod(outputs), dtype=torch.int64, device="cpu")
+    factors = torch.zeros(prod(outputs), dtype=torch.float64, device="cpu")
+    places[outside[is_first]] = inside[is_first]
+    factors[outside[is_first]] = torch.where(alone, weights, 1.0)[is_first]
+    none = (factors == 0).nonzero().flatten()
+    scaled = ((factors != 0) & (factors != 1)).any()
+    return Gather(places, outputs, factors if scaled else None, none if len(none) else None, None)

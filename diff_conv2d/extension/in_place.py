@@ -18,8 +18,9 @@ from torch import Tensor
 
 from diff_conv2d.extension.axis import Axis
 from diff_conv2d.extension.by_axis import predicted, sample_weights
-from diff_conv2d.extension.by_table import adjoint_by_table, extended_by_table, table_for
+from diff_conv2d.extension.by_table import FrameTable, adjoint_by_table, extended_by_table, table_for
 from diff_conv2d.precision import computing_dtype
+from diff_conv2d.tracing import is_transformed
 
 __all__ = ["extended_in_place", "linear"]
 
@@ -45,9 +46,31 @@ def extended_in_place(input: Tensor, axes: tuple[Axis, ...], weights: Sequence[E
         tensor([[[ 4.,  1.,  0.,  1.,  4.,  9., 16.]]])
     """
     flat = [v for ends in weights for v in ends]
+    if not weights:
+        table = table_for(input, input.shape, axes, adjoint=False)
+        if table is not None:
+            if not torch.is_grad_enabled() or not input.requires_grad:
+                return extended_by_table(input, table)
+            back = table_for(input, input.shape, axes, adjoint=True)
+            if back is not None:
+                return _linear_by_tables(input, axes, table, back)
     if not torch.is_grad_enabled() or not input.requires_grad:
         return _extended(input, *flat, axes=axes)
     return linear(input, partial(_extended, axes=axes), partial(_adjoint, axes=axes), *flat)
+
+
+def _linear_by_tables(input: Tensor, axes: tuple[Axis, ...], table: FrameTable, back: FrameTable) -> Tensor:
+    """Extend by one table, with the gradient by another."""
+
+    def direct(image: Tensor) -> Tensor:
+        alike = image.is_contiguous() and not is_transformed(image)
+        return extended_by_table(image, table) if alike else _extended(image, axes=axes)
+
+    def adjoint(grad: Tensor) -> Tensor:
+        alike = grad.is_contiguous() and not is_transformed(grad)
+        return adjoint_by_table(grad, back) if alike else _adjoint(grad, axes=axes)
+
+    return linear(input, direct, adjoint)
 
 
 def linear(input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None) -> Tensor:
@@ -67,11 +90,33 @@ def linear(input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None
         >>> torch.autograd.grad(double.sum(), x)
         (tensor([2., 2., 2.]),)
     """
-    result: Tensor = _Linear.apply(input, direct, adjoint, *constants)
+    # torch binds the arguments of a function with a context of its own by their names, which takes longer than small
+    # images do; transforms of torch.func know no other.
+    function = _Transformable if is_transformed() else _Linear
+    result: Tensor = function.apply(input, direct, adjoint, *constants)
     return result
 
 
 class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None) -> Tensor:
+        ctx.direct, ctx.adjoint = direct, adjoint
+        ctx.save_for_backward(*constants)
+        return direct(input, *constants)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        constants = ctx.saved_tensors
+        gradient = linear if torch.is_grad_enabled() else _applied
+        return (gradient(grads[0], ctx.adjoint, ctx.direct, *constants), None, None, *(None for _ in constants))
+
+
+def _applied(input: Tensor, direct: _Map, _: _Map, *constants: Tensor | None) -> Tensor:
+    """Apply a map without a gradient."""
+    return direct(input, *constants)
+
+
+class _Transformable(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
@@ -87,12 +132,12 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         constants = ctx.saved_tensors
-        grad = _Linear.apply(grads[0], ctx.adjoint, ctx.direct, *constants)
+        grad = _Transformable.apply(grads[0], ctx.adjoint, ctx.direct, *constants)
         return (grad, None, None, *(None for _ in constants))
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
-        return _Linear.apply(tangents[0], ctx.direct, ctx.adjoint, *ctx.saved_tensors)
+        return _Transformable.apply(tangents[0], ctx.direct, ctx.adjoint, *ctx.saved_tensors)
 
 
 def _extended(input: Tensor, *weights: Tensor | None, axes: tuple[Axis, ...]) -> Tensor:

@@ -71,6 +71,7 @@ class Predicted(AxisExtension):
     """
 
     name = "adaptive"
+    by_value = False
 
     predictors: Sequence[Tensor | None]
     constant: bool  # type: ignore[misc]

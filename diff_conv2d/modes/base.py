@@ -10,16 +10,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from diff_conv2d.arguments import check_dtype
-from diff_conv2d.extension import by_axis
+from diff_conv2d.extension import by_axis, by_gather
 from diff_conv2d.extension.axis import Axis
 from diff_conv2d.geometry import Algorithm, Geometry, Kernels
-from diff_conv2d.tracing import is_traced
+from diff_conv2d.tracing import is_traced, is_transformed
 
 if TYPE_CHECKING:
     from diff_conv2d.extension.axis import IntegerMatrix
@@ -60,6 +60,8 @@ class Boundary(ABC):
     trained: ClassVar[bool] = False
     #: Whether samples outside are copies of those inside, or zeros, and not computed from them.
     copies: ClassVar[bool] = False
+    #: Whether two modes of the class are equal where their options are, so that one can be the key of a cache.
+    by_value: ClassVar[bool] = True
     #: The algorithm that 'auto' stands for: torch's own modes keep torch's results to the bit by 'direct'.
     auto: ClassVar[Algorithm] = "auto"
     #: Whether the operations are the same for images of all sizes.
@@ -200,6 +202,8 @@ class AxisExtension(Extension):
     """
 
     constant: ClassVar[bool] = True
+    #: Whether each sample outside is one sample of the image, or its negative, or none, plus a constant number.
+    gathers: ClassVar[bool] = False
 
     def rule(
         self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype
@@ -232,11 +236,20 @@ class AxisExtension(Extension):
         return self.extend_by_rules(input, geometry)
 
     def extend_by_rules(self, input: Tensor, geometry: Geometry) -> Tensor:
-        """Extend in one buffer where possible, otherwise axis by axis."""
+        """Extend by a gather or in one buffer where possible and faster, otherwise axis by axis."""
+        gathered = self.extend_by_gather(input, geometry)
+        if gathered is not None:
+            return gathered
         # A way of the extension, beside the plain one, that knows no mode.
         from diff_conv2d.extension.in_place import extended_in_place
 
-        planned = None if is_traced() else self._planned(input, geometry)
+        if is_traced():
+            planned = None
+        elif self.by_value:
+            key = self, geometry, input.dtype
+            planned = _PLANS[key] if key in _PLANS else _kept(_PLANS, key, self._planned(input, geometry))
+        else:
+            planned = self._planned(input, geometry)
         if planned is None:
             return self.extend_by_axis(input, geometry)
         return extended_in_place(input, *planned)
@@ -260,6 +273,11 @@ class AxisExtension(Extension):
         known = any(v is not None for ends in weights for v in ends)
         return tuple(axes), weights if known else ()
 
+    def extend_by_gather(self, input: Tensor, geometry: Geometry) -> Tensor | None:
+        """Extend by a gather; None where that is not possible, or not faster."""
+        gather = _gather(self, input, geometry) if self.gathers else None
+        return None if gather is None else by_gather.extended_by_gather(input, gather)
+
     def extend_by_axis(self, input: Tensor, geometry: Geometry) -> Tensor:
         """Extend along each axis in turn."""
         for axis, dim in enumerate(geometry.dims):
@@ -273,11 +291,46 @@ class AxisExtension(Extension):
         return self
 
 
+# Plans and gathers, by what they depend on.
+_PLANS: dict[Any, Any] = {}
+_GATHERS: dict[Any, by_gather.Gather] = {}
+_MOST_KEPT = 256
+
+
+def _kept(cache: dict[Any, Any], key: Any, value: Any) -> Any:
+    """Put a value into a cache."""
+    if len(cache) >= _MOST_KEPT:
+        cache.clear()
+    cache[key] = value
+    return value
+
+
+def _gather(mode: AxisExtension, input: Tensor, geometry: Geometry) -> by_gather.Gather | None:
+    """Return how images of this size are extended by a gather; None where that is not faster, or not possible."""
+    if type(input) not in _PLAIN or not input.is_cpu or input.numel() > by_gather.MOST or is_traced():
+        return None
+    if not (input.is_contiguous() and input.is_floating_point()):
+        return None
+    key = mode, geometry, input.shape, input.dtype
+    if key in _GATHERS:
+        return _GATHERS[key]
+    if is_transformed():
+        return None
+    made: by_gather.Gather | None = by_gather.gather_of(lambda x: mode.extend_by_axis(x, geometry), input)
+    _kept(_GATHERS, key, made)
+    return made
+
+
+# Classes of tensors that hold their values.
+_PLAIN = (Tensor, nn.Parameter)
+
+
 @dataclass(frozen=True, eq=False)
 class Parts(AxisExtension):
     """An extension of complex images, whose real and imaginary parts are extended by themselves."""
 
     name = "parts"
+    by_value = False
 
     real: AxisExtension
     imaginary: AxisExtension

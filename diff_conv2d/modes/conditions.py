@@ -16,6 +16,7 @@ from math import isfinite
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.arguments import check_dtype, is_sequence
@@ -52,6 +53,8 @@ def _numbers(name: str, value: Any) -> _Values:
 @dataclass(frozen=True)
 class _Prescribed(AxisExtension):
     """What is outside is made from the image by a matrix, and from the prescribed number times an integer."""
+
+    gathers = True
 
     def prescribed(self) -> _Values:
         """Return the number, or one for each channel."""
@@ -132,6 +135,12 @@ class Constant(_Prescribed):
     def factor(self, length: int, distance: int) -> int:
         """Once."""
         return 1
+
+    def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`: by torch's own padding, if there is one number."""
+        if isinstance(self.value, tuple) or not input.is_floating_point():
+            return super().extend(input, geometry)
+        return F.pad(input, geometry.widths, value=float(self.value))  # type: ignore[arg-type]
 
     def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`: one piece."""
@@ -260,6 +269,7 @@ class Antisymmetric(AxisExtension):
     """
 
     name = "antisymmetric"
+    gathers = True
 
     def rule(self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype) -> Mirrored:
         """See `AxisExtension`."""

@@ -149,6 +149,7 @@ class Symmetric(AxisExtension):
 
     name = "symmetric"
     copies = True
+    gathers = True
 
     def rule(self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype) -> Mirrored:
         """See `AxisExtension`."""
@@ -160,7 +161,8 @@ class Symmetric(AxisExtension):
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        return self.extend_by_axis(input, geometry)
+        gathered = self.extend_by_gather(input, geometry)
+        return self.extend_by_axis(input, geometry) if gathered is None else gathered
 
     def traced_sizes(self, geometry: Geometry) -> Sequence[int] | None:
         """See `Boundary`: sizes at which it is mirrored once."""

@@ -7,19 +7,11 @@ from math import prod
 
 from torch import Tensor
 
-from diff_conv2d.algorithms.blocks import valid_convolution
-from diff_conv2d.algorithms.regions import Run, assemble, cut_by_displacement, sizes_to_cut
-from diff_conv2d.extension.by_axis import with_zeros
+from diff_conv2d.algorithms.regions import convolve_by_displacement, displacements
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.base import Boundary
 
 __all__ = ["Explicit"]
-
-
-def _displacements(geometry: Geometry, axis: int) -> tuple[int, int]:
-    """Return how many taps can lie before and after the image: ceil(padding / dilation)."""
-    dilation = geometry.dilation[axis]
-    return -(-geometry.before[axis] // dilation), -(-geometry.after[axis] // dilation)
 
 
 @dataclass(frozen=True)
@@ -44,39 +36,17 @@ class Explicit(Boundary):
 
     def edge_weight_shape(self, weight_shape: tuple[int, ...], geometry: Geometry) -> tuple[int, ...] | None:
         """See `Boundary`."""
-        counts = [sum(_displacements(geometry, axis)) + 1 for axis in range(len(geometry.kernel))]
+        counts = [sum(displacements(geometry, axis)) + 1 for axis in range(len(geometry.kernel))]
         return (prod(counts) - 1, *weight_shape)
 
     def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        weight, bias, groups, edge_weight, edge_bias = kernels
-        axes = range(len(geometry.kernel))
-        sizes = sizes_to_cut(input)
-        cuts = [cut_by_displacement(geometry, axis, sizes[axis]) for axis in axes]
-        # Among all displacements the interior has the index (low, low, ...), which edge_weight leaves out.
-        low, counts = [], []
-        for axis in axes:
-            before, after = _displacements(geometry, axis)
-            low.append(before)
-            counts.append(before + after + 1)
-        interior = _flat(low, counts)
+        # Ways of the algorithm, beside the plain one.
+        from diff_conv2d.algorithms.by_choice import better_by_choice, convolve_by_choice
+        from diff_conv2d.algorithms.displaced import better_at_once, convolve_at_once
 
-        def convolve(region: tuple[Run, ...]) -> Tensor:
-            windows = [geometry.window(axis, run.start, run.stop) for axis, run in enumerate(region)]
-            piece = with_zeros(input, windows)
-            index = _flat([run.displacement + first for run, first in zip(region, low, strict=True)], counts)
-            if index == interior or edge_weight is None:
-                return valid_convolution(piece, weight, bias, geometry, groups)
-            index -= index > interior
-            own_bias = None if edge_bias is None else edge_bias[index]
-            return valid_convolution(piece, edge_weight[index], own_bias, geometry, groups)
-
-        return assemble(cuts, convolve)
-
-
-def _flat(position: list[int], shape: list[int]) -> int:
-    """Return the row-major index of a position."""
-    index = 0
-    for place, size in zip(position, shape, strict=True):
-        index = index * size + place
-    return index
+        if better_by_choice(input, kernels, geometry, "displacement"):
+            return convolve_by_choice(input, kernels, geometry, "displacement", None)
+        if better_at_once(input, kernels, geometry):
+            return convolve_at_once(input, kernels, geometry)
+        return convolve_by_displacement(input, kernels, geometry)

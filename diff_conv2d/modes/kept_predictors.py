@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from diff_conv2d.arguments import check_tensor, per_axis
 from diff_conv2d.extension.by_product import Sides, can_be_prepared, extended_by_product, prepared
+from diff_conv2d.extension.by_terms import extended_by_terms, terms_of, weights_of_terms
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.adaptive import Adaptive, Predicted
 from diff_conv2d.modes.base import AxisExtension, Boundary, Extension, Parts
@@ -25,6 +26,8 @@ __all__ = ["Frozen", "LearnedPredictors", "RunningPredictors", "fit"]
 _MOST_TAPS = 12
 # Sizes of batches whose sides are kept.
 _MOST_SIDES = 4
+# Samples of a batch up to which it may be extended by a table.
+_SMALL = 1 << 17
 # Images of a batch to which predictors are fitted.
 _ENOUGH = 4
 
@@ -44,6 +47,7 @@ class Frozen(Extension):
     """
 
     name = "adaptive"
+    by_value = False
 
     predictors: Sequence[Tensor] = field(repr=False)
     dilation: tuple[int, ...] = field(repr=False)
@@ -67,18 +71,36 @@ class Frozen(Extension):
 
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
-        if self.constant and can_be_prepared(input, geometry.dilation):
-            sides = self._sides_for(input, geometry)
-            if sides is not None:
+        if can_be_prepared(input, geometry.dilation):
+            if not self.constant:
+                trained = self._extended_by_terms(input, geometry)
+                if trained is not None:
+                    return trained
+            elif (sides := self._sides_for(input, geometry)) is not None:
                 return extended_by_product(input, sides)
         return self.for_image(input, geometry).extend(input, geometry)
+
+    def _extended_by_terms(self, input: Tensor, geometry: Geometry) -> Tensor | None:
+        """Extend a small image on a CPU, with the gradients of the weights; None for others."""
+        self.check(len(geometry.kernel))
+        if not input.is_cpu or any(v.dtype is not input.dtype for v in self.predictors):
+            return None
+        taps = tuple(v.shape[-1] + 1 for v in self.predictors)
+        terms = terms_of(input.shape, geometry.before, geometry.after, taps, input.dtype)
+        if terms is None or any(
+            _distances(geometry, axis, self.dilation, v.shape[1]) != v.shape[1]
+            for axis, v in enumerate(self.predictors)
+        ):
+            return None
+        return extended_by_terms(input, terms, weights_of_terms(terms, self.predictors))
 
     def _sides_for(self, input: Tensor, geometry: Geometry) -> Sides | None:
         """Return the sides for images of this size; None if an axis is too short for predictors."""
         self.check(len(geometry.kernel))
         ends = geometry.before, geometry.after
-        # All sizes that are large enough for the predictors have one result.
-        sizes = tuple(min(n, v.shape[-1] + 1) for n, v in zip(input.shape[2:], self.predictors, strict=True))
+        # All sizes that are large enough for the predictors have one result, but for the tables of small images.
+        small = tuple(input.shape[2:]) if input.is_cpu and input.numel() <= _SMALL else ()
+        sizes = small or tuple(min(n, v.shape[-1] + 1) for n, v in zip(input.shape[2:], self.predictors, strict=True))
         key = ends, input.shape[:2], sizes, input.dtype, input.device
         if key in self._sides:
             return self._sides[key]
@@ -91,7 +113,7 @@ class Frozen(Extension):
                 v is None and max(of_axis) for v, of_axis in zip(weights, zip(*ends, strict=True), strict=True)
             )
             kept = [None if v is None else v[0].to(input.dtype) for v in weights]
-            sides = None if short else prepared(kept, *ends, input.shape[:2])
+            sides = None if short else prepared(kept, *ends, tuple(input.shape[:2]), small)
         self._sides[key] = sides
         return sides
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import zero_padded_convolution
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.base import Boundary
+from diff_conv2d.tracing import is_traced, is_transformed
 
 __all__ = ["Partial"]
 
@@ -29,18 +32,34 @@ class Partial(Boundary):
         """See `Boundary`."""
         weight, bias, groups, *_ = kernels
         output = zero_padded_convolution(input, weight, None, geometry, groups)
-        for axis, dim in enumerate(geometry.dims):
-            ratio = self._ratio(geometry, axis, input.shape[dim], input.device).to(output.dtype)
-            output = output * ratio.view((-1,) + (1,) * (-dim - 1))
-        return output if bias is None else output + bias.to(output.dtype).view((-1,) + (1,) * len(geometry.kernel))
+        sizes = tuple(input.shape[2:])
+        kept = not is_traced() and prod(output.shape[2:]) <= _SMALL and not is_transformed()
+        ratio: Tensor = (_kept_ratio if kept else _ratio)(geometry, sizes, output.dtype, input.device)
+        if bias is None:
+            return output * ratio
+        return torch.addcmul(bias.to(output.dtype).view((-1,) + (1,) * len(sizes)), output, ratio)
 
-    @staticmethod
-    def _ratio(geometry: Geometry, axis: int, length: int, device: torch.device) -> Tensor:
-        """Return taps over taps inside for each output of an axis; a window's ratio is the product over axes."""
+
+# Outputs up to which their ratios are kept.
+_SMALL = 1 << 16
+
+
+@lru_cache(maxsize=256)
+def _kept_ratio(geometry: Geometry, sizes: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    # Kept for other calls, which may want a gradient.
+    with torch.inference_mode(False):
+        return _ratio(geometry, sizes, dtype, device)
+
+
+def _ratio(geometry: Geometry, sizes: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return taps over taps inside for each output; a window's ratio is the product over axes."""
+    result = torch.ones((), dtype=torch.float64, device=device)
+    for axis, length in enumerate(sizes):
         taps = geometry.kernel[axis]
         outputs = torch.arange(geometry.output_size(axis, length), device=device)
         positions = (outputs * geometry.stride[axis] - geometry.before[axis])[:, None]
         positions = positions + torch.arange(taps, device=device) * geometry.dilation[axis]
         inside = ((positions >= 0) & (positions < length)).sum(1)
         # Where no tap is inside, zero padding gives 0, whatever the ratio.
-        return taps / inside.clamp(min=1).to(torch.float64)
+        result = result.unsqueeze(-1) * (taps / inside.clamp(min=1).to(torch.float64))
+    return result.to(dtype)

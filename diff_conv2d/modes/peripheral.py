@@ -110,6 +110,7 @@ class _Rings(Extension):
     """The extension by given networks."""
 
     name = "peripheral"
+    by_value = False
     same_for_all_sizes = True
     why_padded = Peripheral.why_padded
 

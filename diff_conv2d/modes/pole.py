@@ -44,6 +44,7 @@ class Pole(AxisExtension):
     why_padded = "reads the samples on the other side of the globe"
     why_not_chunked = "reads the samples on the other side of the globe"
     reads_across = True
+    gathers = True
 
     at: Literal["half", "sample"] = "half"
     sign: int = 1

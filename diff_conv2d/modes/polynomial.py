@@ -162,4 +162,9 @@ class DiffExplicit(Diff):
     def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
         weight, bias, groups, edge_weight, edge_bias = kernels
+        # Ways of the algorithm, beside the plain one.
+        from diff_conv2d.algorithms.by_choice import better_by_choice, convolve_by_choice
+
+        if better_by_choice(input, kernels, geometry, "validity"):
+            return convolve_by_choice(input, kernels, geometry, "validity", self.extend)
         return convolve_by_region(self, input, weight, bias, geometry, groups, edge_weight, edge_bias)

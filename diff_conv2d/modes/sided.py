@@ -48,6 +48,7 @@ class Sided(AxisExtension):
     sides: tuple[tuple[Boundary, Boundary], ...] = field(repr=False)
     #: The mode of all ends, if it is one.
     _alone: ClassVar[Boundary | None]
+    _hash: ClassVar[int]
 
     def __post_init__(self) -> None:
         """Say of the whole what holds for all its modes, or for one of them."""
@@ -56,14 +57,23 @@ class Sided(AxisExtension):
         known: dict[str, Any] = {
             "name": self._text(),
             "copies": all(mode.copies for mode in modes),
+            "by_value": all(mode.by_value for mode in modes),
+            # Alone, torch's own modes give torch's bits, gradients too.
+            "gathers": all(getattr(mode, "gathers", False) or mode.auto == "direct" for mode in modes)
+            and (self._alone is None or self._alone.auto != "direct"),
             "constant": all(getattr(mode, "constant", True) for mode in modes),
             "does_sums": self._alone is not None and self._alone.does_sums,
             "auto": "auto" if self._alone is None else self._alone.auto,
             "why_padded": next((mode.why_padded for mode in modes if mode.why_padded), ""),
             "why_not_chunked": next((mode.why_not_chunked for mode in modes if mode.why_not_chunked), ""),
         }
+        # Kept, since a call looks up what it needs in caches.
+        known["_hash"] = hash(self.sides)
         for name, value in known.items():
             object.__setattr__(self, name, value)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
@@ -138,7 +148,7 @@ class Sided(AxisExtension):
 
     def extend_by_rules(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `AxisExtension`: with the fitted modes' weights of this image."""
-        fitted = self.for_image(input, geometry)
+        fitted = self if self.gathers else self.for_image(input, geometry)
         return super().extend_by_rules(input, geometry) if fitted is self else fitted.extend(input, geometry)
 
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
