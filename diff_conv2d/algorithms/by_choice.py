@@ -34,7 +34,7 @@ def better_by_choice(input: Tensor, kernels: Kernels, geometry: Geometry, by: st
         return False
     if geometry.algorithm == "memory" or is_traced() or is_transformed() or not input.is_contiguous():
         return False
-    if input.numel() > _SMALL:
+    if not 0 < input.numel() <= _SMALL:
         return False
     outputs = prod(geometry.output_size(axis, size) for axis, size in enumerate(input.shape[2:]))
     return len(input) * outputs * (weight.numel() + edge_weight.numel()) <= _FEW_PRODUCTS[by]

@@ -199,8 +199,9 @@ def noise(
     shape = list(input.shape)
     shape[dim] = count
     draws = torch.randn(shape, **source, dtype=band.dtype, device=input.device)
-    scale = max(prod(band.shape[2:]) - 1, 1) ** -0.5
-    return [torch.addcmul(mean, norm, draws, value=scale).to(input.dtype)]
+    # The number of samples may be a symbol, which addcmul's own factor must not be.
+    deviation = norm / max(prod(band.shape[2:]) - 1, 1) ** 0.5
+    return [torch.addcmul(mean, deviation, draws).to(input.dtype)]
 
 
 def predicted(input: Tensor, dim: int, distances: range, high_end: bool, v: Tensor, step: int) -> list[Tensor]:

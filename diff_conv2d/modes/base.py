@@ -307,7 +307,7 @@ def _kept(cache: dict[Any, Any], key: Any, value: Any) -> Any:
 
 def _gather(mode: AxisExtension, input: Tensor, geometry: Geometry) -> by_gather.Gather | None:
     """Return how images of this size are extended by a gather; None where that is not faster, or not possible."""
-    if type(input) not in _PLAIN or not input.is_cpu or input.numel() > by_gather.MOST or is_traced():
+    if type(input) not in _PLAIN or not input.is_cpu or not 0 < input.numel() <= by_gather.MOST or is_traced():
         return None
     if not (input.is_contiguous() and input.is_floating_point()):
         return None
