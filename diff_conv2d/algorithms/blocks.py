@@ -54,11 +54,26 @@ BLOCK = 8
 _HAS_LIBRARY: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
-def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int) -> Tensor:
-    """Convolve an image that is extended already, in blocks or segments where that is faster."""
+def valid_convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    groups: int,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Convolve an image that is extended already, in blocks or segments where that is faster.
+
+    If `out` is given the result is written to it; then no gradient may be wanted.
+    """
     if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
-        return convolve_in_blocks(input, weight, bias, groups)
-    return CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
+        if out is not None and fills_segments(input, weight):
+            return convolve_in_segments(input, weight, bias, groups, out)
+        result = convolve_in_blocks(input, weight, bias, groups)
+    else:
+        convolve = CONVOLUTIONS[len(geometry.kernel)]
+        result = convolve(input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
+    return result if out is None else out.copy_(result)
 
 
 def zero_padded_convolution(

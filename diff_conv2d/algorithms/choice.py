@@ -63,5 +63,5 @@ def convolve_batch(
     elif geometry.algorithm == "memory":
         result = convolve_without_copy(mode.for_image(input, geometry), input, weight, bias, geometry, groups)
     else:
-        result = valid_convolution(mode.extend(input, geometry), weight, bias, geometry, groups)
+        return valid_convolution(mode.extend(input, geometry), weight, bias, geometry, groups, out)
     return result if out is None else out.copy_(result)
