@@ -27,6 +27,8 @@ _SEGMENTS = 16
 _MOST_ROWS = 16
 # Fewest rows of a segment for which the rows that are copied twice do not matter.
 _LEAST_ROWS = 4
+# Pixels and taps, those beyond 8, from which segments pay.
+_LEAST_WORK = 1 << 21
 # Just below the largest block, in bytes, that changes glibc's bound.
 _MOST_KEPT = (1 << 25) - (1 << 16)
 # On other processors oneDNN has no such convolution that was measured.
@@ -34,9 +36,15 @@ _HAS_LANES = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 
 
 def fills_segments(input: Tensor, weight: Tensor) -> bool:
-    """Whether images (N, C, H, W) of float32 have rows enough to be cut into segments."""
+    """Whether images (N, C, H, W) of float32 are faster in segments than in blocks: large ones, of many rows.
+
+    The copies cost as much as 8 taps do, and are made again for each image.
+    """
+    if not _HAS_LANES or weight.ndim != 4 or input.dtype is not torch.float32:
+        return False
     rows = input.shape[-2] - weight.shape[-2] + 1
-    return _HAS_LANES and weight.ndim == 4 and input.dtype is torch.float32 and rows >= _SEGMENTS * _LEAST_ROWS
+    pixels, taps = input.numel() // (input.shape[1] or 1), weight.shape[-2] * weight.shape[-1]
+    return rows >= _SEGMENTS * _LEAST_ROWS and pixels * (taps - 8) >= _LEAST_WORK
 
 
 def convolve_in_segments(
