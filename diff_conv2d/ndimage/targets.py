@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from diff_conv2d.ndimage.correlation import Step
 from diff_conv2d.outputs import may_overlap
 from diff_conv2d.tracing import is_transformed
+
+if TYPE_CHECKING:
+    from diff_conv2d.ndimage.correlation import Step
 
 __all__ = ["is_written", "writable"]
 
