@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from diff_conv2d.algorithms.blocks import zero_padded_convolution
+from diff_conv2d.algorithms.frame import convolve_large_image, is_large_image
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.base import Boundary
+from diff_conv2d.modes.copying import Zeros
 
 __all__ = ["Partial"]
 
@@ -28,10 +30,16 @@ class Partial(Boundary):
     def convolve(self, input: Tensor, kernels: Kernels, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
         weight, bias, groups, *_ = kernels
-        output = zero_padded_convolution(input, weight, None, geometry, groups)
+        large = is_large_image(input, weight, bias, geometry)
+        if large:
+            output = convolve_large_image(Zeros(), input, weight, None, geometry, groups)
+        else:
+            output = zero_padded_convolution(input, weight, None, geometry, groups)
         for axis, dim in enumerate(geometry.dims):
             ratio = self._ratio(geometry, axis, input.shape[dim], input.device).to(output.dtype)
-            output = output * ratio.view((-1,) + (1,) * (-dim - 1))
+            ratio = ratio.view((-1,) + (1,) * (-dim - 1))
+            # Without gradients, which a large image has not here.
+            output = output.mul_(ratio) if large else output * ratio
         return output if bias is None else output + bias.to(output.dtype).view((-1,) + (1,) * len(geometry.kernel))
 
     @staticmethod
