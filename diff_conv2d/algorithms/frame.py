@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["better_by_frame", "convolve_by_frame", "convolve_large_image", "convolve_without_copy", "is_large_image"]
 
+# Fewest pixels of an image for which its strips cost less than a padded copy.
+_LEAST_PIXELS = 1 << 21
 # Least share of the outputs whose window lies in the image.
 _LEAST_INSIDE = 0.75
 
@@ -83,9 +85,10 @@ def convolve_by_frame(
 def is_large_image(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> bool:
     """Whether `convolve_large_image` is possible and pays: where an image is filtered in segments, without gradients.
 
-    Most convolutions fail the first conditions of `faster_in_blocks`.
+    Most convolutions fail the first conditions.
     """
-    if geometry.algorithm == "direct" or not faster_in_blocks(input, weight, geometry):
+    pixels = input.numel() // (input.shape[1] or 1)
+    if geometry.algorithm == "direct" or pixels < _LEAST_PIXELS or not faster_in_blocks(input, weight, geometry):
         return False
     tensors = (input, weight) if bias is None else (input, weight, bias)
     wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)

@@ -13,7 +13,7 @@ from problems import PROBLEMS
 
 import diff_conv2d
 from diff_conv2d import conv1d, conv2d, conv3d, ndimage
-from diff_conv2d.algorithms import choice
+from diff_conv2d.algorithms import choice, frame
 from diff_conv2d.algorithms.segments import convolve_in_segments, fills_segments
 from diff_conv2d.masks import MaskedBoundary
 from diff_conv2d.modes import MODES
@@ -60,8 +60,9 @@ def test_out_of_lines_and_volumes(axes):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """The convolutions of large images without a padded copy."""
+    """The convolutions of large images without a padded copy, for which those of the tests count as large enough."""
     calls, original = [], choice.convolve_large_image
+    monkeypatch.setattr(frame, "_LEAST_PIXELS", LARGE.numel() // 2)
 
     def count(*arguments):
         calls.append(arguments)
@@ -104,6 +105,13 @@ def test_modes_that_need_a_copy_write_to_out(mode, counted):
     if mode == "partial":
         exact = conv2d(LARGE.double(), KERNEL.double(), padding=2, padding_mode=mode)
         torch.testing.assert_close(out.double(), exact, rtol=1e-4, atol=1e-4)
+
+
+def test_smaller_images_are_copied(counted, monkeypatch):
+    monkeypatch.undo()
+    result = conv2d(LARGE, KERNEL, padding=2)
+    assert not counted
+    torch.testing.assert_close(result, conv2d(LARGE, KERNEL, padding=2, algorithm="direct"), rtol=1e-4, atol=1e-4)
 
 
 def test_a_gradient_is_that_of_blocks(counted):
