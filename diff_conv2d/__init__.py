@@ -10,30 +10,34 @@ The paper: K. Leng and J. Thiyagalingam, Padding-free Convolution based on Prese
 Characteristics of Kernels, arXiv 2309.06370.
 """
 
-from diff_conv2d.calibration import calibrate
-from diff_conv2d.conversion import convert
-from diff_conv2d.functional import DiffConv2d, conv1d, conv2d, conv3d, pad
-from diff_conv2d.layers import DiffConv2dLayer
-from diff_conv2d.modes import MODES, PaddingMode
-from diff_conv2d.modes.kept_predictors import fit
-from diff_conv2d.network_layers import (
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    ConvTranspose1d,
-    ConvTranspose2d,
-    ConvTranspose3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    Pad1d,
-    Pad2d,
-    Pad3d,
-    Unfold,
-    Upsample,
-)
-from diff_conv2d.overriding import override
-from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diff_conv2d.calibration import calibrate
+    from diff_conv2d.conversion import convert
+    from diff_conv2d.functional import DiffConv2d, conv1d, conv2d, conv3d, pad
+    from diff_conv2d.layers import DiffConv2dLayer
+    from diff_conv2d.modes import MODES, PaddingMode
+    from diff_conv2d.modes.kept_predictors import fit
+    from diff_conv2d.network_layers import (
+        AvgPool1d,
+        AvgPool2d,
+        AvgPool3d,
+        ConvTranspose1d,
+        ConvTranspose2d,
+        ConvTranspose3d,
+        MaxPool1d,
+        MaxPool2d,
+        MaxPool3d,
+        Pad1d,
+        Pad2d,
+        Pad3d,
+        Unfold,
+        Upsample,
+    )
+    from diff_conv2d.overriding import override
+    from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d
 
 __all__ = [
     "MODES",
@@ -66,3 +70,52 @@ __all__ = [
     "override",
     "pad",
 ]
+
+#: The module of each name, which is loaded when the name is first asked for.
+_MODULES = {
+    "calibration": ("calibrate",),
+    "conversion": ("convert",),
+    "functional": ("DiffConv2d", "conv1d", "conv2d", "conv3d", "pad"),
+    "layers": ("DiffConv2dLayer",),
+    "modes": ("MODES", "PaddingMode"),
+    "modes.kept_predictors": ("fit",),
+    "network_layers": (
+        "AvgPool1d",
+        "AvgPool2d",
+        "AvgPool3d",
+        "ConvTranspose1d",
+        "ConvTranspose2d",
+        "ConvTranspose3d",
+        "MaxPool1d",
+        "MaxPool2d",
+        "MaxPool3d",
+        "Pad1d",
+        "Pad2d",
+        "Pad3d",
+        "Unfold",
+        "Upsample",
+    ),
+    "overriding": ("override",),
+    "torch_layers": ("Conv1d", "Conv2d", "Conv3d"),
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Return one of the names above, or a module of the library, and load it first."""
+        if name in _PLACES:
+            found = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+            globals()[name] = found
+            return found
+        try:
+            return import_module(f"{__name__}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

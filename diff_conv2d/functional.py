@@ -23,6 +23,7 @@ from diff_conv2d.geometry import Algorithm, Geometry
 from diff_conv2d.modes import AnyMode, boundary
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.modes.polynomial import Diff
+from diff_conv2d.outputs import check_out
 from diff_conv2d.tracing import only_as_traced
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def _conv(
     edge_bias: Tensor | None,
     algorithm: Algorithm,
     mask: Tensor | MaskedBoundary | None,
+    out: Tensor | None,
 ) -> Tensor:
     check_algorithm(algorithm)
     check_tensors(axes, input, weight, bias, groups)
@@ -53,6 +55,11 @@ def _conv(
     kernel = tuple(weight.shape[2:])
     before, after = widths_of_padding(padding, kernel, strides, dilations)
     geometry = Geometry(kernel, strides, dilations, before, after, mode.algorithm_for(algorithm))
+    if out is not None:
+        check_tensors(axes, input, weight, bias, groups, geometry)
+        sizes = (geometry.output_size(axis, size) for axis, size in enumerate(input.shape[-axes:]))
+        shape = (*input.shape[: -axes - 1], weight.shape[0], *sizes)
+        check_out(out, shape, input, (weight, bias, edge_weight, edge_bias))
     if mask is not None:
         # Few calls have one.
         from diff_conv2d.masks.convolution import convolve_with_mask
@@ -60,8 +67,10 @@ def _conv(
         def convolution(image: Tensor) -> Tensor:
             return convolve(image, weight, bias, geometry, groups, mode, edge_weight, edge_bias)
 
-        return convolve_with_mask(mask, input, weight, bias, geometry, groups, mode, convolution)
-    return convolve(input, weight, bias, geometry, groups, mode, edge_weight, edge_bias)
+        result = convolve_with_mask(mask, input, weight, bias, geometry, groups, mode, convolution)
+        return result if out is None else out.copy_(result)
+    result = convolve(input, weight, bias, geometry, groups, mode, edge_weight, edge_bias, out)
+    return result if out is None else out
 
 
 def conv1d(
@@ -78,6 +87,7 @@ def conv1d(
     edge_bias: Tensor | None = None,
     algorithm: Algorithm = "auto",
     mask: Tensor | MaskedBoundary | None = None,
+    out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
     """Convolve lines, (N, C, L) or (C, L); otherwise as `conv2d`.
@@ -88,9 +98,8 @@ def conv1d(
         tensor([[2., 2., 2., 2.]])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(
-        1, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm, mask
-    )
+    kernels = edge_weight, edge_bias
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups, mode, *kernels, algorithm, mask, out)
 
 
 def conv2d(
@@ -107,6 +116,7 @@ def conv2d(
     edge_bias: Tensor | None = None,
     algorithm: Algorithm = "auto",
     mask: Tensor | MaskedBoundary | None = None,
+    out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
     r"""Convolve images, with a boundary mode of choice.
@@ -152,10 +162,13 @@ def conv2d(
             also says how they are filled, in 'zeros', 'replicate', 'diff', 'extrapolate', 'adaptive' and 'partial';
             with another mode, or for many images, give a `masks.MaskedBoundary`. Outputs at outside pixels, those
             whose window has one in its middle, are 0.
+        out: a tensor of the result's shape, dtype and device, of any strides, to which the result is written. New
+            memory costs as much as filtering a large image, see docs/speed.md. As in torch there is no gradient. It
+            may not share memory with the other tensors.
         options: further options of the mode, such as `generator` of 'random'.
 
     Returns:
-        (N, out channels, H', W') with torch's sizes, or without N.
+        (N, out channels, H', W') with torch's sizes, or without N; `out` if it is given.
 
     Raises:
         ValueError: if a value or a shape does not fit.
@@ -171,9 +184,8 @@ def conv2d(
                 [6., 6., 6., 6.]])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(
-        2, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm, mask
-    )
+    kernels = edge_weight, edge_bias
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups, mode, *kernels, algorithm, mask, out)
 
 
 def conv3d(
@@ -190,6 +202,7 @@ def conv3d(
     edge_bias: Tensor | None = None,
     algorithm: Algorithm = "auto",
     mask: Tensor | MaskedBoundary | None = None,
+    out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
     """Convolve volumes, (N, C, D, H, W) or (C, D, H, W); otherwise as `conv2d`.
@@ -199,9 +212,8 @@ def conv3d(
         tensor([27.])
     """
     mode = boundary(padding_mode, degree=degree, **options)
-    return _conv(
-        3, input, weight, bias, stride, padding, dilation, groups, mode, edge_weight, edge_bias, algorithm, mask
-    )
+    kernels = edge_weight, edge_bias
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups, mode, *kernels, algorithm, mask, out)
 
 
 def pad(

@@ -22,7 +22,6 @@ from diff_conv2d.modes.base import Boundary
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "check_change"]
 
 _Size = int | Sequence[int]
-_TORCHS_MODES = [name for name, mode in MODES.items() if mode.auto == "direct"]
 
 
 # The tracer of torch.fx sees one function, not what it is made of.
@@ -347,9 +346,10 @@ class _BoundaryConv(nn.modules.conv._ConvNd):
 
     def __prepare_scriptable__(self) -> nn.Module:
         """Prepare the layer for torch.jit.script, which compiles the computation of torch's layer."""
-        if self.padding_mode not in _TORCHS_MODES:
+        torchs_modes = [name for name, mode in MODES.items() if mode.auto == "direct"]
+        if self.padding_mode not in torchs_modes:
             raise ValueError(
-                f"torch.jit.script compiles padding_mode {', '.join(map(repr, _TORCHS_MODES))}, got "
+                f"torch.jit.script compiles padding_mode {', '.join(map(repr, torchs_modes))}, got "
                 f"{self.padding_mode!r}; use torch.compile, torch.export or torch.jit.trace"
             )
         self._reversed_padding_repeated_twice = self.geometry.widths

@@ -13,6 +13,9 @@ Two things need care. First, NaN or infinity times the zeros of t would reach pi
 Therefore an output that is not finite is computed again by torch's convolution. Second, autograd would send gradients
 through the strided convolution of the blocks, which is slow and spreads NaN, too. Therefore the gradient of the
 image, a convolution with the mirrored kernel, is itself computed in blocks.
+
+Pictures of float32 that are high enough are cut into segments instead, which is faster still and needs no such care
+(see `algorithms.segments`). Lines, volumes, float64 and the gradients of kernels are done in blocks.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diff_conv2d.algorithms.gradients import gradients_by_autograd, gradients_of_convolution
+from diff_conv2d.algorithms.segments import convolve_in_segments, fills_segments
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.tracing import is_traced, is_transformed
 
@@ -50,11 +54,26 @@ BLOCK = 8
 _HAS_LIBRARY: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
-def valid_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, groups: int) -> Tensor:
-    """Convolve an image that is extended already, in blocks where that is faster."""
+def valid_convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    groups: int,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Convolve an image that is extended already, in blocks or segments where that is faster.
+
+    If `out` is given the result is written to it; then no gradient may be wanted.
+    """
     if geometry.algorithm != "direct" and faster_in_blocks(input, weight, geometry):
-        return convolve_in_blocks(input, weight, bias, groups)
-    return CONVOLUTIONS[len(geometry.kernel)](input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
+        if out is not None and fills_segments(input, weight):
+            return convolve_in_segments(input, weight, bias, groups, out)
+        result = convolve_in_blocks(input, weight, bias, groups)
+    else:
+        convolve = CONVOLUTIONS[len(geometry.kernel)]
+        result = convolve(input, weight, bias, geometry.stride, 0, geometry.dilation, groups)
+    return result if out is None else out.copy_(result)
 
 
 def zero_padded_convolution(
@@ -161,7 +180,9 @@ def _mirrored(weight: Tensor, groups: int) -> Tensor:
 
 
 def _convolved(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
-    """Convolve in blocks, or directly if the result of the blocks is not finite."""
+    """Convolve in segments; or in blocks, and directly if the result of the blocks is not finite."""
+    if fills_segments(input, weight):
+        return convolve_in_segments(input, weight, bias, groups)
     output = _plane_by_plane(input, weight, bias, groups)
     if _is_finite(output, weight.shape[-2] if weight.ndim > 3 else 1):
         return output

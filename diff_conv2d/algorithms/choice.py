@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from diff_conv2d.algorithms.blocks import valid_convolution
-from diff_conv2d.algorithms.frame import convolve_without_copy
+from diff_conv2d.algorithms.frame import convolve_large_image, convolve_without_copy, is_large_image
 from diff_conv2d.arguments import check_edge_kernels, check_tensors
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.tracing import is_traced, only_as_traced
@@ -30,8 +30,12 @@ def convolve(
     mode: Boundary,
     edge_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
-    """Convolve with a boundary mode, after checking the tensors: images (N, C, ...) or one image (C, ...)."""
+    """Convolve with a boundary mode, after checking the tensors: images (N, C, ...) or one image (C, ...).
+
+    The result is written to `out` if it is given; it is checked already.
+    """
     key = _key(input, weight, bias, edge_weight, edge_bias, groups)
     if key is not None:
         key = mode if mode.by_value else type(mode), geometry, key
@@ -47,8 +51,9 @@ def convolve(
         input = only_as_traced(input, mode, geometry)
     kernels = Kernels(weight, bias, groups, edge_weight, edge_bias)
     if input.ndim == len(geometry.kernel) + 1:
-        return convolve_batch(input.unsqueeze(0), kernels, geometry, mode).squeeze(0)
-    return convolve_batch(input, kernels, geometry, mode)
+        outs = None if out is None else out.unsqueeze(0)
+        return convolve_batch(input.unsqueeze(0), kernels, geometry, mode, outs).squeeze(0)
+    return convolve_batch(input, kernels, geometry, mode, out)
 
 
 # What has been found right, since checks take longer than small convolutions.
@@ -82,11 +87,18 @@ def _key(
     return tuple(shapes)
 
 
-def convolve_batch(input: Tensor, kernels: Kernels, geometry: Geometry, mode: Boundary) -> Tensor:
+def convolve_batch(
+    input: Tensor, kernels: Kernels, geometry: Geometry, mode: Boundary, out: Tensor | None = None
+) -> Tensor:
     """Convolve a batch of images (N, C, ...): extend it first, unless the mode or the algorithm needs no copy."""
-    if mode.does_sums:
-        return mode.convolve(input, kernels, geometry)
     weight, bias, groups, *_ = kernels
-    if geometry.algorithm == "memory":
-        return convolve_without_copy(mode.for_image(input, geometry), input, weight, bias, geometry, groups)
-    return valid_convolution(mode.extend(input, geometry), weight, bias, geometry, groups)
+    from_strips = mode.extends and not (mode.why_padded or mode.has_edge_kernels)
+    if from_strips and is_large_image(input, weight, bias, geometry):
+        return convolve_large_image(mode.for_image(input, geometry), input, weight, bias, geometry, groups, out)
+    if mode.does_sums:
+        result = mode.convolve(input, kernels, geometry)
+    elif geometry.algorithm == "memory":
+        result = convolve_without_copy(mode.for_image(input, geometry), input, weight, bias, geometry, groups)
+    else:
+        return valid_convolution(mode.extend(input, geometry), weight, bias, geometry, groups, out)
+    return result if out is None else out.copy_(result)

@@ -17,6 +17,7 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import faster_in_blocks, valid_convolution, zero_padded_convolution
 from diff_conv2d.algorithms.gradients import gradients_by_autograd, gradients_of_convolution
 from diff_conv2d.algorithms.regions import Run, convolve_by_region, cut_by_validity
+from diff_conv2d.algorithms.segments import convolve_in_segments, fills_segments
 from diff_conv2d.extension.by_axis import with_zeros
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.tracing import is_autocast, is_traced, is_transformed
@@ -24,8 +25,10 @@ from diff_conv2d.tracing import is_autocast, is_traced, is_transformed
 if TYPE_CHECKING:
     from diff_conv2d.modes.base import AxisExtension
 
-__all__ = ["better_by_frame", "convolve_by_frame", "convolve_without_copy"]
+__all__ = ["better_by_frame", "convolve_by_frame", "convolve_large_image", "convolve_without_copy", "is_large_image"]
 
+# Fewest pixels of an image for which its strips cost less than a padded copy.
+_LEAST_PIXELS = 1 << 21
 # Least share of the outputs whose window lies in the image.
 _LEAST_INSIDE = 0.75
 
@@ -77,6 +80,59 @@ def convolve_by_frame(
     """
     result: Tensor = _Frame.apply(input, weight, bias, extension, geometry, groups)
     return result
+
+
+def is_large_image(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> bool:
+    """Whether `convolve_large_image` is possible and pays: where an image is filtered in segments, without gradients.
+
+    Most convolutions fail the first conditions.
+    """
+    pixels = input.numel() // (input.shape[1] or 1)
+    if geometry.algorithm == "direct" or pixels < _LEAST_PIXELS or not faster_in_blocks(input, weight, geometry):
+        return False
+    tensors = (input, weight) if bias is None else (input, weight, bias)
+    wanted = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    return not wanted and fills_segments(input, weight)
+
+
+def convolve_large_image(
+    extension: AxisExtension,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    groups: int,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Convolve the extended image, to rounding, where `is_large_image` allows it.
+
+    The interior comes from the image itself, the frame from strips. What is not new memory is faster: a padded copy
+    would take as long as the convolution.
+
+    Args:
+        extension: extends each axis, from the samples nearest its ends.
+        input: images (N, C, H, W).
+        weight: the kernel.
+        bias: the bias.
+        geometry: see `Geometry`.
+        groups: as torch.
+        out: a tensor to write to, which does not overlap the others.
+    """
+    sizes = tuple(input.shape[2:])
+    if out is None:
+        shape = (geometry.output_size(axis, size) for axis, size in enumerate(sizes))
+        out = input.new_empty((len(input), len(weight), *shape))
+    inside = [
+        (run.start, run.stop)
+        for axis, size in enumerate(sizes)
+        for run in cut_by_validity(geometry, axis, size)
+        if not run.displacement
+    ]
+    convolve_in_segments(input, weight, bias, groups, _cut(out, inside))
+    for strip in _strips(extension, geometry, sizes):
+        piece = _extended(extension, _cut(input, strip.part), strip, geometry)
+        _cut(out, strip.outputs).copy_(valid_convolution(piece, weight, bias, geometry, groups))
+    return out
 
 
 class _Frame(torch.autograd.Function):

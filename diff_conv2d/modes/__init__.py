@@ -27,25 +27,13 @@ layer. `partial` scales outputs; `explicit` and `diff_explicit` train kernels fo
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from diff_conv2d.arguments import is_sequence
-from diff_conv2d.modes.adaptive import Adaptive
-from diff_conv2d.modes.antireflect import Antireflect
 from diff_conv2d.modes.base import Boundary
-from diff_conv2d.modes.conditions import Antisymmetric, Constant, Dirichlet, Neumann
-from diff_conv2d.modes.copying import Circular, Reflect, Replicate, Symmetric, Zeros
-from diff_conv2d.modes.explicit import Explicit
-from diff_conv2d.modes.learned import Learned
-from diff_conv2d.modes.linear_prediction import LinearPrediction
-from diff_conv2d.modes.noise import Random
-from diff_conv2d.modes.partial import Partial
-from diff_conv2d.modes.peripheral import Peripheral
-from diff_conv2d.modes.pole import Pole
-from diff_conv2d.modes.polynomial import Diff, DiffExplicit, Extrapolate
-from diff_conv2d.modes.sided import sided
 
 __all__ = ["CONDITIONS", "MODES", "AnyMode", "PaddingMode", "boundary"]
 
@@ -73,37 +61,70 @@ PaddingMode = Literal[
     "pole",
 ]
 
-_CLASSES: tuple[type[Boundary], ...] = (
-    Zeros,
-    Reflect,
-    Replicate,
-    Circular,
-    Symmetric,
-    Extrapolate,
-    Random,
-    Partial,
-    Explicit,
-    Diff,
-    DiffExplicit,
-    LinearPrediction,
-    Adaptive,
-    Antireflect,
-    Learned,
-    Peripheral,
-    Constant,
-    Antisymmetric,
-    Dirichlet,
-    Neumann,
-    Pole,
-)
-MODES = {mode.name: mode for mode in _CLASSES}
+#: Where each mode is: its file and its class.
+_PLACES = {
+    "zeros": ("copying", "Zeros"),
+    "reflect": ("copying", "Reflect"),
+    "replicate": ("copying", "Replicate"),
+    "circular": ("copying", "Circular"),
+    "symmetric": ("copying", "Symmetric"),
+    "extrapolate": ("polynomial", "Extrapolate"),
+    "random": ("noise", "Random"),
+    "partial": ("partial", "Partial"),
+    "explicit": ("explicit", "Explicit"),
+    "diff": ("polynomial", "Diff"),
+    "diff_explicit": ("polynomial", "DiffExplicit"),
+    "linear_prediction": ("linear_prediction", "LinearPrediction"),
+    "adaptive": ("adaptive", "Adaptive"),
+    "antireflect": ("antireflect", "Antireflect"),
+    "learned": ("learned", "Learned"),
+    "peripheral": ("peripheral", "Peripheral"),
+    "constant": ("conditions", "Constant"),
+    "antisymmetric": ("conditions", "Antisymmetric"),
+    "dirichlet": ("conditions", "Dirichlet"),
+    "neumann": ("conditions", "Neumann"),
+    "pole": ("pole", "Pole"),
+}
 #: The modes that prescribe what is known of the edge; the others make it up from the image alone.
 CONDITIONS = ("constant", "antisymmetric", "dirichlet", "neumann", "pole")
-if tuple(MODES) != get_args(PaddingMode):
+if tuple(_PLACES) != get_args(PaddingMode):
     raise ImportError("PaddingMode and MODES differ")
+_FILES = {mode: file for file, mode in _PLACES.values()}
 
-# Compilers do not look into dataclasses.
-_OPTIONS = {name: tuple(field.name for field in dataclasses.fields(mode)) for name, mode in MODES.items()}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Load the file of a class when the class is first asked for: all of them would take most of an import."""
+        if name not in _FILES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
+        globals()[name] = found
+        return found
+
+
+class _Modes(Mapping[str, type[Boundary]]):
+    """The classes of the modes by their names."""
+
+    def __getitem__(self, name: str) -> type[Boundary]:
+        # Compilers look up an attribute of a module as Python does, and so load it; other imports stop them.
+        found: type[Boundary] = getattr(sys.modules[__name__], _PLACES[name][1])
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _PLACES
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+MODES = _Modes()
 
 
 #: A mode by its name, by its name with options (``{"mode": "diff", "degree": 1}``), or one that is fitted already.
@@ -160,6 +181,9 @@ def boundary(padding_mode: AnyMode, **options: Any) -> Boundary:
     for name in given:
         if name not in used:
             raise TypeError(f"no mode of padding_mode={padding_mode!r} has an option {name!r}")
+    # Few convolutions have more than one.
+    from diff_conv2d.modes.sided import sided
+
     return sided(entries)
 
 
@@ -167,7 +191,12 @@ def _options_of(value: _One) -> tuple[str, ...]:
     """Return the options that may be given beside a mode: those that it does not have yet."""
     if isinstance(value, Mapping):
         return tuple(name for name in _options_of(value.get("mode", "")) if name not in value)
-    return _OPTIONS.get(value, ()) if isinstance(value, str) else ()
+    return _options(value) if isinstance(value, str) and value in MODES else ()
+
+
+def _options(name: str) -> tuple[str, ...]:
+    """Return the fields of a mode, a dataclass, by the attribute that compilers can read."""
+    return MODES[name].__match_args__
 
 
 def _one(padding_mode: _One, given: Mapping[str, Any]) -> Boundary:
@@ -188,7 +217,7 @@ def _one(padding_mode: _One, given: Mapping[str, Any]) -> Boundary:
     if padding_mode not in MODES:
         raise ValueError(f"padding_mode must be one of {', '.join(MODES)}; got {padding_mode!r}")
     for name in given:
-        if name not in _OPTIONS[padding_mode]:
-            has = ", ".join(_OPTIONS[padding_mode]) or "none"
+        if name not in _options(padding_mode):
+            has = ", ".join(_options(padding_mode)) or "none"
             raise TypeError(f"padding_mode={padding_mode!r} has no option {name!r}; it has {has}")
     return MODES[padding_mode](**given)

@@ -15,6 +15,7 @@ from torch import Tensor
 from diff_conv2d.ndimage.correlation import Step, cast, correlated
 from diff_conv2d.ndimage.errors import FilterError
 from diff_conv2d.ndimage.scipy_modes import entries_per_axis
+from diff_conv2d.ndimage.targets import is_written, writable
 
 if TYPE_CHECKING:
     from diff_conv2d.ndimage.outside import Edges
@@ -100,14 +101,17 @@ def filtered(
         return _filtered_tensor(input, steps, output, is_complex, product)
     dtype = _output_dtype(output, _of_numpy(input.dtype), is_complex)
     steps = _fewest(steps, product, _of_numpy(input.dtype), dtype)
+    tensor = _shared(input)
+    target = writable(output, tensor, steps, dtype)
     # numpy asks for large pages, which are new to a process in a fraction of the time.
     result = _in_sequence(
-        _shared(input), steps, dtype, lambda: torch.from_numpy(np.empty(input.shape, _numpy_of(dtype)))
+        tensor, steps, dtype, target, lambda: torch.from_numpy(np.empty(input.shape, _numpy_of(dtype)))
     )
-    array: Any = result.contiguous().numpy()
     if not isinstance(output, np.ndarray):
+        array: Any = result.contiguous().numpy()
         return array
-    output[...] = array
+    if not is_written(result, target):
+        output[...] = result.numpy()
     return output
 
 
@@ -206,10 +210,13 @@ def _filtered_tensor(
 ) -> Tensor:
     dtype = _output_dtype(output, input.dtype, is_complex)
     steps = _fewest(steps, product, input.dtype, dtype)
-    result = _in_sequence(input, steps, dtype, lambda: torch.empty(input.shape, dtype=dtype, device=input.device))
+    target = writable(output, input, steps, dtype)
+    result = _in_sequence(
+        input, steps, dtype, target, lambda: torch.empty(input.shape, dtype=dtype, device=input.device)
+    )
     if not isinstance(output, Tensor):
         return result.contiguous()
-    return output.copy_(result)
+    return output if is_written(result, target) else output.copy_(result)
 
 
 def _fewest(steps: Sequence[Step], product: Step | None, input: torch.dtype, output: torch.dtype) -> Sequence[Step]:
@@ -218,14 +225,16 @@ def _fewest(steps: Sequence[Step], product: Step | None, input: torch.dtype, out
     return steps if product is None or not exact else [product]
 
 
-def _in_sequence(tensor: Tensor, steps: Sequence[Step], dtype: torch.dtype, new: Callable[[], Tensor]) -> Tensor:
-    """Return the result of steps, in a new tensor."""
+def _in_sequence(
+    tensor: Tensor, steps: Sequence[Step], dtype: torch.dtype, target: Tensor | None, new: Callable[[], Tensor]
+) -> Tensor:
+    """Return the result of steps, in a new tensor or in the target."""
     if not steps:
         return cast(tensor, dtype).clone()
     if dtype is torch.bool:
         # scipy's booleans between the steps are bytes, which it counts as they are.
-        return _in_sequence(tensor, steps, torch.uint8, lambda: new().view(torch.uint8)).bool()
-    into = new()
+        return _in_sequence(tensor, steps, torch.uint8, None, lambda: new().view(torch.uint8)).bool()
+    into = new() if target is None else target
     for step in steps:
         tensor = correlated(tensor, step, dtype, into)
     return tensor

@@ -18,6 +18,7 @@ from torch import Tensor
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.ndimage.errors import FilterError
 from diff_conv2d.ndimage.sums import by_convolution, fast_sums, in_order, truncated_sums
+from diff_conv2d.outputs import may_overlap
 from diff_conv2d.precision import fitting_dtype
 from diff_conv2d.tracing import is_autocast, is_transformed
 
@@ -200,10 +201,15 @@ def _write_inside(image: Tensor, step: Step, geometry: Geometry, inside: Tensor,
         strip = image[:, :, start + kept.shape[2] : stop + reach]
         if kept.shape[2]:
             strip = torch.cat([kept, strip], 2)
-        if before and image.data_ptr() <= inside.data_ptr() < image.data_ptr() + image.nbytes:
+        target = inside[:, :, start:stop]
+        if may_overlap(image, inside):
             kept = image[:, :, stop : stop + before].clone()
-        sums = _valid_sums(strip, step, geometry, inside.dtype)
-        inside[:, :, start:stop] = _finished(sums, step, inside.dtype)
+            sums = _valid_sums(strip, step, geometry, inside.dtype)
+        else:
+            sums = _valid_sums(strip, step, geometry, inside.dtype, target)
+        result = _finished(sums, step, inside.dtype)
+        if result is not target:
+            target.copy_(result)
 
 
 def of_images(images: Tensor, step: Step, geometry: Geometry, output: torch.dtype) -> Tensor:
@@ -222,8 +228,13 @@ def _finished(sums: Tensor, step: Step, output: torch.dtype) -> Tensor:
     return cast(sums if step.divisor == 1 else sums / step.divisor, output)
 
 
-def _valid_sums(images: Tensor, step: Step, geometry: Geometry, output: torch.dtype) -> Tensor:
-    """Sum the windows that lie inside images (N, 1, ...); as scipy does, where the output holds integers."""
+def _valid_sums(
+    images: Tensor, step: Step, geometry: Geometry, output: torch.dtype, into: Tensor | None = None
+) -> Tensor:
+    """Sum the windows that lie inside images (N, 1, ...); as scipy does, where the output holds integers.
+
+    The sums are written to `into`, a tensor of the output's dtype that does not overlap the images, if that helps.
+    """
     kernel, exact = step.kernel, not (output.is_floating_point or output.is_complex)
     dtype = working_dtype_of(images.dtype, output, images.device, step.is_complex)
     as_tensor = isinstance(kernel, Tensor)
@@ -235,7 +246,8 @@ def _valid_sums(images: Tensor, step: Step, geometry: Geometry, output: torch.dt
         sums = by_convolution(images.to(wide), torch.as_tensor(kernel, dtype=wide, device=images.device))
         return sums.to(dtype)
     if not exact and images.device.type == "cpu":
-        return fast_sums(images.to(dtype), kernel, geometry, step.skips_zeros)
+        target = into if into is not None and into.dtype is dtype else None
+        return fast_sums(images.to(dtype), kernel, geometry, step.skips_zeros, target)
     if images.dtype in _SMALL and not step.is_complex and images.device.type == "cpu":
         return truncated_sums(images, kernel, geometry, output)
     return in_order(images.to(dtype), kernel, step.skips_zeros, fused=not exact)

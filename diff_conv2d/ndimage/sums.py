@@ -43,7 +43,9 @@ def by_convolution(padded: Tensor, kernel: Tensor) -> Tensor:
     return CONVOLUTIONS[kernel.ndim](padded, kernel[None, None])
 
 
-def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry, skips_zeros: bool = False) -> Tensor:
+def fast_sums(
+    padded: Tensor, kernel: Any, geometry: Geometry, skips_zeros: bool = False, into: Tensor | None = None
+) -> Tensor:
     """Return the sums for images (N, 1, ...) in any order: along one axis, or by torch's convolution.
 
     Args:
@@ -51,6 +53,7 @@ def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry, skips_zeros: bool
         kernel: array of weights, one axis for each of an image.
         geometry: of the kernel.
         skips_zeros: see `Step`.
+        into: a tensor to write to, if that helps; it may not overlap the images.
 
     Example:
         >>> import numpy as np
@@ -69,7 +72,7 @@ def fast_sums(padded: Tensor, kernel: Any, geometry: Geometry, skips_zeros: bool
         if len(taps.flatten()) > 4 and prod(padded.shape[dim + 1 :]) <= _MOST_CHANNELS:
             return _as_channels(padded, taps.flatten(), dim)
         return in_order(padded, kernel, skips_zeros, fused=True)
-    sums = valid_convolution(padded, taps[None, None], None, geometry, 1)
+    sums = valid_convolution(padded, taps[None, None], None, geometry, 1, into)
     if skips_zeros and 0 in kernel and not sums.sum().isfinite():
         return in_order(padded, kernel, skips_zeros, fused=True)
     return sums

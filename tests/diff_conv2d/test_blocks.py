@@ -7,8 +7,9 @@ from mode_cases import FUNCTIONAL
 from torch.autograd import gradcheck, gradgradcheck
 
 import diff_conv2d
-from diff_conv2d.algorithms import blocks
+from diff_conv2d.algorithms import blocks, choice
 from diff_conv2d.algorithms.blocks import BLOCK, convolve_in_blocks
+from diff_conv2d.algorithms.frame import convolve_large_image
 
 TORCH = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}
 TORCHS_MODES = ["zeros", "reflect", "replicate", "circular"]
@@ -22,14 +23,18 @@ def tensors(image, weight, dtype=torch.float64, seed=0):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """The calls that were computed in blocks."""
+    """The calls that were computed in blocks or segments."""
     calls = []
 
-    def count(*arguments):
-        calls.append(arguments)
-        return convolve_in_blocks(*arguments)
+    def counting(function):
+        def count(*arguments):
+            calls.append(arguments)
+            return function(*arguments)
 
-    monkeypatch.setattr(blocks, "convolve_in_blocks", count)
+        return count
+
+    monkeypatch.setattr(blocks, "convolve_in_blocks", counting(convolve_in_blocks))
+    monkeypatch.setattr(choice, "convolve_large_image", counting(convolve_large_image))
     return calls
 
 
