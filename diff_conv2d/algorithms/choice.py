@@ -18,7 +18,11 @@ from diff_conv2d.tracing import only_as_traced
 if TYPE_CHECKING:
     from diff_conv2d.modes.base import Boundary
 
-__all__ = ["convolve", "convolve_batch"]
+__all__ = ["convolve", "convolve_batch", "extend"]
+
+# Whether 'auto' is 'fused' on a GPU. It never ran on one: True as soon as tests/diff_conv2d/test_fused.py and the
+# benchmark have (docs/speed.md).
+_FUSED_ON_CUDA = False
 
 
 def convolve(
@@ -51,4 +55,13 @@ def convolve_batch(input: Tensor, kernels: Kernels, geometry: Geometry, mode: Bo
     weight, bias, groups, *_ = kernels
     if geometry.algorithm == "memory":
         return convolve_without_copy(mode.for_image(input, geometry), input, weight, bias, geometry, groups)
-    return valid_convolution(mode.extend(input, geometry), weight, bias, geometry, groups)
+    return valid_convolution(extend(input, geometry, mode), weight, bias, geometry, groups)
+
+
+def extend(input: Tensor, geometry: Geometry, mode: Boundary) -> Tensor:
+    """Extend a batch of images by a mode that `extends`."""
+    if geometry.algorithm == "fused" or (
+        _FUSED_ON_CUDA and geometry.algorithm == "auto" and input.is_cuda and not mode.why_not_fused
+    ):
+        return mode.extend_fused(input, geometry)
+    return mode.extend(input, geometry)

@@ -21,7 +21,7 @@ from diff_conv2d.extension.by_axis import predicted, sample_weights
 from diff_conv2d.extension.by_table import adjoint_by_table, extended_by_table, table_for
 from diff_conv2d.precision import computing_dtype
 
-__all__ = ["extended_in_place", "linear"]
+__all__ = ["adjoint_in_place", "extended_in_place", "extended_without_gradient", "linear"]
 
 _Map = Callable[..., Tensor]
 
@@ -44,10 +44,26 @@ def extended_in_place(input: Tensor, axes: tuple[Axis, ...], weights: Sequence[E
         >>> extended_in_place(squares, (Axis(-1, 2, 1, Polynomial(degree=2), Polynomial(degree=2)),))
         tensor([[[ 4.,  1.,  0.,  1.,  4.,  9., 16.]]])
     """
-    flat = [v for ends in weights for v in ends]
     if not torch.is_grad_enabled() or not input.requires_grad:
-        return _extended(input, *flat, axes=axes)
+        return extended_without_gradient(input, axes, weights)
+    flat = [v for ends in weights for v in ends]
     return linear(input, partial(_extended, axes=axes), partial(_adjoint, axes=axes), *flat)
+
+
+def extended_without_gradient(input: Tensor, axes: tuple[Axis, ...], weights: Sequence[Ends] = ()) -> Tensor:
+    """Do the same where autograd records nothing."""
+    return _extended(input, *(v for ends in weights for v in ends), axes=axes)
+
+
+def adjoint_in_place(grad: Tensor, axes: tuple[Axis, ...], weights: Sequence[Ends] = ()) -> Tensor:
+    """Return the gradient of an image from that of the extended one, with the arguments of `extended_in_place`.
+
+    Example:
+        >>> from diff_conv2d.modes.polynomial_weights import Polynomial
+        >>> adjoint_in_place(torch.tensor([[[1.0, 0.0, 0.0]]]), (Axis(-1, 1, 0, Polynomial(degree=1)),))
+        tensor([[[ 2., -1.]]])
+    """
+    return _adjoint(grad, *(v for ends in weights for v in ends), axes=axes)
 
 
 def linear(input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None) -> Tensor:

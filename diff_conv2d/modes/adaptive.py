@@ -135,6 +135,7 @@ class Adaptive(Extension):
     """
 
     name = "adaptive"
+    why_not_fused = ""
 
     taps: int | None = None
     ridge: float | None = None

@@ -23,6 +23,7 @@ from diff_conv2d.tracing import is_traced
 
 if TYPE_CHECKING:
     from diff_conv2d.extension.axis import IntegerMatrix
+    from diff_conv2d.extension.fused import Rules
     from diff_conv2d.extension.in_place import Ends
     from diff_conv2d.modes.adaptive import Sizes
 
@@ -70,6 +71,8 @@ class Boundary(ABC):
     reads_across: ClassVar[bool] = False
     #: Why a padded copy of the image is needed, as the end of a sentence; empty if it is not.
     why_padded: ClassVar[str] = ""
+    #: Why one kernel cannot extend the image, as the end of a sentence; empty if it can.
+    why_not_fused: ClassVar[str] = "does not extend the image by a matrix for each side"
 
     @property
     def needs_layer(self) -> bool:
@@ -108,12 +111,21 @@ class Boundary(ABC):
         """Extend by our own operations, also where torch has some whose bits `extend` has to give."""
         return self.extend(input, geometry)
 
+    def extend_fused(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """Extend by one operator (see `extension.fused`) where that is possible, otherwise by `extend`."""
+        return self.extend(input, geometry)
+
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
         """Return how this image is extended, strip by strip, if the mode `extends` and needs no padded copy."""
         raise NotImplementedError
 
     def algorithm_for(self, algorithm: Algorithm) -> Algorithm:
-        """Resolve 'auto', and reject 'memory' if the mode needs a padded copy."""
+        """Resolve 'auto', and reject 'memory' or 'fused' if the mode cannot be computed so."""
+        if algorithm == "fused" and self.why_not_fused:
+            raise ValueError(
+                f"algorithm must be 'auto', 'direct', 'fast' or 'memory' for padding_mode={self.name!r}, which "
+                f"{self.why_not_fused}; got {algorithm!r}"
+            )
         if algorithm == "memory" and self.why_padded:
             raise ValueError(
                 f"algorithm must be 'auto', 'direct' or 'fast' for padding_mode={self.name!r}, which "
@@ -191,6 +203,10 @@ class Extension(Boundary):
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
 
+    def extend_fused(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`: with the weights of this image."""
+        return self.for_image(input, geometry).extend_fused(input, geometry)
+
 
 class AxisExtension(Extension):
     """An extension of one axis after the other.
@@ -200,6 +216,7 @@ class AxisExtension(Extension):
     """
 
     constant: ClassVar[bool] = True
+    why_not_fused = ""
 
     def rule(
         self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype
@@ -236,7 +253,7 @@ class AxisExtension(Extension):
         # A way of the extension, beside the plain one, that knows no mode.
         from diff_conv2d.extension.in_place import extended_in_place
 
-        planned = None if is_traced() else self._planned(input, geometry)
+        planned = None if is_traced() or not self.constant else self._planned(input, geometry)
         if planned is None:
             return self.extend_by_axis(input, geometry)
         return extended_in_place(input, *planned)
@@ -245,20 +262,46 @@ class AxisExtension(Extension):
         """Return the axes and weights for `extended_in_place`; None if an end has no rule, or it does not pay."""
         if not (input.is_floating_point() or input.is_complex()):
             return None
+        rules = self._rules(input, geometry)
+        if rules is None:
+            return None
         axes, weights = [], []
-        for axis, dim in enumerate(geometry.dims):
-            ends = []
-            for high_end, width in enumerate((geometry.before[axis], geometry.after[axis])):
-                rule = self.rule(axis, bool(high_end), geometry, input.dtype) if width else None
-                if width and (rule is None or (width > _MOST_ROWS and not isinstance(rule, Tensor))):
-                    return None
-                ends.append(rule)
+        for axis, ends in enumerate(rules):
+            widths = geometry.before[axis], geometry.after[axis]
+            if any(n > _MOST_ROWS and not isinstance(rule, Tensor) for n, rule in zip(widths, ends, strict=True)):
+                return None
             low, high = (None if isinstance(rule, Tensor) else rule for rule in ends)
             vs = tuple(rule if isinstance(rule, Tensor) else None for rule in ends)
-            axes.append(Axis(dim, geometry.before[axis], geometry.after[axis], low, high, geometry.dilation[axis]))
+            axes.append(Axis(geometry.dims[axis], *widths, low, high, geometry.dilation[axis]))
             weights.append((vs[0], vs[1]))
         known = any(v is not None for ends in weights for v in ends)
         return tuple(axes), weights if known else ()
+
+    def _rules(self, input: Tensor, geometry: Geometry) -> list[Rules] | None:
+        """Return the rules of both ends of each axis; None if an end has none."""
+        rules: list[Rules] = []
+        for axis, widths in enumerate(zip(geometry.before, geometry.after, strict=True)):
+            low, high = (
+                self.rule(axis, bool(high_end), geometry, input.dtype) if width else None
+                for high_end, width in enumerate(widths)
+            )
+            if (low is None and widths[0]) or (high is None and widths[1]):
+                return None
+            rules.append((low, high))
+        return rules
+
+    def extend_fused(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`."""
+        # Few ask for it.
+        from diff_conv2d.extension.fused import can_be_fused, extended_fused
+
+        if not can_be_fused(input):
+            return self.extend(input, geometry)
+        fitted = self.for_image(input, geometry)
+        rules = fitted._rules(input, geometry)
+        if rules is None:
+            return fitted.extend(input, geometry)
+        return extended_fused(input, geometry.before, geometry.after, rules, geometry.dilation)
 
     def extend_by_axis(self, input: Tensor, geometry: Geometry) -> Tensor:
         """Extend along each axis in turn."""

@@ -53,6 +53,11 @@ def _numbers(name: str, value: Any) -> _Values:
 class _Prescribed(AxisExtension):
     """What is outside is made from the image by a matrix, and from the prescribed number times an integer."""
 
+    @property
+    def why_not_fused(self) -> str:  # type: ignore[override]
+        """See `Boundary`: a number that is not 0 belongs to no matrix."""
+        return "" if self.prescribed() == 0 else "adds a number of its own to the samples of the image"
+
     def prescribed(self) -> _Values:
         """Return the number, or one for each channel."""
         raise NotImplementedError

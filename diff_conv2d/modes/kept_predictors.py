@@ -44,6 +44,7 @@ class Frozen(Extension):
     """
 
     name = "adaptive"
+    why_not_fused = ""
 
     predictors: Sequence[Tensor] = field(repr=False)
     dilation: tuple[int, ...] = field(repr=False)
