@@ -148,8 +148,8 @@ def conv2d(
             outputs at the edge are made again from strips (see `algorithms.frame`). 'circular', 'random' and
             'linear_prediction' need that copy, and refuse 'memory'. 'fused' extends the image by one kernel on a GPU,
             where a layer costs what it launches, and its gradient takes one more (see `extension.fused`). It is for
-            the modes whose samples outside are weighted sums of those on their line; others refuse it. Where Triton is
-            missing, and on a CPU, the same is computed in the plain way.
+            the modes whose samples outside are weighted sums of those on their line; others refuse it. Without
+            Triton, and on a CPU, the same is computed in the plain way.
         mask: bool, True where a pixel is valid, (H, W) or (N, 1, H, W). Other pixels are outside, whatever they hold.
             They are filled from valid ones as far as the kernel reaches; then `padding_mode` extends the rim. It
             also says how they are filled, in 'zeros', 'replicate', 'diff', 'extrapolate', 'adaptive' and 'partial';

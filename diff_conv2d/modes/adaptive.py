@@ -69,6 +69,7 @@ class Predicted(AxisExtension):
     """
 
     name = "adaptive"
+    keeps_rules = False
 
     predictors: Sequence[Tensor | None]
     constant: bool  # type: ignore[misc]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -123,7 +124,7 @@ class Boundary(ABC):
         """Resolve 'auto', and reject 'memory' or 'fused' if the mode cannot be computed so."""
         if algorithm == "fused" and self.why_not_fused:
             raise ValueError(
-                f"algorithm must be 'auto', 'direct', 'fast' or 'memory' for padding_mode={self.name!r}, which "
+                f"algorithm must be 'auto', 'direct' or 'fast' for padding_mode={self.name!r}, which "
                 f"{self.why_not_fused}; got {algorithm!r}"
             )
         if algorithm == "memory" and self.why_padded:
@@ -216,6 +217,8 @@ class AxisExtension(Extension):
     """
 
     constant: ClassVar[bool] = True
+    #: Whether its rules are matrices that follow from its options, and not weights of one image.
+    keeps_rules: ClassVar[bool] = True
     why_not_fused = ""
 
     def rule(
@@ -262,7 +265,7 @@ class AxisExtension(Extension):
         """Return the axes and weights for `extended_in_place`; None if an end has no rule, or it does not pay."""
         if not (input.is_floating_point() or input.is_complex()):
             return None
-        rules = self._rules(input, geometry)
+        rules = self._rules(geometry, input.dtype)
         if rules is None:
             return None
         axes, weights = [], []
@@ -277,12 +280,12 @@ class AxisExtension(Extension):
         known = any(v is not None for ends in weights for v in ends)
         return tuple(axes), weights if known else ()
 
-    def _rules(self, input: Tensor, geometry: Geometry) -> list[Rules] | None:
+    def _rules(self, geometry: Geometry, dtype: torch.dtype) -> list[Rules] | None:
         """Return the rules of both ends of each axis; None if an end has none."""
         rules: list[Rules] = []
         for axis, widths in enumerate(zip(geometry.before, geometry.after, strict=True)):
             low, high = (
-                self.rule(axis, bool(high_end), geometry, input.dtype) if width else None
+                self.rule(axis, bool(high_end), geometry, dtype) if width else None
                 for high_end, width in enumerate(widths)
             )
             if (low is None and widths[0]) or (high is None and widths[1]):
@@ -293,15 +296,14 @@ class AxisExtension(Extension):
     def extend_fused(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
         # Few ask for it.
-        from diff_conv2d.extension.fused import can_be_fused, extended_fused
+        from diff_conv2d.extension.fused import can_be_fused, extended_as_written
 
         if not can_be_fused(input):
             return self.extend(input, geometry)
         fitted = self.for_image(input, geometry)
-        rules = fitted._rules(input, geometry)
-        if rules is None:
-            return fitted.extend(input, geometry)
-        return extended_fused(input, geometry.before, geometry.after, rules, geometry.dilation)
+        is_kept = fitted.keeps_rules and not is_traced()
+        written = (_written if is_kept else _written.__wrapped__)(fitted, geometry, input.dtype)
+        return fitted.extend(input, geometry) if written is None else extended_as_written(input, *written)
 
     def extend_by_axis(self, input: Tensor, geometry: Geometry) -> Tensor:
         """Extend along each axis in turn."""
@@ -314,6 +316,17 @@ class AxisExtension(Extension):
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
         """See `Boundary`: the extension is the same for every image."""
         return self
+
+
+@lru_cache(maxsize=1024)
+def _written(
+    mode: AxisExtension, geometry: Geometry, dtype: torch.dtype
+) -> tuple[str, Sequence[Tensor | None]] | None:
+    """Return what the operators of `extension.fused` are told of an extension; None if an end has no rule."""
+    from diff_conv2d.extension.fused import as_written
+
+    rules = mode._rules(geometry, dtype)
+    return None if rules is None else as_written(geometry.before, geometry.after, rules, geometry.dilation)
 
 
 @dataclass(frozen=True, eq=False)

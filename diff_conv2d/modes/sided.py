@@ -45,6 +45,8 @@ class Sided(AxisExtension):
         sides: for each axis the modes of its low and its high end.
     """
 
+    keeps_rules = False
+
     sides: tuple[tuple[Boundary, Boundary], ...] = field(repr=False)
     #: The mode of all ends, if it is one.
     _alone: ClassVar[Boundary | None]
