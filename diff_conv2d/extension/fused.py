@@ -109,13 +109,24 @@ def _as_arguments(
             # Most predictors serve both ends.
             texts.append(texts[0])
         else:
-            texts.append(Predictor(first, end.shape[2], end.shape[3], step).text)
+            texts.append(Predictor(first, *map(_fixed, end.shape[2:]), step).text)
             several.append(end.flatten(2))
-            first += several[-1].shape[2]
+            first += _fixed(end.shape[2]) * _fixed(end.shape[3])
     if len(several) == 2:
         images, channels = (max(several[0].shape[dim], several[1].shape[dim]) for dim in (0, 1))
         several = [torch.cat([weights.expand(images, channels, -1) for weights in several], 2)]
     return texts[0], texts[1], several[0] if several else None
+
+
+def _fixed(size: int) -> int:
+    """Return a size as a number, also where it is a symbol to a compiler."""
+    if not torch.compiler.is_compiling():
+        return size
+    number = 0
+    # The comparisons fix it.
+    while number < size:
+        number += 1
+    return number
 
 
 # What the operators are called with: the weights of each axis, outermost first, and the axes as text.
