@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 
 from diff_conv2d.algorithms.blocks import valid_convolution
-from diff_conv2d.algorithms.choice import convolve
+from diff_conv2d.algorithms.choice import convolve, extend
 from diff_conv2d.algorithms.frame import convolve_without_copy
 from diff_conv2d.algorithms.regions import convolve_by_region
 from diff_conv2d.arguments import (
@@ -273,8 +273,8 @@ def pad(
         # A copy, as with any other pad.
         return input.clone()
     if input.ndim == axes + 1:
-        return extension.extend(input.unsqueeze(0), geometry).squeeze(0)
-    return extension.extend(input, geometry)
+        return extend(input.unsqueeze(0), geometry, extension).squeeze(0)
+    return extend(input, geometry, extension)
 
 
 class DiffConv2d:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["convolve", "convolve_batch", "extend"]
 
-# Whether 'auto' is 'fused' on a GPU. It never ran on one: True as soon as tests/diff_conv2d/test_fused.py and the
-# benchmark have (docs/speed.md).
+# Whether 'auto' is 'fused' on a GPU. It never ran on one: to be True as soon as tests/diff_conv2d/test_fused.py and
+# the benchmark have (docs/speed.md).
 _FUSED_ON_CUDA = False
 
 
@@ -60,8 +60,7 @@ def convolve_batch(input: Tensor, kernels: Kernels, geometry: Geometry, mode: Bo
 
 def extend(input: Tensor, geometry: Geometry, mode: Boundary) -> Tensor:
     """Extend a batch of images by a mode that `extends`."""
-    if geometry.algorithm == "fused" or (
-        _FUSED_ON_CUDA and geometry.algorithm == "auto" and input.is_cuda and not mode.why_not_fused
-    ):
-        return mode.extend_fused(input, geometry)
-    return mode.extend(input, geometry)
+    algorithm = geometry.algorithm
+    if _FUSED_ON_CUDA and input.is_cuda and algorithm == mode.auto == "auto" and not mode.why_not_fused:
+        algorithm = "fused"
+    return mode.extend_fused(input, geometry) if algorithm == "fused" else mode.extend(input, geometry)

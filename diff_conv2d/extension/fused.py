@@ -109,9 +109,10 @@ def _as_arguments(
             # Most predictors serve both ends.
             texts.append(texts[0])
         else:
-            texts.append(Predictor(first, *map(_fixed, end.shape[2:]), step).text)
+            distances, differences = _fixed(end.shape[2]), _fixed(end.shape[3])
+            texts.append(Predictor(first, distances, differences, step).text)
             several.append(end.flatten(2))
-            first += _fixed(end.shape[2]) * _fixed(end.shape[3])
+            first += distances * differences
     if len(several) == 2:
         images, channels = (max(several[0].shape[dim], several[1].shape[dim]) for dim in (0, 1))
         several = [torch.cat([weights.expand(images, channels, -1) for weights in several], 2)]
