@@ -401,9 +401,6 @@ def test_derivatives_of_every_order(device):
         return fused.extended_fused(image, (1, 1), (0, 1), [(symmetric, None), (v, v)], (1, 1))
 
     assert torch.autograd.gradcheck(extended, (image, v), fast_mode=True)
-    if INTERPRETED:
-        # What follows takes the plain way.
-        return
     assert torch.autograd.gradgradcheck(extended, (image, v), fast_mode=True)
     result, some = extended(image, v), torch.randn(3, 1, 1, 3, 5, dtype=image.dtype, device=device)
     batch = torch.autograd.grad(result, image, some, is_grads_batched=True, retain_graph=True)[0]
