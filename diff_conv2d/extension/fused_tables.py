@@ -77,9 +77,9 @@ def axes_of(text: str) -> tuple[Axis, ...]:
     """Read the axes of an image, outermost first; `Axis.low` and `high` may be a `Predictor`.
 
     Example:
-        >>> from diff_conv2d.modes.copying_weights import Mirrored
-        >>> axes_of("1 0 mirrored:1:1 -")
-        (Axis(dim=-1, before=1, after=0, low=Mirrored(repeat_edge=True, sign=1), high=None, dilation=1),)
+        >>> from diff_conv2d.modes.polynomial_weights import Polynomial
+        >>> axes_of("1 0 polynomial:2:1 -")
+        (Axis(dim=-1, before=1, after=0, low=Polynomial(degree=2, dilation=1), high=None, dilation=1),)
     """
     parts = text.split(";")
     axes = []

@@ -265,17 +265,17 @@ class AxisExtension(Extension):
         """Return the axes and weights for `extended_in_place`; None if an end has no rule, or it does not pay."""
         if not (input.is_floating_point() or input.is_complex()):
             return None
-        rules = self._rules(geometry, input.dtype)
-        if rules is None:
-            return None
         axes, weights = [], []
-        for axis, ends in enumerate(rules):
-            widths = geometry.before[axis], geometry.after[axis]
-            if any(n > _MOST_ROWS and not isinstance(rule, Tensor) for n, rule in zip(widths, ends, strict=True)):
-                return None
+        for axis, dim in enumerate(geometry.dims):
+            ends = []
+            for high_end, width in enumerate((geometry.before[axis], geometry.after[axis])):
+                rule = self.rule(axis, bool(high_end), geometry, input.dtype) if width else None
+                if width and (rule is None or (width > _MOST_ROWS and not isinstance(rule, Tensor))):
+                    return None
+                ends.append(rule)
             low, high = (None if isinstance(rule, Tensor) else rule for rule in ends)
             vs = tuple(rule if isinstance(rule, Tensor) else None for rule in ends)
-            axes.append(Axis(geometry.dims[axis], *widths, low, high, geometry.dilation[axis]))
+            axes.append(Axis(dim, geometry.before[axis], geometry.after[axis], low, high, geometry.dilation[axis]))
             weights.append((vs[0], vs[1]))
         known = any(v is not None for ends in weights for v in ends)
         return tuple(axes), weights if known else ()
