@@ -40,7 +40,7 @@ _MOST = 2**31 - 1
 def check_algorithm(value: Algorithm) -> None:
     """Reject what is no algorithm."""
     if not isinstance(value, str) or value not in get_args(Algorithm):
-        raise ValueError(f"algorithm must be 'auto', 'direct', 'fast' or 'memory', got {value!r}")
+        raise ValueError(f"algorithm must be 'auto', 'direct', 'fast', 'memory' or 'fused', got {value!r}")
 
 
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:

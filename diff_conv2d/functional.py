@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 
 from diff_conv2d.algorithms.blocks import valid_convolution
-from diff_conv2d.algorithms.choice import convolve
+from diff_conv2d.algorithms.choice import convolve, extend
 from diff_conv2d.algorithms.frame import convolve_without_copy
 from diff_conv2d.algorithms.regions import convolve_by_region
 from diff_conv2d.arguments import (
@@ -156,7 +156,10 @@ def conv2d(
             and the same to rounding. In 'zeros', 'reflect', 'replicate' and 'circular', which equal torch's to the
             bit, 'auto' is 'direct', and 'fast' allows the blocks. 'memory' holds no padded copy of the image: the
             outputs at the edge are made again from strips (see `algorithms.frame`). 'circular', 'random' and
-            'linear_prediction' need that copy, and refuse 'memory'.
+            'linear_prediction' need that copy, and refuse 'memory'. 'fused' extends the image by one kernel on a GPU,
+            where a layer costs what it launches, and its gradient takes one more (see `extension.fused`). It is for
+            the modes whose samples outside are weighted sums of those on their line; others refuse it. Without
+            Triton, and on a CPU, the same is computed in the plain way.
         mask: bool, True where a pixel is valid, (H, W) or (N, 1, H, W). Other pixels are outside, whatever they hold.
             They are filled from valid ones as far as the kernel reaches; then `padding_mode` extends the rim. It
             also says how they are filled, in 'zeros', 'replicate', 'diff', 'extrapolate', 'adaptive' and 'partial';
@@ -282,8 +285,8 @@ def pad(
         # A copy, as with any other pad.
         return input.clone()
     if input.ndim == axes + 1:
-        return extension.extend(input.unsqueeze(0), geometry).squeeze(0)
-    return extension.extend(input, geometry)
+        return extend(input.unsqueeze(0), geometry, extension).squeeze(0)
+    return extend(input, geometry, extension)
 
 
 class DiffConv2d:

@@ -9,7 +9,7 @@ from torch import Tensor
 __all__ = ["Algorithm", "Geometry", "Kernels"]
 
 #: How the sums of a convolution are done.
-Algorithm = Literal["auto", "direct", "fast", "memory"]
+Algorithm = Literal["auto", "direct", "fast", "memory", "fused"]
 
 
 class Geometry(NamedTuple):
@@ -18,7 +18,7 @@ class Geometry(NamedTuple):
     Output o of an axis reads the samples ``o * stride - before + j * dilation``, j = 0, ..., kernel - 1, of an
     image that is extended by `before` samples at its low end and `after` at its high end.
     `algorithm` says how the sums are done: 'direct' by torch's convolution, 'memory' without a padded copy of the
-    image, otherwise as `algorithms.blocks` decides.
+    image, 'fused' with one that a single kernel makes, otherwise as `algorithms.blocks` decides.
     """
 
     kernel: tuple[int, ...]

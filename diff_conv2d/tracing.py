@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "is_autocast",
+    "is_differentiated",
     "is_plain",
     "is_traced",
     "is_transformed",
@@ -59,14 +60,28 @@ def is_transformed(*tensors: Tensor) -> bool:
         >>> seen, is_transformed()
         ([True], False)
     """
+    modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)()
+    return modes > 0 or is_differentiated(*tensors)
+
+
+def is_differentiated(*tensors: Tensor) -> bool:
+    """Whether a transform of torch.func is active, or a tensor is a batch of gradients or may have a tangent.
+
+    Then operators need rules of their own for batches and tangents.
+
+    Example:
+        >>> seen = []
+        >>> _ = torch.vmap(lambda x: seen.append(is_differentiated()) or x)(torch.ones(2))
+        >>> seen, is_differentiated()
+        ([True], False)
+    """
     # These names exist since torch 2.0 but are private: if one vanishes, the answer is the safe one.
     active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
-    modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)()
     # torch.autograd.grad(..., is_grads_batched=True) uses an older vmap.
     is_batch = getattr(torch._C._functorch, "is_legacy_batchedtensor", lambda tensor: True)
     # Tangents of torch.autograd.forward_ad are no values of their tensors.
     level = getattr(forward_ad, "_current_level", 0)
-    return active or modes > 0 or level >= 0 or any(is_batch(tensor) for tensor in tensors)
+    return active or level >= 0 or any(is_batch(tensor) for tensor in tensors)
 
 
 def remembered(function: _lru_cache_wrapper[_R], input: Tensor) -> Callable[..., _R]:

@@ -18,7 +18,11 @@ from diff_conv2d.tracing import is_traced, only_as_traced
 if TYPE_CHECKING:
     from diff_conv2d.modes.base import Boundary
 
-__all__ = ["convolve", "convolve_batch"]
+__all__ = ["convolve", "convolve_batch", "extend"]
+
+# Whether 'auto' is 'fused' on a GPU. It never ran on one: to be True as soon as tests/diff_conv2d/test_fused.py and
+# the benchmark have (docs/speed.md).
+_FUSED_ON_CUDA = False
 
 
 def convolve(
@@ -93,12 +97,20 @@ def convolve_batch(
     """Convolve a batch of images (N, C, ...): extend it first, unless the mode or the algorithm needs no copy."""
     weight, bias, groups, *_ = kernels
     from_strips = mode.extends and not (mode.why_padded or mode.has_edge_kernels)
-    if from_strips and is_large_image(input, weight, bias, geometry):
+    if from_strips and geometry.algorithm != "fused" and is_large_image(input, weight, bias, geometry):
         return convolve_large_image(mode.for_image(input, geometry), input, weight, bias, geometry, groups, out)
     if mode.does_sums:
         result = mode.convolve(input, kernels, geometry)
     elif geometry.algorithm == "memory":
         result = convolve_without_copy(mode.for_image(input, geometry), input, weight, bias, geometry, groups)
     else:
-        return valid_convolution(mode.extend(input, geometry), weight, bias, geometry, groups, out)
+        return valid_convolution(extend(input, geometry, mode), weight, bias, geometry, groups, out)
     return result if out is None else out.copy_(result)
+
+
+def extend(input: Tensor, geometry: Geometry, mode: Boundary) -> Tensor:
+    """Extend a batch of images by a mode that `extends`."""
+    algorithm = geometry.algorithm
+    if _FUSED_ON_CUDA and input.is_cuda and algorithm == mode.auto == "auto" and not mode.why_not_fused:
+        algorithm = "fused"
+    return mode.extend_fused(input, geometry) if algorithm == "fused" else mode.extend(input, geometry)

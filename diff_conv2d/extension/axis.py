@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-__all__ = ["Axis", "IntegerMatrix"]
+__all__ = ["Axis", "IntegerMatrix", "read_matrix", "readable"]
+
+_M = TypeVar("_M")
 
 
 class IntegerMatrix(Protocol):
     """A matrix of integers, row by row: each sample outside is a weighted sum of samples of its line."""
+
+    @property
+    def text(self) -> str:
+        """The matrix as an argument of an operator: its name and its numbers, see `readable`."""
+        ...
 
     def sources(self, length: int, distance: int) -> tuple[Sequence[int], tuple[int, ...]]:
         """Return where the sample at a distance beyond an end comes from, for a line of this length.
@@ -43,3 +50,33 @@ class Axis(NamedTuple):
     low: IntegerMatrix | None = None
     high: IntegerMatrix | None = None
     dilation: int = 1
+
+
+_MATRICES: dict[str, Any] = {}
+
+
+def readable(name: str) -> Callable[[type[_M]], type[_M]]:
+    """Return a decorator of a class of matrices, by which `read_matrix` knows it.
+
+    Args:
+        name: of the class; the text of a matrix is ``name:number:number``, with its arguments in order.
+    """
+
+    def add(kind: type[_M]) -> type[_M]:
+        _MATRICES[name] = kind
+        return kind
+
+    return add
+
+
+def read_matrix(text: str) -> IntegerMatrix:
+    """Return the matrix that has this text.
+
+    Example:
+        >>> from diff_conv2d.modes.polynomial_weights import Polynomial
+        >>> read_matrix(Polynomial(degree=2).text)
+        Polynomial(degree=2, dilation=1)
+    """
+    name, *numbers = text.split(":")
+    matrix: IntegerMatrix = _MATRICES[name](*map(int, numbers))
+    return matrix

@@ -22,7 +22,7 @@ from diff_conv2d.extension.by_table import FrameTable, adjoint_by_table, extende
 from diff_conv2d.precision import computing_dtype
 from diff_conv2d.tracing import is_transformed
 
-__all__ = ["extended_in_place", "linear"]
+__all__ = ["adjoint_in_place", "extended_in_place", "extended_without_gradient", "linear"]
 
 _Map = Callable[..., Tensor]
 
@@ -55,7 +55,8 @@ def extended_in_place(input: Tensor, axes: tuple[Axis, ...], weights: Sequence[E
             if back is not None:
                 return _linear_by_tables(input, axes, table, back)
     if not torch.is_grad_enabled() or not input.requires_grad:
-        return _extended(input, *flat, axes=axes)
+        return extended_without_gradient(input, axes, weights)
+    flat = [v for ends in weights for v in ends]
     return linear(input, partial(_extended, axes=axes), partial(_adjoint, axes=axes), *flat)
 
 
@@ -71,6 +72,22 @@ def _linear_by_tables(input: Tensor, axes: tuple[Axis, ...], table: FrameTable, 
         return adjoint_by_table(grad, back) if alike else _adjoint(grad, axes=axes)
 
     return linear(input, direct, adjoint)
+
+
+def extended_without_gradient(input: Tensor, axes: tuple[Axis, ...], weights: Sequence[Ends] = ()) -> Tensor:
+    """Do the same where autograd records nothing."""
+    return _extended(input, *(v for ends in weights for v in ends), axes=axes)
+
+
+def adjoint_in_place(grad: Tensor, axes: tuple[Axis, ...], weights: Sequence[Ends] = ()) -> Tensor:
+    """Return the gradient of an image from that of the extended one, with the arguments of `extended_in_place`.
+
+    Example:
+        >>> from diff_conv2d.modes.polynomial_weights import Polynomial
+        >>> adjoint_in_place(torch.tensor([[[1.0, 0.0, 0.0]]]), (Axis(-1, 1, 0, Polynomial(degree=1)),))
+        tensor([[[ 2., -1.]]])
+    """
+    return _adjoint(grad, *(v for ends in weights for v in ends), axes=axes)
 
 
 def linear(input: Tensor, direct: _Map, adjoint: _Map, *constants: Tensor | None) -> Tensor:

@@ -138,6 +138,7 @@ class Adaptive(Extension):
     """
 
     name = "adaptive"
+    why_not_fused = ""
 
     taps: int | None = None
     ridge: float | None = None

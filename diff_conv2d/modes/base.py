@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -23,6 +24,7 @@ from diff_conv2d.tracing import is_traced, is_transformed
 
 if TYPE_CHECKING:
     from diff_conv2d.extension.axis import IntegerMatrix
+    from diff_conv2d.extension.fused import Rules
     from diff_conv2d.extension.in_place import Ends
     from diff_conv2d.modes.adaptive import Sizes
 
@@ -72,6 +74,8 @@ class Boundary(ABC):
     reads_across: ClassVar[bool] = False
     #: Why a padded copy of the image is needed, as the end of a sentence; empty if it is not.
     why_padded: ClassVar[str] = ""
+    #: Why one kernel cannot extend the image, as the end of a sentence; empty if it can.
+    why_not_fused: ClassVar[str] = "does not extend the image by a matrix for each side"
 
     @property
     def needs_layer(self) -> bool:
@@ -110,12 +114,21 @@ class Boundary(ABC):
         """Extend by our own operations, also where torch has some whose bits `extend` has to give."""
         return self.extend(input, geometry)
 
+    def extend_fused(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """Extend by one operator (see `extension.fused`) where that is possible, otherwise by `extend`."""
+        return self.extend(input, geometry)
+
     def for_image(self, input: Tensor, geometry: Geometry) -> AxisExtension:
         """Return how this image is extended, strip by strip, if the mode `extends` and needs no padded copy."""
         raise NotImplementedError
 
     def algorithm_for(self, algorithm: Algorithm) -> Algorithm:
-        """Resolve 'auto', and reject 'memory' if the mode needs a padded copy."""
+        """Resolve 'auto', and reject 'memory' or 'fused' if the mode cannot be computed so."""
+        if algorithm == "fused" and self.why_not_fused:
+            raise ValueError(
+                f"algorithm must be 'auto', 'direct' or 'fast' for padding_mode={self.name!r}, which "
+                f"{self.why_not_fused}; got {algorithm!r}"
+            )
         if algorithm == "memory" and self.why_padded:
             raise ValueError(
                 f"algorithm must be 'auto', 'direct' or 'fast' for padding_mode={self.name!r}, which "
@@ -193,6 +206,10 @@ class Extension(Boundary):
     def extend(self, input: Tensor, geometry: Geometry) -> Tensor:
         """See `Boundary`."""
 
+    def extend_fused(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`: with the weights of this image."""
+        return self.for_image(input, geometry).extend_fused(input, geometry)
+
 
 class AxisExtension(Extension):
     """An extension of one axis after the other.
@@ -204,6 +221,7 @@ class AxisExtension(Extension):
     constant: ClassVar[bool] = True
     #: Whether each sample outside is one sample of the image, or its negative, or none, plus a constant number.
     gathers: ClassVar[bool] = False
+    why_not_fused = ""
 
     def rule(
         self, axis: int, high_end: bool, geometry: Geometry, dtype: torch.dtype
@@ -243,11 +261,13 @@ class AxisExtension(Extension):
         # A way of the extension, beside the plain one, that knows no mode.
         from diff_conv2d.extension.in_place import extended_in_place
 
-        if is_traced():
+        if is_traced() or not self.constant:
             planned = None
         elif self.by_value:
             key = self, geometry, input.dtype
-            planned = _PLANS[key] if key in _PLANS else _kept(_PLANS, key, self._planned(input, geometry))
+            planned = _PLANS.get(key, _UNKNOWN)
+            if planned is _UNKNOWN:
+                planned = _kept(_PLANS, key, self._planned(input, geometry))
         else:
             planned = self._planned(input, geometry)
         if planned is None:
@@ -278,6 +298,31 @@ class AxisExtension(Extension):
         gather = _gather(self, input, geometry) if self.gathers else None
         return None if gather is None else by_gather.extended_by_gather(input, gather)
 
+    def _rules(self, geometry: Geometry, dtype: torch.dtype) -> list[Rules] | None:
+        """Return the rules of both ends of each axis; None if an end has none."""
+        rules: list[Rules] = []
+        for axis, widths in enumerate(zip(geometry.before, geometry.after, strict=True)):
+            low, high = (
+                self.rule(axis, bool(high_end), geometry, dtype) if width else None
+                for high_end, width in enumerate(widths)
+            )
+            if (low is None and widths[0]) or (high is None and widths[1]):
+                return None
+            rules.append((low, high))
+        return rules
+
+    def extend_fused(self, input: Tensor, geometry: Geometry) -> Tensor:
+        """See `Boundary`."""
+        # Few ask for it.
+        from diff_conv2d.extension.fused import can_be_fused, extended_as_written
+
+        if not can_be_fused(input):
+            return self.extend(input, geometry)
+        fitted = self.for_image(input, geometry)
+        is_kept = fitted.by_value and not is_traced()
+        written = (_written if is_kept else _written.__wrapped__)(fitted, geometry, input.dtype)
+        return fitted.extend(input, geometry) if written is None else extended_as_written(input, *written)
+
     def extend_by_axis(self, input: Tensor, geometry: Geometry) -> Tensor:
         """Extend along each axis in turn."""
         for axis, dim in enumerate(geometry.dims):
@@ -291,10 +336,11 @@ class AxisExtension(Extension):
         return self
 
 
-# Plans and gathers, by what they depend on.
+# Plans and gathers, by what they depend on. Another thread may clear them at any time.
 _PLANS: dict[Any, Any] = {}
 _GATHERS: dict[Any, by_gather.Gather] = {}
 _MOST_KEPT = 256
+_UNKNOWN: Any = object()
 
 
 def _kept(cache: dict[Any, Any], key: Any, value: Any) -> Any:
@@ -312,17 +358,25 @@ def _gather(mode: AxisExtension, input: Tensor, geometry: Geometry) -> by_gather
     if not (input.is_contiguous() and input.is_floating_point()):
         return None
     key = mode, geometry, input.shape, input.dtype
-    if key in _GATHERS:
-        return _GATHERS[key]
-    if is_transformed():
-        return None
-    made: by_gather.Gather | None = by_gather.gather_of(lambda x: mode.extend_by_axis(x, geometry), input)
-    _kept(_GATHERS, key, made)
+    made = _GATHERS.get(key)
+    if made is None and not is_transformed():
+        made = _kept(_GATHERS, key, by_gather.gather_of(lambda x: mode.extend_by_axis(x, geometry), input))
     return made
 
 
 # Classes of tensors that hold their values.
 _PLAIN = (Tensor, nn.Parameter)
+
+
+@lru_cache(maxsize=1024)
+def _written(
+    mode: AxisExtension, geometry: Geometry, dtype: torch.dtype
+) -> tuple[str, Sequence[Tensor | None]] | None:
+    """Return what the operators of `extension.fused` are told of an extension; None if an end has no rule."""
+    from diff_conv2d.extension.fused import as_written
+
+    rules = mode._rules(geometry, dtype)
+    return None if rules is None else as_written(geometry.before, geometry.after, rules, geometry.dilation)
 
 
 @dataclass(frozen=True, eq=False)

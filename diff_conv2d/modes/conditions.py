@@ -56,6 +56,11 @@ class _Prescribed(AxisExtension):
 
     gathers = True
 
+    @property
+    def why_not_fused(self) -> str:  # type: ignore[override]
+        """See `Boundary`: a number that is not 0 belongs to no matrix."""
+        return "" if self.prescribed() == 0 else "adds a number of its own to the samples of the image"
+
     def prescribed(self) -> _Values:
         """Return the number, or one for each channel."""
         raise NotImplementedError

@@ -11,18 +11,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from diff_conv2d.extension.axis import readable
+
 __all__ = ["Mirrored", "Nothing", "OddlyMirrored", "Wrapped"]
 
 
+@readable("nothing")
 @dataclass(frozen=True)
 class Nothing:
     """Zeros outside."""
+
+    @property
+    def text(self) -> str:
+        """See `extension.axis.IntegerMatrix`."""
+        return "nothing"
 
     def sources(self, length: int, distance: int) -> tuple[Sequence[int], tuple[int, ...]]:
         """See `extension.axis.IntegerMatrix`."""
         return (), ()
 
 
+@readable("wrapped")
 @dataclass(frozen=True)
 class Wrapped:
     """The other end comes next.
@@ -32,12 +41,18 @@ class Wrapped:
         [2, 1, 0, 2, 1]
     """
 
+    @property
+    def text(self) -> str:
+        """See `extension.axis.IntegerMatrix`."""
+        return "wrapped"
+
     def sources(self, length: int, distance: int) -> tuple[Sequence[int], tuple[int, ...]]:
         """See `extension.axis.IntegerMatrix`."""
         place = length - distance if distance <= length else -distance % length
         return range(place, place + 1), (1,)
 
 
+@readable("mirrored")
 @dataclass(frozen=True)
 class Mirrored:
     """Mirrored at the edge sample, or half a sample outside, where the edge sample is repeated.
@@ -56,6 +71,11 @@ class Mirrored:
     repeat_edge: bool
     sign: int = 1
 
+    @property
+    def text(self) -> str:
+        """See `extension.axis.IntegerMatrix`."""
+        return f"mirrored:{int(self.repeat_edge)}:{self.sign}"
+
     def sources(self, length: int, distance: int) -> tuple[Sequence[int], tuple[int, ...]]:
         """See `extension.axis.IntegerMatrix`."""
         if distance - self.repeat_edge < length:
@@ -68,6 +88,7 @@ class Mirrored:
         return range(place, place + 1), (self.sign**reflections,)
 
 
+@readable("oddly_mirrored")
 @dataclass(frozen=True)
 class OddlyMirrored:
     """Reflected about each edge sample as about a point, ``x(-s) = 2 x(0) - x(s)``, and from there on.
@@ -78,6 +99,11 @@ class OddlyMirrored:
         >>> OddlyMirrored().sources(3, 5)  # on a line it is -5
         ((0, 1, 2), (4, -1, -2))
     """
+
+    @property
+    def text(self) -> str:
+        """See `extension.axis.IntegerMatrix`."""
+        return "oddly_mirrored"
 
     def sources(self, length: int, distance: int) -> tuple[Sequence[int], tuple[int, ...]]:
         """See `extension.axis.IntegerMatrix`."""

@@ -48,6 +48,7 @@ class Frozen(Extension):
 
     name = "adaptive"
     by_value = False
+    why_not_fused = ""
 
     predictors: Sequence[Tensor] = field(repr=False)
     dilation: tuple[int, ...] = field(repr=False)

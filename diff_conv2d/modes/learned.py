@@ -28,6 +28,7 @@ class Learned(Extension):
 
     name = "learned"
     trained = True
+    why_not_fused = ""
     why_not_chunked = "needs trained weights, which correlate does not take"
 
     taps: int = 4

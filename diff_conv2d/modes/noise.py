@@ -24,6 +24,7 @@ class Random(AxisExtension):
     name = "random"
     why_not_chunked = "draws its noise in the order in which the whole image is padded, and chunks have no order"
     why_padded = "draws its noise in the order in which the whole image is padded"
+    why_not_fused = "draws noise"
 
     generator: torch.Generator | None = None
 

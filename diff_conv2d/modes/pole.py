@@ -42,6 +42,7 @@ class Pole(AxisExtension):
 
     name = "pole"
     why_padded = "reads the samples on the other side of the globe"
+    why_not_fused = why_padded
     why_not_chunked = "reads the samples on the other side of the globe"
     reads_across = True
     gathers = True

@@ -146,6 +146,7 @@ class DiffExplicit(Diff):
     """
 
     name = "diff_explicit"
+    why_not_fused = "has a kernel of its own for the edge"
     has_edge_kernels = True
     trained = True
     does_sums = True

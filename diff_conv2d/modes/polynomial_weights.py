@@ -3,6 +3,8 @@
 from math import comb
 from typing import NamedTuple
 
+from diff_conv2d.extension.axis import readable
+
 __all__ = ["Polynomial", "extrapolation_weights", "weights_are_at_most"]
 
 
@@ -53,6 +55,7 @@ def weights_are_at_most(largest: int, num_samples: int, distance: int) -> bool:
     return max(map(abs, extrapolation_weights(num_samples, distance))) <= largest
 
 
+@readable("polynomial")
 class Polynomial(NamedTuple):
     """The rows of the polynomial through the samples nearest an end (see `extension.axis.IntegerMatrix`).
 
@@ -70,6 +73,11 @@ class Polynomial(NamedTuple):
 
     degree: int
     dilation: int = 1
+
+    @property
+    def text(self) -> str:
+        """See `extension.axis.IntegerMatrix`."""
+        return f"polynomial:{self.degree}:{self.dilation}"
 
     def sources(self, length: int, distance: int) -> tuple[range, tuple[int, ...]]:
         """See `extension.axis.IntegerMatrix`."""

@@ -65,6 +65,7 @@ class Sided(AxisExtension):
             "does_sums": self._alone is not None and self._alone.does_sums,
             "auto": "auto" if self._alone is None else self._alone.auto,
             "why_padded": next((mode.why_padded for mode in modes if mode.why_padded), ""),
+            "why_not_fused": next((mode.why_not_fused for mode in modes if mode.why_not_fused), ""),
             "why_not_chunked": next((mode.why_not_chunked for mode in modes if mode.why_not_chunked), ""),
         }
         # Kept, since a call looks up what it needs in caches.
@@ -163,7 +164,7 @@ class Sided(AxisExtension):
     ) -> IntegerMatrix | Tensor | None:
         """See `AxisExtension`."""
         mode = self.sides[axis][high_end]
-        if not isinstance(mode, AxisExtension) or not mode.constant:
+        if not isinstance(mode, AxisExtension):
             return None
         return mode.rule(axis, high_end, _only(geometry, ((axis, high_end),)), dtype)
 

@@ -119,7 +119,7 @@ def test_integers_of_which_torch_has_no_convolution_are_refused(mode, dtype):
             TypeError,
             "padding_mode must be a string, or a sequence .*, got 3",
         ),
-        ({"algorithm": ["auto"]}, ValueError, "algorithm must be 'auto', 'direct', 'fast' or 'memory'"),
+        ({"algorithm": ["auto"]}, ValueError, "algorithm must be 'auto', 'direct', 'fast', 'memory' or 'fused'"),
         ({"weight": torch.ones(0, 2, 3, 3)}, ValueError, "weight must have at least one channel in and out"),
         ({"weight": torch.ones(3, 0, 3, 3), "input": torch.ones(1, 0, 5, 5)}, ValueError, "at least one channel"),
     ],

@@ -144,6 +144,7 @@ def problem(rng, modes, dtypes=None, axes=None):
     if mode in ("diff", "extrapolate", "diff_explicit") and chance(rng, 0.5):
         degrees = [integer(rng, 0, 4)] * n if chance(rng, 0.5) else [integer(rng, 0, 4) for _ in range(n)]
         options["degree"] = per_axis(rng, degrees)
+    fused = "auto" if diff_conv2d.MODES[mode].why_not_fused else "fused"
     return Problem(
         mode=mode,
         shape=shape,
@@ -157,7 +158,7 @@ def problem(rng, modes, dtypes=None, axes=None):
         dtype=dtype,
         bias=chance(rng, 0.6),
         options=options,
-        algorithm=choice(rng, ["auto", "direct", "fast"], [0.7, 0.15, 0.15]),
+        algorithm=choice(rng, ["auto", "direct", "fast", fused], [0.65, 0.1, 0.1, 0.15]),
         layouts=(choice(rng, LAYOUTS), choice(rng, LAYOUTS)),
         via=choice(rng, ["function", "layer"]),
         context=context,
