@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from diff_conv2d.devices import is_on_cpu
+
 __all__ = ["computing_dtype", "fitting_dtype", "working_dtype"]
 
 
@@ -21,5 +23,5 @@ def fitting_dtype(input: Tensor) -> torch.dtype:
 def working_dtype(image: Tensor) -> torch.dtype:
     """Return the dtype of products of samples: float32 for float32, unless the device would round it further."""
     # Autocast rounds factors to half precision, and a GPU may round them to TF32; neither touches float64.
-    exact = image.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    exact = is_on_cpu(image) and not torch.is_autocast_enabled("cpu")
     return torch.float32 if exact and image.dtype != torch.float64 else fitting_dtype(image)

@@ -122,7 +122,7 @@ QUICK = {
     ),
     "adaptive_others": Quick(("fields=[discs,blurred_2]",), {"adaptive_others": ("field", "size", *CELL)}),
     "adaptive_others_held_out": Quick(("fields=[forest]",), {"adaptive_others_held_out": ("field", "size", *CELL)}),
-    "launches": Quick((), {"launches": ("layer", "method", "algorithm")}, counts=("forwards", "backwards")),
+    "launches": Quick((), {"launches": ("layer", "method", "device")}, counts=("forwards", "backwards")),
 }
 
 

@@ -1,6 +1,5 @@
 """The part of docs/speed.md on launches, made from results/tables/launches.csv: `python -m scripts.launches_page`."""
 
-import itertools
 from operator import gt
 
 import pandas as pd
@@ -19,34 +18,35 @@ START, END = "<!-- launches -->", "<!-- end of launches -->"
 
 
 def best(table: pd.DataFrame) -> dict[str, tuple[int, int]]:
-    """Return for each method with an aim the most operators over the layers, by the algorithm that has the fewest."""
-    aimed, result = {method for (_, method), bound in BOUNDS.items() if bound.aim}, {}
-    for (_, method), counts in most(table).items():
-        if method in aimed:
-            result[method] = min(counts, result.get(method, counts), key=sum)
-    return result
+    """Return for each method with an aim the most operators over the layers, on the device that the aim is for."""
+    found = most(table)
+    return {key[1]: found[key] for key, bound in BOUNDS.items() if bound.aim and key in found}
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Write the counts, a row for each method and algorithm, a column for each layer; then the aims."""
+    """Write the counts, a table for each device: a row for each method, a column for each layer; then the aims."""
     cells = table.assign(cell=table["forwards"].astype(str) + " + " + table["backwards"].astype(str))
-    cells = cells.pivot_table("cell", ["method", "algorithm"], "layer", aggfunc="first", sort=False).fillna("")
-    text = "| mode | " + " | ".join(map(str, cells)) + " |\n" + "|---" * (cells.shape[1] + 1) + "|\n"
-    for key in itertools.product(METHODS, dict.fromkeys(table["algorithm"])):
-        if key in cells.index:
-            method, algorithm = key
-            name = f"`{method}`" if algorithm == "plain" else f"`{method}`, `algorithm={algorithm!r}`"
-            text += f"| {name} | " + " | ".join(cells.loc[key]) + " |\n"
-    aims, found = {method: bound.aim for (_, method), bound in BOUNDS.items() if bound.aim}, best(table)
+    cells = cells.pivot_table("cell", ["device", "method"], "layer", aggfunc="first", sort=False).fillna("")
+    text = ""
+    for device, there in {"gpu": "a GPU", "cpu": "a CPU"}.items():
+        if device in cells.index.get_level_values("device"):
+            text += f"| on {there} | " + " | ".join(map(str, cells)) + " |\n" + "|---" * (cells.shape[1] + 1) + "|\n"
+            for method in METHODS:
+                if (device, method) in cells.index:
+                    text += f"| `{method}` | " + " | ".join(cells.loc[(device, method)]) + " |\n"
+            text += "\n"
     reached, missed = [], []
-    for method, counts in found.items():
-        aim = "{} + {}".format(*aims[method])
-        if any(map(gt, counts, aims[method])):
+    for (device, method), bound in BOUNDS.items():
+        counts = best(table).get(method) if device == "gpu" else None
+        if bound.aim is None or counts is None:
+            continue
+        aim = "{} + {}".format(*bound.aim)
+        if any(map(gt, counts, bound.aim)):
             missed.append(f"`{method}` ({aim}; now up to {counts[0]} + {counts[1]})")
         else:
             reached.append(f"`{method}` ({aim})")
     if reached:
-        text += f"\nAt most what is aimed at, in every layer: {listed(reached)}.\n"
+        text += f"On a GPU at most what is aimed at, in every layer: {listed(reached)}.\n"
     if missed:
         text += f"\nMore than what is aimed at: {listed(missed)}.\n"
     return text

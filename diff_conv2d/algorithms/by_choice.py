@@ -16,6 +16,7 @@ from torch import Tensor
 
 from diff_conv2d.algorithms.blocks import CONVOLUTIONS, zero_padded_convolution
 from diff_conv2d.algorithms.regions import cut_by_displacement, cut_by_validity, kernel_at
+from diff_conv2d.devices import is_on_cpu
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.tracing import is_traced, is_transformed
 
@@ -30,7 +31,7 @@ _FEW_PRODUCTS = {"validity": 1 << 24, "displacement": 1 << 21}
 def better_by_choice(input: Tensor, kernels: Kernels, geometry: Geometry, by: str) -> bool:
     """Whether `convolve_by_choice` is possible and pays: for small images on a CPU, outside traces and transforms."""
     weight, _, _, edge_weight, _ = kernels
-    if edge_weight is None or not edge_weight.numel() or type(input) is not Tensor or not input.is_cpu:
+    if edge_weight is None or not edge_weight.numel() or type(input) is not Tensor or not is_on_cpu(input):
         return False
     if geometry.algorithm == "memory" or is_traced() or is_transformed() or not input.is_contiguous():
         return False

@@ -25,6 +25,7 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import valid_convolution
 from diff_conv2d.algorithms.gradients import gradients_by_autograd, gradients_of_convolution
 from diff_conv2d.algorithms.regions import convolve_by_displacement, cut_by_displacement, displacements, kernel_at
+from diff_conv2d.devices import is_on_cpu
 from diff_conv2d.extension.by_axis import channels_last_format
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.tracing import is_autocast, is_traced, is_transformed
@@ -52,7 +53,7 @@ def better_at_once(input: Tensor, kernels: Kernels, geometry: Geometry) -> bool:
         return False
     samples = _samples(geometry, tuple(input.shape[2:])) * input.shape[0] * input.shape[1]
     count = len(kernels.edge_weight)
-    if input.device.type == "cpu" and (count < _MANY or samples > _FEW * count):
+    if is_on_cpu(input) and (count < _MANY or samples > _FEW * count):
         return False
     return 0 < samples <= _MOST
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from diff_conv2d.devices import is_on_cpu
 from diff_conv2d.extension import by_axis
 from diff_conv2d.extension.axis import IntegerMatrix
 from diff_conv2d.geometry import Geometry
@@ -248,7 +249,7 @@ class Adaptive(Extension):
 
         Along the axis only `sizes.rows` samples at either end are read; the samples between may be left out.
         """
-        on_cpu = is_plain(image) and image.device.type == "cpu"
+        on_cpu = is_plain(image) and is_on_cpu(image)
         images = max(1, _AT_ONCE // self._residuals(image, sizes)) if on_cpu else len(image)
         if self.pool in ("batch", "all") or images >= len(image):
             return self._weights_along(image, sizes, geometry, (axis,))[0]
@@ -270,7 +271,7 @@ class Adaptive(Extension):
     def _fits_at_once(self, image: Tensor, sizes: Sizes) -> bool:
         """Whether all axes of a batch are fitted at once: always on a GPU, where launches are what costs."""
         axes = image.ndim - 2
-        return image.device.type != "cpu" or axes * len(image) * self._residuals(image, sizes) <= _AT_ONCE
+        return not is_on_cpu(image) or axes * len(image) * self._residuals(image, sizes) <= _AT_ONCE
 
     def _residuals(self, image: Tensor, sizes: Sizes) -> int:
         """Return about how many residuals the score of one image has along one axis, at least 1."""

@@ -23,6 +23,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from diff_conv2d.devices import is_on_cpu
 from diff_conv2d.modes.polynomial_weights import extrapolation_weights
 from diff_conv2d.tracing import is_plain, kept, size_is_at_least
 
@@ -172,9 +173,8 @@ def fitted(gram: Tensor, distances: int, taps: Sequence[int], ridge: float) -> T
     """
     p, inner = distances, gram.shape[-1] - distances
     # x(-s) - x(0) = -(d(0) + d(-1) + ... + d(1 - s)), and d(0) is entry p - 1 of the window.
-    moments = -gram[..., p:, :p]
-    if p > 1:
-        moments = moments @ kept(_outer, gram)(p, gram.dtype, gram.device).mT
+    products = gram[..., p:, :p]
+    moments = -products if p == 1 else products @ kept(_minus_outer, gram)(p, gram.dtype, gram.device).mT
     matrices = gram[..., p:, p:]
     means, identity, least = kept(_ridges, gram)(tuple(taps), inner, ridge, gram.dtype, gram.device)
     squares = matrices.diagonal(dim1=-2, dim2=-1)
@@ -270,13 +270,12 @@ def scores(
     if pooled:
         total, largest = total.sum(pooled, keepdim=True), largest.amax(pooled, keepdim=True)
     if factor is not None:
-        total[..., fixed:, :] *= factor
+        total[..., fixed:, :].mul_(factor)
     # The weights of the samples are the differences of 1, v(1), v(2), ..., 0, see `by_axis.sample_weights`.
     ends = filters.narrow(-1, zeros + p - 1, inner + 2)
     weights = ends[..., :-1] - ends[..., 1:]
     # One launch on a GPU; on a CPU torch's norms of short rows are ten times slower than two operations.
-    on_cpu = weights.device.type == "cpu"
-    norms = weights.abs().sum(-1) if on_cpu else torch.linalg.vector_norm(weights, 1, -1)
+    norms = weights.abs().sum(-1) if is_on_cpu(weights) else torch.linalg.vector_norm(weights, 1, -1)
     errors: Tensor = torch.addcmul(total, largest.unsqueeze(-1), norms)
     return errors
 
@@ -284,6 +283,10 @@ def scores(
 def _outer(p: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return the weights of d(1 - p), ..., d(0) for each distance, (p, p)."""
     return torch.ones(p, p, dtype=dtype, device=device).tril().flip(-1)
+
+
+def _minus_outer(p: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return -_outer(p, dtype, device)
 
 
 def _beside(p: int, zeros: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -3,19 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import diff_conv2d
-from diff_conv2d.geometry import Algorithm
-from diff_conv2d.modes import MODES
+from diff_conv2d.modes import MODES, boundary
 
-__all__ = ["ALGORITHMS", "LAYERS", "METHODS", "Layer", "made"]
+__all__ = ["DEVICES", "LAYERS", "METHODS", "Layer", "made"]
 
-#: In the table, and as the layers' argument. The second is there if the library has it: one operator for the frame.
-ALGORITHMS = {"plain": "auto"} | {name: name for name in ("fused",) if name in get_args(Algorithm)}
+#: Counted as on one of these. On a GPU the frame is one operator where the mode allows it, and fits are done at once.
+DEVICES = ("cpu", "gpu")
 # Samples of an image at least: more than by_table.py has tables for, which are for small images on a CPU.
 LARGE = 2**16
 # Images and channels: more than the blocks are for, which are for few kernels on a CPU.
@@ -47,8 +46,9 @@ class Layer:
         size = ceil(LARGE ** (1 / self.axes)) + 2
         return (IMAGES, CHANNELS, *(size + 8 * (self.oblong and not axis) for axis in range(self.axes)))
 
-    def with_mode(self, padding_mode: Any, algorithm: str, **options: Any) -> nn.Module:
-        """Return the layer with a mode."""
+    def with_mode(self, padding_mode: Any, device: str, **options: Any) -> nn.Module:
+        """Return the layer with a mode, as it is made for a device."""
+        fused = device == "gpu" and not boundary(padding_mode, **options).why_not_fused
         return _KINDS[self.axes](
             CHANNELS,
             CHANNELS,
@@ -58,7 +58,7 @@ class Layer:
             dilation=self.dilation,
             groups=CHANNELS if self.depthwise else 1,
             padding_mode=padding_mode,
-            algorithm=ALGORITHMS[algorithm],
+            algorithm="fused" if fused else "auto",
             **options,
         )
 
@@ -79,9 +79,9 @@ LAYERS = {
 def _of_mode(name: str) -> Callable[[Layer, str, Tensor], nn.Module]:
     """Make layers with a mode by its name, with its default options."""
 
-    def make(layer: Layer, algorithm: str, image: Tensor) -> nn.Module:
+    def make(layer: Layer, device: str, image: Tensor) -> nn.Module:
         # Beyond a pole, the last axis is a whole circle.
-        return layer.with_mode((name, "circular") if name == "pole" else name, algorithm)
+        return layer.with_mode((name, "circular") if name == "pole" else name, device)
 
     return make
 
@@ -89,8 +89,8 @@ def _of_mode(name: str) -> Callable[[Layer, str, Tensor], nn.Module]:
 def _running(batches: int, training: bool) -> Callable[[Layer, str, Tensor], nn.Module]:
     """Make layers with predictors that are kept, after so many batches; they are fitted to each second batch."""
 
-    def make(layer: Layer, algorithm: str, image: Tensor) -> nn.Module:
-        found = layer.with_mode("adaptive", algorithm, track_running_stats=True, fit_every=2)
+    def make(layer: Layer, device: str, image: Tensor) -> nn.Module:
+        found = layer.with_mode("adaptive", device, track_running_stats=True, fit_every=2)
         for _ in range(batches):
             found(image)
         return found.train(training)
@@ -98,12 +98,12 @@ def _running(batches: int, training: bool) -> Callable[[Layer, str, Tensor], nn.
     return make
 
 
-def _fitted(layer: Layer, algorithm: str, image: Tensor) -> nn.Module:
+def _fitted(layer: Layer, device: str, image: Tensor) -> nn.Module:
     """Make a layer with predictors that were fitted to other images."""
-    return layer.with_mode(diff_conv2d.fit(image, layer.padding, layer.dilation), algorithm)
+    return layer.with_mode(diff_conv2d.fit(image, layer.padding, layer.dilation), device)
 
 
-#: What is counted, by name: a function that makes a layer of `LAYERS` for an algorithm and an image.
+#: What is counted, by name: a function that makes a layer of `LAYERS` for a device and an image.
 METHODS: dict[str, Callable[[Layer, str, Tensor], nn.Module]] = {
     **{name: _of_mode(name) for name in MODES},
     # `made` calls it once more. Then batch 3, counted from 0, is between two fits, and batch 4 at a fit.
@@ -114,18 +114,18 @@ METHODS: dict[str, Callable[[Layer, str, Tensor], nn.Module]] = {
 }
 
 
-def made(layer: Layer, method: str, algorithm: str) -> tuple[nn.Module, Tensor] | None:
+def made(layer: Layer, method: str, device: str) -> tuple[nn.Module, Tensor] | None:
     """Return a layer, called once forwards and backwards, and an image; None if it cannot have the mode.
 
     Args:
         layer: of `LAYERS`.
         method: of `METHODS`.
-        algorithm: of `ALGORITHMS`.
+        device: of `DEVICES`.
     """
     torch.manual_seed(0)
     image = torch.randn(layer.shape)
     try:
-        found = METHODS[method](layer, algorithm, image)
+        found = METHODS[method](layer, device, image)
         # What a first call prepares is not what a call launches.
         output = found(image.requires_grad_())
     except (ValueError, NotImplementedError):
