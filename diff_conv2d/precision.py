@@ -1,13 +1,19 @@
-"""Which dtype computes: samples outside, products of samples, and fits."""
+"""Which dtype computes, and on what: samples outside, products of samples, and fits."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from diff_conv2d.devices import is_on_cpu
+__all__ = ["computing_dtype", "fitting_dtype", "is_on_cpu", "working_dtype"]
 
-__all__ = ["computing_dtype", "fitting_dtype", "working_dtype"]
+# Where there is no GPU, what would be called on one is counted by changing this.
+CPU = "cpu"
+
+
+def is_on_cpu(tensor: Tensor) -> bool:
+    """Whether a tensor is on a CPU, where copies and new memory are what costs; on a GPU it is each call."""
+    return tensor.device.type == CPU
 
 
 def computing_dtype(dtype: torch.dtype) -> torch.dtype:

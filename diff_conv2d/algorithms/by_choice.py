@@ -16,8 +16,8 @@ from torch import Tensor
 
 from diff_conv2d.algorithms.blocks import CONVOLUTIONS, zero_padded_convolution
 from diff_conv2d.algorithms.regions import cut_by_displacement, cut_by_validity, kernel_at
-from diff_conv2d.devices import is_on_cpu
 from diff_conv2d.geometry import Geometry, Kernels
+from diff_conv2d.precision import is_on_cpu
 from diff_conv2d.tracing import is_traced, is_transformed
 
 __all__ = ["better_by_choice", "convolve_by_choice"]

@@ -25,9 +25,9 @@ from torch import Tensor
 from diff_conv2d.algorithms.blocks import valid_convolution
 from diff_conv2d.algorithms.gradients import gradients_by_autograd, gradients_of_convolution
 from diff_conv2d.algorithms.regions import convolve_by_displacement, cut_by_displacement, displacements, kernel_at
-from diff_conv2d.devices import is_on_cpu
 from diff_conv2d.extension.by_axis import channels_last_format
 from diff_conv2d.geometry import Geometry, Kernels
+from diff_conv2d.precision import is_on_cpu
 from diff_conv2d.tracing import is_autocast, is_traced, is_transformed
 
 __all__ = ["better_at_once", "convolve_at_once"]

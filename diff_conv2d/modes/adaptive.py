@@ -10,14 +10,13 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from diff_conv2d.devices import is_on_cpu
 from diff_conv2d.extension import by_axis
 from diff_conv2d.extension.axis import IntegerMatrix
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import AxisExtension, Extension, Parts
 from diff_conv2d.modes.polynomial_weights import Polynomial
 from diff_conv2d.modes.prediction_weights import blend, edge_differences, fitted, gram_matrix, polynomials, scores
-from diff_conv2d.precision import fitting_dtype, working_dtype
+from diff_conv2d.precision import fitting_dtype, is_on_cpu, working_dtype
 from diff_conv2d.tracing import is_autocast, is_plain, kept, size_is_at_least
 
 __all__ = ["Adaptive", "Predicted", "Sizes"]

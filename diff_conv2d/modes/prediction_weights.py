@@ -23,8 +23,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from diff_conv2d.devices import is_on_cpu
 from diff_conv2d.modes.polynomial_weights import extrapolation_weights
+from diff_conv2d.precision import is_on_cpu
 from diff_conv2d.tracing import is_plain, kept, size_is_at_least
 
 __all__ = [

@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig
 from rich.console import Console
 
-from diff_conv2d import devices
+from diff_conv2d import precision
 from experiments.hydra_program import hydra_program
 from experiments.launches.counting import counted
 from experiments.launches.layers import DEVICES, LAYERS, made
@@ -36,7 +36,7 @@ def launches(layer: str, method: str, device: str = "cpu") -> tuple[int, int] | 
         ((1, 3), (2, 4))
 
     """
-    with mock.patch.object(devices, "CPU", "none" if device == "gpu" else "cpu"):
+    with mock.patch.object(precision, "CPU", "none" if device == "gpu" else "cpu"):
         found = made(LAYERS[layer], method, device)
         if found is None:
             return None

@@ -104,7 +104,7 @@ def test_an_import_loads_what_is_asked_for():
     assert loaded("import diff_conv2d") == {"diff_conv2d"}
     assert loaded("import diff_conv2d.modes as m; list(m.MODES), 'diff' in m.MODES") == {
         *("diff_conv2d", "modes", "modes.base", "arguments", "geometry", "precision", "tracing"),
-        *("devices", "extension", "extension.axis", "extension.by_axis", "extension.by_gather"),
+        *("extension", "extension.axis", "extension.by_axis", "extension.by_gather"),
     }
     layer = loaded("from diff_conv2d import Conv2d; Conv2d(1, 1, 3, padding=1)")
     families = {name for name in layer if name.startswith("modes.")}
