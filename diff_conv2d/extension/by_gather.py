@@ -30,7 +30,7 @@ class Gather(NamedTuple):
         sizes: of the spatial axes of the extended image.
         weights: w of each sample of the extended image; None if all are 1.
         zeros: the samples for which w is 0; None if there are none.
-        numbers: b, for all channels or for each; None if all are 0.
+        numbers: b, for all channels or for each, -0 for 0; None if all are 0.
     """
 
     places: Tensor
@@ -84,6 +84,8 @@ def gather_of(extend: Callable[[Tensor], Tensor], image: Tensor) -> Gather | Non
         b, w, places = (t[0].flatten(1) for t in (b, w, places))
         w, places = w[0], places[0]
         same = bool((b == b[:1]).all())
+        # The sum of a sample and -0 is the sample, also if that is -0.
+        b = torch.where(b == 0, -0.0, b)
         of_channels = (b[:1] if same else b).view(-1, *sizes).to(image.dtype) if b.any() else None
         return Gather(
             places,
