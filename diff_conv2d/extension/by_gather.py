@@ -14,10 +14,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["MOST", "Gather", "extended_by_gather", "gather_of"]
+__all__ = ["MOST", "MOST_EXTENDED", "Gather", "extended_by_gather", "gather_of"]
 
 #: Samples of a batch up to which a gather is faster than the plain way, on a CPU.
 MOST = 1 << 17
+#: Samples of an extended batch up to which its table takes a few megabytes at most, and is kept.
+MOST_EXTENDED = 1 << 18
 # Above it, sums with a number could not tell a sample.
 _MOST_NUMBER = 1 << 30
 
