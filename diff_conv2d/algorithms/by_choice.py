@@ -6,10 +6,11 @@ channels of one convolution, and one gather takes from each output's channels th
 
 from __future__ import annotations
 
+from cmath import isfinite
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
-from math import isfinite, prod
+from math import prod
 
 import torch
 from torch import Tensor
