@@ -124,9 +124,10 @@ class _AtOnce(torch.autograd.Function):
             )
         places = _channels(len(weight), groups, grad.device), plan.targets
         of_y = _by_place(grad)[places]
-        if plan.idle is not None:
-            # Zeros of X times a gradient that is not finite are none.
-            of_y.masked_fill_(plan.idle, 0)
+        if is_on_cpu(grad):
+            # The zeros of X times a gradient that is not finite are NaN. On a GPU this launch is spared: there NaN
+            # reaches kernels whose gradient is not finite anyway, and, of strided convolutions, some without outputs.
+            of_y.masked_fill_(plan.filled, 0)
         of_y = of_y.view(len(x), -1, x.shape[2])
         if needed[3] or needed[4]:
             product_with_x = of_y.bmm(x.mT)
@@ -200,7 +201,7 @@ class _Plan(NamedTuple):
         outside: whether it is such a one; with a dimension more, of the images.
         sinks: as `sources`, but places after the last sample for those outside.
         targets: places of outputs, one of the same displacement for columns that are filled up, or any one.
-        idle: whether a displacement has no output; with dimensions more; None if none has.
+        filled: whether a column is filled up; with a dimension more, of the images.
         places: as `targets`, but in the box for columns that are filled up, or after the last output without a box.
         real: 0 for columns that are filled up, otherwise 1; with a dimension more, of the images.
     """
@@ -213,7 +214,7 @@ class _Plan(NamedTuple):
     outside: Tensor
     sinks: Tensor
     targets: Tensor
-    idle: Tensor | None
+    filled: Tensor
     places: Tensor
     real: Tensor
 
@@ -280,14 +281,13 @@ def _planned(geometry: Geometry, sizes: tuple[int, ...], device: torch.device) -
         unused = unused * output + low
     targets = targets.view(len(every), 1, 1, columns)
     there = real.view(targets.shape)
-    idle = ~there[..., :1].unsqueeze(-1)
     tables = (
         sources.where(inside, 0),
         ~inside.unsqueeze(-1),
         sources.where(inside, prod(sizes)),
         targets,
-        idle if idle.any() else None,
+        ~there.unsqueeze(-1),
         targets.where(there, unused if box else prod(outputs)),
         there.squeeze(1).unsqueeze(-1).to(torch.get_default_dtype()),
     )
-    return _Plan(outputs, box, window, columns, *(None if table is None else table.to(device) for table in tables))
+    return _Plan(outputs, box, window, columns, *(table.to(device) for table in tables))
