@@ -47,8 +47,8 @@ def convolve_by_choice(
 ) -> Tensor | None:
     """Convolve each output with its own kernel, where `better_by_choice` allows it.
 
-    Where a gradient is wanted and an output of any kernel is not finite, return None: the zero gradient of the outputs
-    that are not chosen would, times NaN or infinity, be NaN.
+    Where a gradient is wanted and an output of any kernel is not finite, return None: the gradient 0 of outputs that
+    are not chosen would, times NaN or infinity, be NaN.
 
     Args:
         input: images (N, C, ...).

@@ -43,7 +43,7 @@ _SHARPNESS = 16
 # Above the largest -16 log of a number in float64: what counts as an error of 0.
 _NO_ERROR = 2e4
 # The least error that has a gradient, in smallest numbers of its precision.
-_LEAST_ERROR = 1 << 20
+_LEAST_ERROR = 1 << 12
 
 
 def edge_differences(
@@ -379,11 +379,10 @@ def blend(candidates: Tensor, scores: Tensor) -> Tensor:
     """
     if scores.requires_grad:
         # 0 / 0 has no gradient, and that of the logarithm of the smallest number overflows.
-        relative = scores + _LEAST_ERROR * torch.finfo(scores.dtype).tiny
-    else:
-        # Relative to the first, so that scaling the data changes no bit. Any other failed fit counts for nothing.
-        relative = scores / scores[..., :1, :]
-    logarithms = torch.special.xlogy(-_SHARPNESS, relative)
+        scores = scores + _LEAST_ERROR * torch.finfo(scores.dtype).tiny
+    # Relative to the first, so that scaling the data changes no bit; the shares do not depend on it, and its gradient
+    # would overflow. Any other failed fit counts for nothing.
+    logarithms = torch.special.xlogy(-_SHARPNESS, scores / scores[..., :1, :].detach())
     shares = torch.nan_to_num(logarithms, -torch.inf, _NO_ERROR, -torch.inf).softmax(-2)
     return (candidates * shares.unsqueeze(-1)).sum(-3)
 
