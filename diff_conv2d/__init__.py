@@ -110,6 +110,8 @@ if not TYPE_CHECKING:
             globals()[name] = found
             return found
         try:
+            if not name.isidentifier():
+                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
             return import_module(f"{__name__}.{name}")
         except ModuleNotFoundError as error:
             if error.name != f"{__name__}.{name}":

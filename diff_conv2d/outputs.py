@@ -64,7 +64,7 @@ def may_overlap(a: Tensor, b: Tensor) -> bool:
         >>> may_overlap(whole[:2], whole[2:]), may_overlap(whole[:3], whole[2:])
         (False, True)
     """
-    if a.device != b.device or not a.numel() or not b.numel():
+    if a.device != b.device or a.is_meta or not a.numel() or not b.numel():
         return False
     return a.data_ptr() < b.data_ptr() + _extent(b) and b.data_ptr() < a.data_ptr() + _extent(a)
 

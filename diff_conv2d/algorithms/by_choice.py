@@ -6,6 +6,7 @@ channels of one convolution, and one gather takes from each output's channels th
 
 from __future__ import annotations
 
+from cmath import isfinite
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
@@ -43,8 +44,11 @@ def better_by_choice(input: Tensor, kernels: Kernels, geometry: Geometry, by: st
 
 def convolve_by_choice(
     input: Tensor, kernels: Kernels, geometry: Geometry, by: str, extend: Callable[[Tensor, Geometry], Tensor] | None
-) -> Tensor:
+) -> Tensor | None:
     """Convolve each output with its own kernel, where `better_by_choice` allows it.
+
+    Where a gradient is wanted and an output of any kernel is not finite, return None: the gradient 0 of outputs that
+    are not chosen would, times NaN or infinity, be NaN.
 
     Args:
         input: images (N, C, ...).
@@ -69,6 +73,8 @@ def convolve_by_choice(
     else:
         settings = geometry.stride, 0, geometry.dilation, groups
         output = CONVOLUTIONS[len(geometry.kernel)](extend(input, geometry), every, biases, *settings)
+    if output.requires_grad and not isfinite(output.detach().sum().item()):
+        return None
     sizes = output.shape[2:]
     places = _places(geometry, tuple(input.shape[2:]), by, len(weight), len(every), groups)
     return output.reshape(len(input), -1).index_select(1, places).view(len(input), len(weight), *sizes)

@@ -123,7 +123,12 @@ class _AtOnce(torch.autograd.Function):
                 _cut(grad, plan.box), piece, weight, *settings, needed[:3]
             )
         places = _channels(len(weight), groups, grad.device), plan.targets
-        of_y = _by_place(grad)[places].view(len(x), -1, x.shape[2])
+        of_y = _by_place(grad)[places]
+        if is_on_cpu(grad):
+            # The zeros of X times a gradient that is not finite are NaN. On a GPU this launch is spared: there NaN
+            # reaches kernels whose gradient is not finite anyway, and, of strided convolutions, some without outputs.
+            of_y.masked_fill_(plan.filled, 0)
+        of_y = of_y.view(len(x), -1, x.shape[2])
         if needed[3] or needed[4]:
             product_with_x = of_y.bmm(x.mT)
             of_edge = product_with_x[..., : edge_weight[0, 0].numel()].view(edge_weight.shape)
@@ -195,7 +200,8 @@ class _Plan(NamedTuple):
         sources: places of samples, any one for a sample outside and in a column that is filled up.
         outside: whether it is such a one; with a dimension more, of the images.
         sinks: as `sources`, but places after the last sample for those outside.
-        targets: places of outputs, any one for columns that are filled up.
+        targets: places of outputs, one of the same displacement for columns that are filled up, or any one.
+        filled: whether a column is filled up; with a dimension more, of the images.
         places: as `targets`, but in the box for columns that are filled up, or after the last output without a box.
         real: 0 for columns that are filled up, otherwise 1; with a dimension more, of the images.
     """
@@ -208,6 +214,7 @@ class _Plan(NamedTuple):
     outside: Tensor
     sinks: Tensor
     targets: Tensor
+    filled: Tensor
     places: Tensor
     real: Tensor
 
@@ -253,7 +260,9 @@ def _planned(geometry: Geometry, sizes: tuple[int, ...], device: torch.device) -
     box = tuple((runs[0].start, runs[0].stop) for runs in nowhere if runs) if all(nowhere) else ()
     window = tuple(geometry.window(axis, *bounds) for axis, bounds in enumerate(box))
     first = next(outputs_of_one[0] for outputs_of_one in every if outputs_of_one)
-    filled = torch.tensor([some + [first] * (columns - len(some)) for some in every], device="cpu")
+    filled = torch.tensor(
+        [some + [some[0] if some else first] * (columns - len(some)) for some in every], device="cpu"
+    )
     real = torch.tensor([[column < len(some) for column in range(columns)] for some in every], device="cpu")
     # The places of outputs, and of the samples of their windows, row-major: (displacement, taps ..., column).
     targets, sources = torch.zeros_like(filled[..., 0]), torch.zeros((), dtype=torch.int64, device="cpu")
@@ -277,6 +286,7 @@ def _planned(geometry: Geometry, sizes: tuple[int, ...], device: torch.device) -
         ~inside.unsqueeze(-1),
         sources.where(inside, prod(sizes)),
         targets,
+        ~there.unsqueeze(-1),
         targets.where(there, unused if box else prod(outputs)),
         there.squeeze(1).unsqueeze(-1).to(torch.get_default_dtype()),
     )

@@ -35,12 +35,15 @@ def gradients_by_autograd(
     needed: tuple[bool, ...],
     create_graph: bool,
 ) -> tuple[Tensor | None, ...]:
-    """Return the gradients of ``convolve(*tensors)``, which consists of plain operations, where they are needed."""
+    """Return the gradients of ``convolve(*tensors)``, which consists of plain operations, where they are needed.
+
+    None for a tensor that no output depends on.
+    """
     with torch.enable_grad():
         # Gradients of the tensors themselves would include paths from one of them to another, and run their hooks;
         # those of views end here.
         views = [tensor if tensor is None else tensor.view_as(tensor) for tensor in tensors]
         output = convolve(*views)
     sources = [view for view, need in zip(views, needed, strict=True) if need and view is not None]
-    found = iter(torch.autograd.grad(output, sources, grad, create_graph=create_graph))
+    found = iter(torch.autograd.grad(output, sources, grad, create_graph=create_graph, allow_unused=True))
     return tuple(next(found) if need else None for need in needed)

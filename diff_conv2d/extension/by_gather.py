@@ -14,10 +14,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["MOST", "Gather", "extended_by_gather", "gather_of"]
+__all__ = ["MOST", "MOST_EXTENDED", "Gather", "extended_by_gather", "gather_of"]
 
 #: Samples of a batch up to which a gather is faster than the plain way, on a CPU.
 MOST = 1 << 17
+#: Samples of an extended batch up to which its table takes a few megabytes at most, and is kept.
+MOST_EXTENDED = 1 << 18
 # Above it, sums with a number could not tell a sample.
 _MOST_NUMBER = 1 << 30
 
@@ -30,7 +32,7 @@ class Gather(NamedTuple):
         sizes: of the spatial axes of the extended image.
         weights: w of each sample of the extended image; None if all are 1.
         zeros: the samples for which w is 0; None if there are none.
-        numbers: b, for all channels or for each; None if all are 0.
+        numbers: b, for all channels or for each, -0 for 0; None if all are 0.
     """
 
     places: Tensor
@@ -84,6 +86,8 @@ def gather_of(extend: Callable[[Tensor], Tensor], image: Tensor) -> Gather | Non
         b, w, places = (t[0].flatten(1) for t in (b, w, places))
         w, places = w[0], places[0]
         same = bool((b == b[:1]).all())
+        # The sum of a sample and -0 is the sample, also if that is -0.
+        b = torch.where(b == 0, -0.0, b)
         of_channels = (b[:1] if same else b).view(-1, *sizes).to(image.dtype) if b.any() else None
         return Gather(
             places,

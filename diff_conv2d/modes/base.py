@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -359,9 +360,17 @@ def _gather(mode: AxisExtension, input: Tensor, geometry: Geometry) -> by_gather
         return None
     key = mode, geometry, input.shape, input.dtype
     made = _GATHERS.get(key)
+    if made is None and _extended_size(input, geometry) > by_gather.MOST_EXTENDED:
+        return None
     if made is None and not is_transformed():
         made = _kept(_GATHERS, key, by_gather.gather_of(lambda x: mode.extend_by_axis(x, geometry), input))
     return made
+
+
+def _extended_size(input: Tensor, geometry: Geometry) -> int:
+    """Return how many samples an extended batch has."""
+    widths = zip(input.shape[2:], geometry.before, geometry.after, strict=True)
+    return prod(input.shape[:2]) * prod(map(sum, widths))
 
 
 # Classes of tensors that hold their values.

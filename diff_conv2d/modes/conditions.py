@@ -150,7 +150,7 @@ class Constant(_Prescribed):
     def outside(self, input: Tensor, axis: int, distances: range, high_end: bool, geometry: Geometry) -> list[Tensor]:
         """See `AxisExtension`: one piece."""
         (piece,) = by_axis.zeros(input, geometry.dims[axis], distances)
-        values = torch.tensor(self.value, device=input.device).to(input.dtype)
+        values = torch.tensor(self.value, dtype=torch.float64, device="cpu").to(input.dtype).to(input.device)
         return [piece + (values.view(-1, *(1,) * len(geometry.kernel)) if values.ndim else values)]
 
     def check_image(self, input: Tensor, geometry: Geometry) -> None:

@@ -46,7 +46,9 @@ class Explicit(Boundary):
         from diff_conv2d.algorithms.displaced import better_at_once, convolve_at_once
 
         if better_by_choice(input, kernels, geometry, "displacement"):
-            return convolve_by_choice(input, kernels, geometry, "displacement", None)
+            chosen = convolve_by_choice(input, kernels, geometry, "displacement", None)
+            if chosen is not None:
+                return chosen
         if better_at_once(input, kernels, geometry):
             return convolve_at_once(input, kernels, geometry)
         return convolve_by_displacement(input, kernels, geometry)

@@ -167,5 +167,7 @@ class DiffExplicit(Diff):
         from diff_conv2d.algorithms.by_choice import better_by_choice, convolve_by_choice
 
         if better_by_choice(input, kernels, geometry, "validity"):
-            return convolve_by_choice(input, kernels, geometry, "validity", self.extend)
+            chosen = convolve_by_choice(input, kernels, geometry, "validity", self.extend)
+            if chosen is not None:
+                return chosen
         return convolve_by_region(self, input, weight, bias, geometry, groups, edge_weight, edge_bias)

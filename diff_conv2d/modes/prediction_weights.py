@@ -42,6 +42,8 @@ __all__ = [
 _SHARPNESS = 16
 # Above the largest -16 log of a number in float64: what counts as an error of 0.
 _NO_ERROR = 2e4
+# The least error that has a gradient, in smallest numbers of its precision.
+_LEAST_ERROR = 1 << 12
 
 
 def edge_differences(
@@ -190,7 +192,9 @@ def _ridges(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the map from a diagonal to the ridges, (inner, fits * inner), an identity, and the least ridges."""
     used = torch.arange(inner, device=device) < torch.tensor(taps, device=device).unsqueeze(-1) - 1
-    relative = torch.where(used, ridge, torch.finfo(dtype).eps ** -1.5).to(dtype)
+    # Filled, since numbers alone would have torch's default dtype.
+    relative = torch.full(used.shape, torch.finfo(dtype).eps ** -1.5, dtype=dtype, device=device)
+    relative = relative.masked_fill(used, ridge)
     means = used.to(dtype) / used.sum(-1, keepdim=True)
     matrix = (means.unsqueeze(-1) * relative.unsqueeze(-2)).movedim(1, 0).flatten(1)
     least = torch.full((len(taps) * inner,), torch.finfo(dtype).tiny, dtype=dtype, device=device)
@@ -374,10 +378,11 @@ def blend(candidates: Tensor, scores: Tensor) -> Tensor:
     The first candidate is 'replicate'. Where its score is 0, or not finite, the average is not a number.
     """
     if scores.requires_grad:
-        # 0 / 0 has no gradient.
-        scores = scores + torch.finfo(scores.dtype).tiny
-    # Relative to the first, so that scaling the data changes no bit. Any other failed fit counts for nothing.
-    logarithms = torch.special.xlogy(-_SHARPNESS, scores / scores[..., :1, :])
+        # 0 / 0 has no gradient, and that of the logarithm of the smallest number overflows.
+        scores = scores + _LEAST_ERROR * torch.finfo(scores.dtype).tiny
+    # Relative to the first, so that scaling the data changes no bit; the shares do not depend on it, and its gradient
+    # would overflow. Any other failed fit counts for nothing.
+    logarithms = torch.special.xlogy(-_SHARPNESS, scores / scores[..., :1, :].detach())
     shares = torch.nan_to_num(logarithms, -torch.inf, _NO_ERROR, -torch.inf).softmax(-2)
     return (candidates * shares.unsqueeze(-1)).sum(-3)
 

@@ -76,6 +76,11 @@ class Sided(AxisExtension):
     def __hash__(self) -> int:
         return self._hash
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Say it anew: a hash holds for one process, and an older pickle says less."""
+        object.__setattr__(self, "sides", state["sides"])
+        self.__post_init__()
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
 

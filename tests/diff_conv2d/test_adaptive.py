@@ -14,6 +14,7 @@ from diff_conv2d.modes.prediction_weights import (
     polynomials,
     scores,
 )
+from diff_conv2d.tracing import _kept
 
 
 def noise(*shape, seed=0):
@@ -355,6 +356,27 @@ def test_pad_is_differentiable_on_constant_images():
         image = torch.full((1, 1, 9, 9), 2.0, requires_grad=True)
         pad(image, fit_gradient=fit_gradient).sum().backward()
         assert image.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("fit_dtype", [None, torch.float32])
+def test_pad_is_differentiable_where_some_candidates_have_no_error(fit_dtype):
+    step = torch.zeros(1, 1, 8, 8)
+    step[..., 4:] = 3
+    step.requires_grad_()
+    pad(step, 2, fit_gradient=True, fit_dtype=fit_dtype).square().sum().backward()
+    assert step.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_the_default_dtype_is_no_part_of_a_fit(dtype):
+    image = noise(1, 2, 20, 21).float()
+    expected = pad(image, 2)
+    _kept.cache_clear()
+    torch.set_default_dtype(dtype)
+    try:
+        assert torch.equal(pad(image, 2), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -8,6 +8,7 @@ import torch
 from torch.autograd import gradgradcheck
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from diff_conv2d import conv2d, precision
 from diff_conv2d.algorithms import by_choice, displaced
 from diff_conv2d.algorithms.regions import convolve_by_displacement, convolve_by_region, displacements
 from diff_conv2d.geometry import Geometry, Kernels
@@ -119,6 +120,50 @@ def test_what_is_not_finite_stays_in_its_windows():
     torch.testing.assert_close(result, expected)
 
 
+def finite_parts(tensors):
+    return [torch.nan_to_num(t, 0.0, 0.0, 0.0) for t in tensors], [t.isfinite() for t in tensors]
+
+
+@pytest.mark.parametrize("place", [0, 1, -1])
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+@pytest.mark.parametrize("name", ["3x3", "strided", "no window in the image", "volumes"])
+def test_a_gradient_that_is_not_finite_stays_in_its_own_kernel(name, number, place):
+    image, kernels, geometry = tensors_of(name, bias=True)
+    leaves, found = leaves_of(image, kernels), []
+    for way in (displaced.convolve_at_once, convolve_by_displacement):
+        result = way(image, kernels, geometry)
+        gradient = torch.ones_like(result)
+        gradient[0, 0].view(-1)[place] = number
+        gradients = torch.autograd.grad(result, leaves, gradient, allow_unused=True)
+        found.append([torch.zeros_like(a) if g is None else g for a, g in zip(leaves, gradients, strict=True)])
+    torch.testing.assert_close(*map(finite_parts, found), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+@pytest.mark.parametrize("mode", ["explicit", "diff_explicit"])
+def test_an_image_that_is_not_finite_reaches_no_gradient_of_another_kernel(mode, number):
+    image, kernels, _ = tensors_of("3x3", bias=True, count=None if mode == "explicit" else 1)
+    image = image.detach().clone()
+    image[0, 0, 0, 0] = number
+    leaves, found = leaves_of(image, kernels)[1:], []
+    for algorithm in ("auto", "memory"):
+        arguments = {"edge_weight": kernels.edge_weight, "edge_bias": kernels.edge_bias, "algorithm": algorithm}
+        result = conv2d(image, kernels.weight, kernels.bias, padding=1, padding_mode=mode, **arguments)
+        found.append(torch.autograd.grad(result.sum(), leaves))
+    torch.testing.assert_close(*map(finite_parts, found), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["no output without displacement", "no window in the image"])
+def test_a_second_derivative_where_a_kernel_has_no_output(name):
+    image, kernels, geometry = tensors_of(name, bias=True)
+    leaves, found = leaves_of(image, kernels), []
+    for way in (displaced.convolve_at_once, convolve_by_displacement):
+        result = way(image, kernels, geometry).sin().sum()
+        (gradient,) = torch.autograd.grad(result, image, create_graph=True)
+        found.append(torch.autograd.grad(gradient.cos().sum(), leaves, allow_unused=True, materialize_grads=True))
+    torch.testing.assert_close(*found, rtol=1e-11, atol=1e-11)
+
+
 class Launches(TorchDispatchMode):
     """Counts operators that compute or copy; a convolution's gradient counts once for each tensor."""
 
@@ -135,7 +180,9 @@ class Launches(TorchDispatchMode):
 
 def counted(function):
     # The library asks for modes such as this one, and then leaves its faster ways.
-    with mock.patch.object(torch._C, "_len_torch_dispatch_stack", return_value=0), Launches() as launches:
+    # As on a GPU.
+    elsewhere = mock.patch.object(precision, "CPU", "none")
+    with elsewhere, mock.patch.object(torch._C, "_len_torch_dispatch_stack", return_value=0), Launches() as launches:
         result = function()
     return launches.count, result
 

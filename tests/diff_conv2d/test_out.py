@@ -187,6 +187,11 @@ def test_out_shares_no_memory():
     assert not may_overlap(whole[:, :3], whole[:, 3:])
 
 
+def test_out_without_memory():
+    image, weight, out = (torch.empty(1, 1, n, n, device="meta") for n in (8, 3, 8))
+    assert conv2d(image, weight, padding=1, out=out) is out
+
+
 def test_out_has_no_gradient():
     image, weight = torch.ones(1, 1, 8, 8), torch.ones(1, 1, 3, 3, requires_grad=True)
     with pytest.raises(ValueError, match="requires a gradient"):

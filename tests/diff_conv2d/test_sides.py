@@ -1,6 +1,7 @@
 """A mode of its own for each axis and each end is that of each end alone; pads may be wider than the image."""
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -285,6 +286,31 @@ def test_a_filter_at_the_poles_has_the_error_of_the_interior(at):
 def test_errors_name_the_argument(arguments, error, message):
     with pytest.raises(error, match=message):
         pad(**{"input": IMAGE, "pad": (2, 2, 2, 2), **arguments})
+
+
+def test_a_pickle_holds_no_hash_of_its_process():
+    mode = boundary(("symmetric", ("diff", "zeros")))
+    stale = boundary(("symmetric", ("diff", "zeros")))
+    object.__setattr__(stale, "_hash", hash(mode) + 1)
+    read = pickle.loads(pickle.dumps(stale))
+    assert (read, hash(read)) == (mode, hash(mode))
+    # As older versions wrote it.
+    older = type(mode).__new__(type(mode))
+    older.__setstate__({"sides": mode.sides})
+    image, weight = torch.ones(1, 1, 6, 6), torch.ones(1, 1, 3, 3)
+    assert torch.equal(*(conv2d(image, weight, padding=1, padding_mode=m) for m in (mode, older)))
+
+
+@pytest.mark.parametrize("value", [0.3, (0.3, 0.1)])
+def test_constants_have_the_precision_of_the_image(value):
+    image = torch.zeros(1, 2, 3, dtype=torch.float64)
+    wanted = torch.tensor(value, dtype=torch.float64).expand(2)
+    weight = torch.ones(2, 1, 2, dtype=torch.float64)
+    assert torch.equal(pad(image, (1, 0), "constant", value=value)[0, :, 0], wanted)
+    convolved = diff_conv2d.conv1d(
+        image, weight, padding=(1, 0), groups=2, padding_mode="constant", value=value, algorithm="memory"
+    )
+    assert torch.equal(convolved[0, :, 0], wanted)
 
 
 def test_constants_of_other_libraries_and_of_integers():

@@ -90,6 +90,22 @@ def test_a_gather_is_taken_for_small_images_of_modes_that_copy():
         assert gather.call_count == 3
 
 
+@pytest.mark.parametrize("name", FIXED)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_no_bit_of_the_image_is_changed(name, dtype):
+    image = torch.where(image_of(1, 2, 6, 6) > 0, 0.0, -0.0).to(dtype)
+    options = dict(FIXED[name])
+    padded = diff_conv2d.pad(image, (1, 1, 1, 1), options.pop("padding_mode"), **options)[..., 1:-1, 1:-1]
+    assert torch.equal(padded.signbit(), image.signbit())
+
+
+def test_gathers_of_wide_paddings_are_not_kept():
+    base._GATHERS.clear()
+    padded = diff_conv2d.pad(torch.ones(1, 1, 2, 2), (300, 300, 300, 300), "symmetric")
+    assert torch.equal(padded, torch.ones(1, 1, 602, 602))
+    assert not base._GATHERS
+
+
 def test_what_inference_has_cached_serves_training():
     for cache in (base._GATHERS, base._PLANS, choice._CHECKED):
         cache.clear()

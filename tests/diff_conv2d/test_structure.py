@@ -160,3 +160,9 @@ print(compiled(torch.tensor([[[1.0, 2.0, 4.0]]])).tolist())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=FOLDER.parent)
     assert done.stdout.strip() == "[[[0.0, 1.0, 2.0, 4.0, 6.0]]]"
+
+
+@pytest.mark.parametrize("name", ["", "none", "modes.adaptive", "modes.none"])
+def test_other_names_are_no_attributes(name):
+    with pytest.raises(AttributeError, match="has no attribute"):
+        getattr(diff_conv2d, name)
