@@ -375,11 +375,18 @@ def _least(dtype: torch.dtype, device: torch.device) -> Tensor:
 def blend(candidates: Tensor, scores: Tensor) -> Tensor:
     """Average candidates, (*, c, p, m - 1), weighted by a high power of their inverse scores, (*, c, p).
 
-    The first candidate is 'replicate'. Where its score is 0, or not finite, the average is not a number.
+    The first candidate is 'replicate'. Where it has no error no other one is needed, and the average is 0 or not a
+    number; not a number, too, where its score is not finite.
     """
     if scores.requires_grad:
         # 0 / 0 has no gradient, and that of the logarithm of the smallest number overflows.
+        flat = (scores[..., 0, :] == 0).unsqueeze(-1)
         scores = scores + _LEAST_ERROR * torch.finfo(scores.dtype).tiny
+        return _average(candidates, scores).masked_fill(flat, 0.0)
+    return _average(candidates, scores)
+
+
+def _average(candidates: Tensor, scores: Tensor) -> Tensor:
     # Relative to the first, so that scaling the data changes no bit; the shares do not depend on it, and its gradient
     # would overflow. Any other failed fit counts for nothing.
     logarithms = torch.special.xlogy(-_SHARPNESS, scores / scores[..., :1, :].detach())

@@ -358,6 +358,15 @@ def test_pad_is_differentiable_on_constant_images():
         assert image.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("fit_gradient", [False, True])
+def test_lines_that_differ_from_those_that_are_read_repeat_their_edge(fit_gradient):
+    """Every second line is read. Where these are flat no candidate errs, and nothing speaks for a polynomial."""
+    image = torch.zeros(1, 1, 64, 64)
+    image[0, 0, 1, 1] = 3
+    padded = pad(image.requires_grad_(), 1, fit_gradient=fit_gradient)
+    assert torch.equal(padded, diff_conv2d.pad(image, (1, 1, 1, 1), "replicate"))
+
+
 @pytest.mark.parametrize("fit_dtype", [None, torch.float32])
 def test_pad_is_differentiable_where_some_candidates_have_no_error(fit_dtype):
     step = torch.zeros(1, 1, 8, 8)
