@@ -328,6 +328,11 @@ def _corrections(
         lines = lines * differences.shape[dim]
     correlation = neighbour_correlation(residuals.flatten(-3, -2), each, pooled)
     correlation = torch.unflatten(correlation, -1, (len(shares), -1))
+    if torch.compiler.is_exporting():
+        # M may be open.
+        correlation = correlation.clamp(0, 1)
+        independent = (lines * (1 - correlation) / (1 + correlation)).clamp_min(1)
+        return 1 + constant(tuple(shares), residuals.dtype, residuals.device) / independent
     # f / (q l) = f / (q M) (2 / (1 - rho) - 1); from a certain rho on l is 1.
     remaining = 1 - correlation.clamp(0, (lines - 1) / (lines + 1))
     constants = tuple(1 - share / lines for share in shares), tuple(2 * share / lines for share in shares)
