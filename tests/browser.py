@@ -87,13 +87,17 @@ class Browser:
         while not any(one.get("method") == event for one in self.events):
             self.events.append(self._next(deadline))
 
-    def open(self, address, width=DESK, dark=False):
-        """Open a page at a width, in light or dark colours."""
+    def show(self, width, dark):
+        """Show the page at a width, in light or dark colours."""
         height = 844 if width == PHONE else 900
         phone = width == PHONE
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def open(self, address, width=DESK, dark=False):
+        """Open a page at a width, in light or dark colours, and forget what the one before has complained of."""
+        self.show(width, dark)
         # A heading of the same page would be scrolled to, and nothing loaded.
         self.events.clear()
         self.call("Page.navigate", url="about:blank")

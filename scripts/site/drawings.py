@@ -111,7 +111,8 @@ def told(mode: str) -> str:
     beyond = "pole beyond top and bottom, circular at left and right: " if mode == "pole" else ""
     return (
         f"A line of {LINE[0]} samples of terrain with {LINE[1]} more at each end by `{mode}`{options}{trained}, "
-        f"beside what is truly there; and an image extended by {IMAGE[1]} samples at each side, {beyond}its edge marked"
+        f"beside what is truly there; and an image extended by {IMAGE[1]} samples at each side, {beyond}"
+        "its edge marked"
     )
 
 

@@ -47,8 +47,12 @@ def with_formulas(page: str) -> str:
     def change(match: re.Match[str]) -> str:
         formula = html.unescape(match[3])
         try:
-            return convert(formula, display="block" if match[1] == "div" else "inline")
+            drawn = convert(formula, display="block" if match[1] == "div" else "inline")
         except Exception as error:
             raise ValueError(f"the formula {formula!r} cannot be read: {error!r}") from error
+        # What the converter does not know it writes as it is.
+        if "\\" in drawn or formula.count("{") != formula.count("}"):
+            raise ValueError(f"the formula {formula!r} has a command that is not known, or a brace too many")
+        return drawn
 
     return _FORMULA.sub(change, page).replace(BAR, "|")

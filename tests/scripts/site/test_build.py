@@ -29,31 +29,24 @@ def test_it_is_built_without_a_fault_and_is_small(site):
 
 
 @needs_browser
-@WIDTHS
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_page_opens_without_errors_and_asks_no_other_host(site, browser, width, dark):
-    for address in addresses(site):
-        browser.open(address, width, dark)
-        assert not browser.errors(), address
-        assert not [one for one in browser.fetched() if not one.startswith(("file:", "data:", "about:"))], address
-        # Nothing but tables, code and formulas may be wider than the screen, and those scroll by themselves.
-        assert browser.run("document.documentElement.scrollWidth") <= width, address
-        scheme = browser.run("document.body.getAttribute('data-md-color-scheme')")
-        assert scheme == ("slate" if dark else "default")
-
-
-@needs_browser
-def test_every_picture_has_words_and_is_there(site, browser):
+def test_every_page_opens_without_errors_at_every_width_and_asks_no_other_host(site, browser):
     for address in addresses(site):
         browser.open(address)
+        for width in (DESK, PHONE):
+            for dark in (False, True):
+                browser.show(width, dark)
+                # Nothing but tables, code and formulas may be wider than the screen, and those scroll by themselves.
+                assert browser.run("document.documentElement.scrollWidth") <= width, address
+                scheme = "slate" if dark else "default"
+                assert browser.until(f"document.body.getAttribute('data-md-color-scheme') === '{scheme}'"), address
         browser.run("document.querySelectorAll('img').forEach((one) => one.loading = 'eager')")
         browser.until("[...document.images].every((one) => one.complete)")
-        assert (
-            browser.run("[...document.images].filter((one) => !one.alt || !one.naturalWidth).map((one) => one.src)")
-            == []
-        )
+        pictures = "[...document.images].filter((one) => !one.alt || !one.naturalWidth).map((one) => one.src)"
+        assert browser.run(pictures) == [], address
         canvases = "[...document.querySelectorAll('canvas')].filter((one) => !one.getAttribute('aria-label')).length"
         assert browser.run(canvases) == 0, address
+        assert not browser.errors(), address
+        assert not [one for one in browser.fetched() if not one.startswith(("file:", "data:", "about:"))], address
 
 
 @needs_browser

@@ -78,8 +78,9 @@ def test_a_bar_in_the_code_of_a_table():
 
 
 def test_a_formula_that_cannot_be_read_is_told():
-    with pytest.raises(ValueError, match="frac"):
-        with_formulas(r'<span class="arithmatex">\(\frac{1\)</span>')
+    for formula in (r"\frac{1", r"\nosuchcommand x"):
+        with pytest.raises(ValueError, match="formula"):
+            with_formulas(rf'<span class="arithmatex">\({formula}\)</span>')
 
 
 def test_examples_in_docstrings_become_blocks_of_code():
