@@ -27,7 +27,7 @@
 
   for (const table of document.querySelectorAll(".md-typeset table:not(.highlighttable)")) {
     const headings = table.tHead?.rows[0]?.cells ?? [];
-    for (const cell of table.querySelectorAll("td")) cell.classList.toggle("short", cell.textContent.length < 18);
+    for (const cell of table.querySelectorAll("td")) cell.classList.toggle("short", cell.textContent.length < 26);
     if (!table.tBodies[0] || table.tBodies[0].rows.length < 2) continue;
     for (const heading of headings) {
       if (!heading.textContent.trim()) continue;

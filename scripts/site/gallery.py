@@ -28,9 +28,9 @@ def pages() -> dict[str, str | bytes]:
         cards += f'<div markdown="1">\n\n**[`{mode}`]({mode}.md)** {heading(mode)}\n\n{_pictures(mode)}\n\n</div>\n\n'
     text = (
         "# The modes\n\nWhat lies beyond the edge of an image, in each mode's own way. At the left a line of "
-        "terrain: the small dots are the samples that a mode sees, the coloured ones those that it adds, and the "
-        "dotted line is what is truly there. At the right an image and its extension; the white rectangle is its edge. "
-        "How large the error is depends on the field: [the table](#error-on-four-fields) below, and "
+        "terrain: the small dots are the samples that a mode sees, the coloured ones those that it adds, and "
+        "the dotted line is what is truly there. At the right an image and its extension; the white rectangle is its "
+        "edge. How large the error is depends on the field: [the table](#error-on-four-fields) below, and "
         "[Try it](../try.md).\n\n"
         f'<div class="gallery" markdown="1">\n\n{cards}</div>\n\n'
         "## Error on four fields\n\n" + _all_errors()

@@ -35,12 +35,11 @@ def pages() -> dict[str, str | bytes]:
 
 
 def _page(name: str, table: pd.DataFrame, manifest: dict[str, Any]) -> str:
-    made = [f"{key}: {manifest[key]}" for key in ("date", "machine", "torch") if isinstance(manifest.get(key), str)]
     stale = manifest.get("stale")
     text = f"---\nsearch:\n  exclude: true\n---\n# `{name}.csv`\n\n"
     text += f"`results/tables/{name}.csv` of the repository: {len(table)} rows, {len(table.columns)} columns.\n\n"
-    if made:
-        text += "Made " + "; ".join(made) + ".\n\n"
+    if manifest:
+        text += f"Made on {manifest['date']} ({manifest['machine']}; torch {manifest['torch']}).\n\n"
     if stale:
         text += f"**Stale**: {stale}\n\n"
     return text + (rows_of(table) if len(table) <= MOST_ROWS else columns_of(table)) + "\n"

@@ -87,6 +87,8 @@ def test_examples_in_docstrings_become_blocks_of_code():
     text = as_markdown("Example:\n    >>> f(\n    ...     1)\n    array([1,\n           2])\n    >>> g()\n\nAfter")
     inside = "    >>> f(\n    ...     1)\n    array([1,\n           2])\n    >>> g()\n"
     assert text == f"Example:\n    ```pycon\n{inside}    ```\n\nAfter"
+    assert as_markdown("As in:\n\n    >>> f()\n    1\n\nAfter") == "As in:\n\n```pycon\n>>> f()\n1\n```\n\nAfter"
+    assert as_markdown("As in::\n\n      a | b\n      c\n\nAfter") == "As in:\n\n```text\na | b\nc\n```\n\nAfter"
 
 
 @pytest.mark.parametrize("mode", MODES)
