@@ -150,6 +150,10 @@ def stale(path: Path) -> list[str]:
     if changed:
         more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
         why.append(f"the code has changed since: {', '.join(changed[:4])}{more}")
+    inputs: dict[str, str] = manifest.get("inputs", {})
+    for name, kept in inputs.items():
+        if not (tables / name).is_file() or digest(tables / name) != kept:
+            why.append(f"{name}, which it was made from, has changed since")
     if manifest.get("other_sources"):
         why.append(f"its runs were made from different sources: {manifest['other_sources']} of them from others")
     return why + _other_settings(path.stem, manifest)
@@ -158,7 +162,8 @@ def stale(path: Path) -> list[str]:
 def _other_settings(study: str, manifest: dict[str, Any]) -> list[str]:
     """Say in what the configuration differs from what was run, a sentence each; nothing if it does not."""
     if manifest.get("kind") == SWEEP:
-        ran, asked = set(manifest["settings"]["runs"]), configured_runs(study, manifest["settings"]["seeds"])
+        settings = manifest["settings"]
+        ran, asked = set(settings["runs"]), configured_runs(study, settings["seeds"], settings.get("more_seeds"))
         if ran == asked:
             return []
         one = sorted(ran ^ asked)[0]
