@@ -162,7 +162,8 @@ reproduce-error-maps: env ## The paper's figure 3, from networks of super-resolu
 check-tables: env ## Which tables are stale; computes the quick ones again: ARGS="shells --confirm"
 	$(RUN) -m scripts.check_tables $(ARGS)
 
-findings: env ## Put the findings of the training experiments, from results/tables, into the README
+findings: env ## Put the findings of the training experiments, and what they can resolve, into README and docs
+	$(RUN) -m scripts.power
 	$(RUN) -m scripts.findings --update
 
 .PHONY: pages

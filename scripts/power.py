@@ -1,7 +1,7 @@
 """Which differences to zero padding the training experiments can resolve: `python -m scripts.power`.
 
 For each comparison of the findings with zero padding: the smallest true difference that is resolved with a chance of
-80 %, by the present seeds and blocks of the test set, by twelve seeds, by larger test sets; and how much of the
+80 %, by five and by twelve seeds, by the present blocks of the test set and by larger test sets; and how much of the
 variance is the test set's own noise. It is made of the tables of runs alone. scripts/coverage.py tries the formula by
 simulation.
 """
@@ -22,10 +22,10 @@ from scripts.intervals import Components, components
 from scripts.smallest_difference import LEVEL, blocks_for_share, smallest_difference, uncertainty
 from scripts.sweeps import REFERENCE
 
-__all__ = ["MAY_BE_EMPTY", "MORE_BLOCKS", "MORE_SEEDS", "main", "power", "sources"]
+__all__ = ["BLOCKS", "MAY_BE_EMPTY", "SEEDS", "main", "power", "sources"]
 
-# What is planned: so many seeds, and test sets so many times as large.
-MORE_SEEDS, MORE_BLOCKS = 12, (1, 2, 4)
+# Designs: seeds before and after, and test sets so many times as large as the present ones.
+SEEDS, BLOCKS = (5, 12), (1, 2, 4)
 # Empty where a task has no blocks, and `blocks_needed` where no number of blocks is enough.
 MAY_BE_EMPTY = ("of_test_set", "blocks_needed")
 
@@ -38,7 +38,7 @@ def power(tables: Path, task: str) -> pd.DataFrame:
         task: of `scripts.claims.TASKS`.
 
     Returns:
-        A row for each comparison with zero padding and each design, the present one first. `variance_seed`,
+        A row for each comparison with zero padding and each design; `present` is that of the table. `variance_seed`,
         `variance_block` and `variance_both` are those of `scripts.intervals.components`, in the squared unit of the
         findings: points for shares, % of the mean of zeros for errors. With `seeds` and `blocks` the difference has a
         standard error of `error`, estimated with `freedom` degrees of freedom, and the test set makes the share
@@ -91,8 +91,8 @@ def _designs(pair: Paired, comparisons: int) -> Iterator[dict[str, object]]:
     else:
         blocks, of = pair.without.shape[1], components(pair.values, pair.without)
     of = Components(*(variance * pair.factor**2 for variance in of))
-    for count in sorted({seeds, max(seeds, MORE_SEEDS)}):
-        for times in MORE_BLOCKS if blocks else (1,):
+    for count in sorted({seeds, *SEEDS}):
+        for times in BLOCKS if blocks else (1,):
             found = uncertainty(of, count, blocks and times * blocks)
             needed = blocks_for_share(of, count) if blocks else np.nan
             yield {
