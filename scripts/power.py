@@ -79,7 +79,9 @@ def main() -> None:
     if table.empty:
         raise ValueError(f"{folder} has no table of runs with two seeds or more of {', '.join(COLUMNS)}")
     write_table(folder / "power.csv", table, MAY_BE_EMPTY)
-    write_manifest("power", [folder / "power.csv"], ["scripts.power"], {}, inputs=sources(folder))
+    # What the programs of the training import decides nothing here; the check of tables makes this one again.
+    modules, made = ["scripts.smallest_difference"], {"made_by": "scripts.power", "inputs": sources(folder)}
+    write_manifest("power", [folder / "power.csv"], modules, {}, **made)
     print(folder / "power.csv")
 
 

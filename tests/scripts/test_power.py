@@ -7,7 +7,7 @@ import pytest
 from experiments.manifest import FOLDER, read_manifest
 from experiments.records import write_table
 from scripts import power, power_page
-from scripts.check_tables import stale
+from scripts.check_tables import computed_again, stale
 from scripts.claims import TASKS, claims
 from scripts.figures.tables import TABLES
 from scripts.smallest_difference import LEVEL, smallest_difference
@@ -112,6 +112,16 @@ def test_a_table_of_runs_that_changes_makes_it_stale(monkeypatch, tmp_path):
     assert stale(tmp_path / FOLDER / "power.json") == [
         f"segmentation_{kind}.csv, which it was made from, has changed since" for kind in ("blocks", "runs")
     ]
+
+
+@pytest.mark.slow
+def test_the_check_of_tables_makes_it_again(monkeypatch, tmp_path):
+    write(tmp_path)
+    table = run(monkeypatch, tmp_path)
+    assert computed_again("power", tmp_path) == "power.csv computed again from other tables, to the byte"
+    write_table(tmp_path / "power.csv", table.assign(error=1.0), power.MAY_BE_EMPTY)
+    with pytest.raises(ValueError, match=r"power.csv is not what the tables that it is made from give"):
+        computed_again("power", tmp_path)
 
 
 def test_without_tables_it_says_so(monkeypatch, tmp_path):
