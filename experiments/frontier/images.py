@@ -1,4 +1,4 @@
-"""The large test images that are cut into tiles, from the held-out regions of the data that a network was trained on."""
+"""The large test images that are cut into tiles, from the held-out regions of the data of a network."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

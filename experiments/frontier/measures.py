@@ -1,4 +1,4 @@
-"""What is measured of a network that runs on an image tile by tile: its error, its seams, by block of the test set."""
+"""What is measured of a network that runs on an image tile by tile: errors and seams, by block of the test set."""
 
 import warnings
 from collections.abc import Callable
@@ -13,8 +13,8 @@ __all__ = ["JUMP", "LEFT_OUT", "SEAM", "Measured", "TiledMeasures", "cut", "run_
 
 Network = Callable[[Tensor], Tensor]
 
-# Root mean squares of differences between the tiled and the whole result: of each pixel, and of the step from the last
-# pixel of a tile to the first of the next.
+# Root mean squares of differences between the tiled and the whole result: of each pixel, and of the step from the
+# last pixel of a tile to the first of the next.
 SEAM, JUMP = "seam", "jump"
 # Of the errors: regions of a tile that are told, and those that are also told without each block of the test set.
 REGIONS, LEFT_OUT = ("whole", "frame", "interior"), ("whole", "frame")
