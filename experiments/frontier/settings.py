@@ -11,21 +11,12 @@ from experiments.checks import choice, folder, integer, integers, mapping, torch
 from experiments.settings import group, setting
 from experiments.trained_networks import checked_sweep
 
-__all__ = ["ERROR", "LEAVE_OUT", "Settings", "primary"]
+__all__ = ["ERROR", "LEAVE_OUT", "Settings"]
 
 # What becomes of networks that have not been trained.
 ERROR, LEAVE_OUT = "error", "leave_out"
 # Along an axis of an image.
 MOST_PIXELS = 4096
-PRIMARY = ("data", "model", "method", "metric", "region")
-
-
-def primary(key: str, value: object) -> dict[str, str]:
-    """Return the one comparison whose p-value stands as it is."""
-    given = mapping(key, value)
-    if set(given) != set(PRIMARY) or not all(isinstance(part, str) for part in given.values()):
-        raise ValueError(f"{key} must have the texts {', '.join(PRIMARY)}; got {given}")
-    return {name: given[name] for name in PRIMARY}
 
 
 @dataclass(frozen=True)
@@ -38,7 +29,6 @@ class Settings:
     tile: int = setting(integer, 17, MOST_PIXELS)
     context: int = setting(integer, 0, MOST_PIXELS)
     halos: list[int] = setting(integers, given=lambda found: None if found.context is None else [0, found.context])
-    primary: dict[str, str] = setting(primary)
     missing: str = setting(choice, (ERROR, LEAVE_OUT))
     device: torch.device = setting(torch_device)
     output_dir: Path = setting(folder)
