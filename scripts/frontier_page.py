@@ -93,7 +93,7 @@ def choices(of_points: pd.DataFrame) -> str:
             cells = []
             for budget in BUDGETS:
                 row = cheapest(of_model[of_model["time"] <= budget], value)
-                told = "below " * (row[value] < LEAST_SEAM) + significant(max(row[value], LEAST_SEAM))
+                told = significant(row[value]) if row[value] >= LEAST_SEAM or value == "error" else "below 0.001"
                 cells.append(f"`{row['method']}`, {row['halo']:g} px: {told}")
             lines.append(f"| {TASKS[data][0]}, {NORMS[model]} | {value} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -159,8 +159,8 @@ def saved_table(table: pd.DataFrame, arrays: Mapping[str, np.ndarray]) -> pd.Dat
     Returns:
         A row for each: `seeds`, those that the mode and zeros have; `blocks`; `halo`, `low`, `high` and `never` as
         `Saved` has them; `without`, `widest` and `both` with their intervals `_low` to `_high`; and the p-value `p`
-        of `widest`, none for a seam, of which nothing is left there. That of each task's primary comparison (`primary`,
-        see configs/reproduce.yaml) stands as it is; `corrected` is Holm's correction over all others.
+        of `widest`, none for a seam, of which nothing is left there. That of each task's primary comparison
+        (`primary`, see configs/reproduce.yaml) stands as it is; `corrected` is Holm's correction over all others.
     """
     halos = np.sort(table.loc[table["tile"] == table["tile"].min(), "halo"].unique())
     rows = []

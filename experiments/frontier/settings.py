@@ -11,7 +11,7 @@ from experiments.checks import choice, folder, integer, integers, mapping, torch
 from experiments.settings import group, setting
 from experiments.trained_networks import checked_sweep
 
-__all__ = ["ERROR", "LEAVE_OUT", "Settings"]
+__all__ = ["ERROR", "LEAVE_OUT", "Settings", "data_arguments"]
 
 # What becomes of networks that have not been trained.
 ERROR, LEAVE_OUT = "error", "leave_out"
@@ -19,12 +19,17 @@ ERROR, LEAVE_OUT = "error", "leave_out"
 MOST_PIXELS = 4096
 
 
+def data_arguments(key: str, value: object) -> dict[str, dict[str, Any]]:
+    """Return arguments of data sets, by their names."""
+    return {name: mapping(f"{key}.{name}", arguments) for name, arguments in mapping(key, value).items()}
+
+
 @dataclass(frozen=True)
 class Settings:
     """What ``configs/frontier.yaml`` says."""
 
     sweep: DictConfig = group(checked_sweep)
-    images: dict[str, Any] = setting(mapping)
+    images: dict[str, dict[str, Any]] = setting(data_arguments)
     most_images: int = setting(integer, 1)
     tile: int = setting(integer, 17, MOST_PIXELS)
     context: int = setting(integer, 0, MOST_PIXELS)
