@@ -168,9 +168,8 @@ def at(config, place, plain=True):
 def allowed(key, value, wrong):
     """Whether a value may be taken: of settings that others decide about, and of free text."""
     first = key.rpartition(".")[0]
-    if key.startswith(("at_scale", "squares", "where.", "images.globe.", "images.landcover.")) or (
-        key in ("where", "images") and isinstance(wrong, dict)
-    ):
+    free = key.startswith(("at_scale", "squares", "where.", "images.globe.", "images.landcover."))
+    if free or (key.split(".")[0] in ("where", "images") and isinstance(wrong, dict)):
         # Only what is referred to counts; a trial sets what another program reads; runs are looked for by any value;
         # what large images are made by is for their data set to check.
         return True
