@@ -60,15 +60,12 @@ def sentences(found: pd.DataFrame, of_points: pd.DataFrame) -> str:
     for data, of_data in with_norm.groupby("data", sort=False):
         task = TASKS[data][0]
         error = next(metric for metric in ERRORS if metric in set(of_data["metric"]))
+        of_data = of_data[of_data["method"] != HALO]
         whole = of_data[(of_data["metric"] == error) & (of_data["region"] == "whole")]
         seam = of_data[of_data["metric"] == "seam"]
         count = f"{_counted(whole['seeds'], 'seed')}, {_counted(whole['blocks'], 'block')} of the test set"
-        lines.append(f"{task} ({count}): zero padding needs a halo of {_needs(seam)} for their seams without one.")
-        reached, never = whole[np.isfinite(whole["halo"])], whole[whole["halo"] == np.inf]
-        if len(never):
-            lines.append(f"No halo is enough for the error of {_names(never['method'])} without one.")
-        if len(reached):
-            lines.append(f"For the error it needs {_needs(reached)}.")
+        lines.append(f"{task} ({count}).")
+        lines += [*_compared(seam, "seam"), *_compared(whole, "error")]
         for row in whole[whole["primary"]].to_dict("records"):
             told = _percent(row["widest"], row["widest_low"], row["widest_high"])
             lines.append(
@@ -121,7 +118,9 @@ def saved(found: pd.DataFrame) -> str:
 
 def small_halos(table: pd.DataFrame) -> str:
     """What halos do that shift the grid of the pooling: the error inside the tiles, where no boundary is."""
-    tiled = table[(table["tile"] == table["tile"].min()) & (table["region"] == "interior")]
+    tiled = table[
+        (table["tile"] == table["tile"].min()) & (table["region"] == "interior") & (table["method"] != HALO)
+    ]
     lines = []
     for (data, model), rows in tiled[tiled["metric"].isin(ERRORS[:1])].groupby(["data", "model"], sort=False):
         means = rows.groupby("halo")["value"].mean()
@@ -156,11 +155,28 @@ def interval(low: float, high: float) -> str:
     return f"{'[' if np.isfinite(low) else '('}{pixels(low)}, {pixels(high)}{']' if np.isfinite(high) else ')'}"
 
 
-def _needs(rows: pd.DataFrame) -> str:
-    told = [
-        f"{pixels(row['halo'])} px {interval(row['low'], row['high'])} (`{row['method']}`)".replace(" px  (", " px (")
-        for row in rows.sort_values("halo").to_dict("records")
-    ]
+def _compared(rows: pd.DataFrame, what: str) -> list[str]:
+    """Sentences on the halo that modes save: on those that save one, that no halo reaches, that need one."""
+    rows = rows.sort_values("halo")
+    kinds = (np.isfinite(rows["halo"]) & (rows["halo"] >= 0), np.isposinf(rows["halo"]))
+    saves, never, needs = rows[kinds[0]], rows[kinds[1]], rows[~kinds[0] & ~kinds[1]]
+    lines = []
+    if len(saves):
+        lines.append(f"For the {what} that a mode has without a halo, zero padding needs one of {_pixels(saves)}.")
+    if len(never):
+        lines.append(
+            f"For the {what} of {_names(never['method'])} without a halo, no halo of zero padding is enough."
+        )
+    if len(needs):
+        lines.append(f"Worse than zero padding, by as many pixels, is the {what} of {_pixels(needs)}.")
+    return lines
+
+
+def _pixels(rows: pd.DataFrame) -> str:
+    told = []
+    for row in rows.to_dict("records"):
+        ends = interval(row["low"], row["high"])
+        told.append(f"{pixels(row['halo'])} px {ends + ' ' if ends else ''}(`{row['method']}`)")
     return listed(told)
 
 

@@ -105,16 +105,17 @@ def saved_halo(zeros: Curve, mode: Curve) -> Saved:
     every = np.stack([values for values, _ in found])
     estimates = [estimate(*of_halo) for of_halo in found]
     low, high = (np.array([getattr(one, end) for one in estimates]) for end in ("low", "high"))
-    one_seed = every.shape[1] == 1
+    one_seed, halo = every.shape[1] == 1, _first(grid, every.mean(1) <= 0)
     own, own_without = mode.at(reach)
     other, other_without = zeros.at(reach)
     both = estimate(
         other - own, None if own_without is None or other_without is None else other_without - own_without
     )
     return Saved(
-        _first(grid, every.mean(1) <= 0),
-        np.nan if one_seed else _first(grid, low <= 0),
-        np.nan if one_seed else -_first(-grid[::-1], high[::-1] >= 0),
+        halo,
+        # An interval within a step of the grid has no point of it.
+        np.nan if one_seed else min(_first(grid, low <= 0), halo),
+        np.nan if one_seed else max(-_first(-grid[::-1], high[::-1] >= 0), halo),
         int((every[-1] > 0).sum()),
         _relative(estimates[int(np.flatnonzero(grid == 0)[0])], mode.at(0)[0]),
         _relative(estimates[-1], mode.at(0)[0]),

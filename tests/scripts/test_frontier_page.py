@@ -76,8 +76,15 @@ def test_sentences_and_tables_say_what_the_curves_are():
     table, arrays, cost = made()
     found, of_points = saved_table(table, arrays), points(table, cost)
     told = sentences(found, of_points)
-    assert told.startswith("Super-resolution (3 seeds, 5 blocks of the test set): zero padding needs a halo of −2.")
-    assert "No halo is enough for the error of `diff` without one." in told
+    assert told.startswith(
+        "Super-resolution (3 seeds, 5 blocks of the test set). For the seam that a mode has without"
+    )
+    assert "zero padding needs one of 2.1 px [2.1, 2.1] (`diff`)" in told
+    assert "For the error of `diff` without a halo, no halo of zero padding is enough." in told
+    worse = found.assign(halo=-2.0, low=-np.inf, high=-1.0)
+    assert "Worse than zero padding, by as many pixels, is the error of −2.0 px (−∞, −1.0] (`diff`)." in sentences(
+        worse, of_points
+    )
     assert "1.2 (`diff`)" in told
     assert "| Super-resolution, BatchNorm | error | `zeros`, 0 px: " not in choices(of_points)
     row = next(line for line in saved(found).splitlines() if "no normalisation" in line and "`diff`" in line)
