@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from experiments.padding_configs import METHODS
 from experiments.training.finished_runs import HALO, Run
 from experiments.training.run_folder import data_name
-from scripts.sweeps import REFERENCE, Sweep
+from scripts.sweeps import REFERENCE, SWEEPS, Sweep
 
 __all__ = ["Cell", "cells_of", "rows_of", "rows_without_blocks"]
 
@@ -153,7 +153,13 @@ def _model(run: Run, sweep: Sweep) -> str | None:
     if not sweep.models:
         return str(run.config.model.name)
     settings = run.settings
-    return next((m for m, v in sweep.models.items() if all(settings.get(k) == w for k, w in v.items())), None)
+    known: dict[str, Mapping[str, Any]] = {}
+    for other in (*SWEEPS.values(), sweep):
+        known |= other.models if other.config == sweep.config else {}
+    fits = [name for name, of_name in known.items() if all(settings.get(k) == v for k, v in of_name.items())]
+    # The most exact name: a network with GroupNorm has no BatchNorm either.
+    name = max(fits, key=lambda name: len(known[name]), default=None)
+    return name if name in sweep.models else None
 
 
 def _meant(run: Run, where: Mapping[str, Any]) -> bool:
@@ -214,7 +220,7 @@ def _missing(
     common = [f"{key}={_written(value)}" for key, value in where.items() if ":" not in key]
     commands = []
     for (model, own, absent), methods in together.items():
-        variant = [f"{key}={_written(value)}" for key, value in sweep.models.get(model, {}).items()]
+        variant = sweep.overrides.get(model, ())
         many = ["-m"] if len(methods) * len(absent) > 1 else []
         cell_settings = [f"padding={','.join(methods)}", f"seed={','.join(map(str, absent))}"]
         overrides = [f"experiment={sweep.config}", *variant, *common, *cell_settings, *own]

@@ -14,6 +14,8 @@ from experiments.convergence import settings as convergence
 from experiments.error_maps import settings as error_maps
 from experiments.filtering import settings as filtering
 from experiments.finetuning import settings as finetuning
+from experiments.frontier import settings as frontier
+from experiments.frontier_cost import settings as frontier_cost
 from experiments.paths import CONFIGS
 from experiments.regimes import settings as regimes
 from experiments.rollouts import settings as rollouts
@@ -48,6 +50,8 @@ PROGRAMS = {
     "error_maps": (reads(error_maps.Settings), ["error_maps"], ["error_maps", "scale=paper"]),
     "filtering": (reads(filtering.Settings), ["filtering"]),
     "finetuning": (reads(finetuning.Settings), ["finetuning"]),
+    "frontier": (reads(frontier.Settings), ["frontier"]),
+    "frontier_cost": (reads(frontier_cost.Settings), ["frontier_cost"]),
     "regimes": (reads(regimes.Settings), ["regimes"]),
     "reproduce": (read_reproduce, ["reproduce", "sweep=all"], ["reproduce", "sweep=all", "+trial=small_trees"]),
     "rollouts": (reads(rollouts.Settings), ["rollouts"]),
@@ -164,8 +168,10 @@ def at(config, place, plain=True):
 def allowed(key, value, wrong):
     """Whether a value may be taken: of settings that others decide about, and of free text."""
     first = key.rpartition(".")[0]
-    if key.startswith(("at_scale", "squares", "where.")) or (key == "where" and isinstance(wrong, dict)):
-        # Only what is referred to counts; a trial sets what another program reads; runs are looked for by any value.
+    free = key.startswith(("at_scale", "squares", "where.", "images.globe.", "images.landcover."))
+    if free or (key.split(".")[0] in ("where", "images") and isinstance(wrong, dict)):
+        # Only what is referred to counts; a trial sets what another program reads; runs are looked for by any value;
+        # what large images are made by is for their data set to check.
         return True
     if (wrong == 1.5 and key in FRACTIONS) or (key == "padding.degree" and wrong == [1]):
         return True

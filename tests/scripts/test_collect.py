@@ -150,8 +150,8 @@ def test_commands_are_as_few_as_will_do_and_a_failure_gives_its_reason(places, m
     write_run(runs, "landcover", "diff", 1, None, failure="the loss is nan")
     cells = ("--methods", "zeros,replicate,diff", "--seeds", "0,1")
     told = refused(monkeypatch, capsys, runs, tables, experiment="segmentation", cells=cells)
-    assert "python train.py experiment=landcover padding=zeros seed=1\n" in told
-    assert "python train.py -m experiment=landcover padding=replicate,diff seed=0,1\n" in told
+    assert "python train.py experiment=landcover model.options.batch_norm=true padding=zeros seed=1\n" in told
+    assert "-m experiment=landcover model.options.batch_norm=true padding=replicate,diff seed=0,1\n" in told
     assert told.endswith("unet diff seed 1 has failed: the loss is nan") or "diff seed 1 has failed" in told
 
 
@@ -231,6 +231,24 @@ def test_models_of_the_normalization_experiment_are_kept_apart(places, monkeypat
     # The super-resolution table has those with normalisation alone.
     run(monkeypatch, runs, tables, cells=("--methods", "zeros,diff", "--seeds", "0,1,2"))
     assert set(pd.read_csv(tables / "super_resolution.csv")["model"]) == {"unet"}
+
+
+def test_a_network_with_groupnorm_is_taken_for_no_other(places, monkeypatch, capsys):
+    """It has no BatchNorm either, as the network without normalisation."""
+    runs, tables = places
+    zeros = {"methods": ("zeros",)}
+    group_norm = {"model.options.batch_norm": False, "model.options.group_norm": 4}
+    write_sweep(runs, **zeros, settings=group_norm)
+    cells = ("--methods", "zeros", "--seeds", "0,1,2")
+    told = refused(monkeypatch, capsys, runs, tables, experiment="frontier_globe", cells=cells)
+    assert "6 of 9 runs are missing, the first one unet zeros seed 0" in told
+    write_sweep(runs, **zeros, settings={"model.options.batch_norm": False})
+    write_sweep(runs, **zeros)
+    run(monkeypatch, runs, tables, experiment="normalization", cells=cells)
+    run(monkeypatch, runs, tables, experiment="frontier_globe", cells=cells)
+    assert set(pd.read_csv(tables / "frontier_globe.csv")["model"]) == {"unet", "unet_group_norm", "unet_no_norm"}
+    told = refused(monkeypatch, capsys, runs, tables, experiment="frontier_globe", cells=("--methods", "zeros,diff"))
+    assert "experiment=globe model.options.batch_norm=false +model.options.group_norm=4 padding=diff" in told
 
 
 @pytest.mark.parametrize(
