@@ -38,13 +38,13 @@ def primary_comparison(table: pd.DataFrame, arrays: Mapping[str, np.ndarray]) ->
     unseen = [seed for seed in seeds if seed in UNSEEN]
     if len(unseen) < 2:
         what = f"`{primary.method}` with zero padding, error in the {primary.region}, neither with a halo"
-        count = len(unseen) or "none"
-        return f"The primary comparison ({what}) is of the seeds {UNSEEN[0]} to {UNSEEN[-1]}, of which the table has {count}."
+        seeds_of_it = f"seeds {UNSEEN[0]} to {UNSEEN[-1]}, of which the table has {len(unseen) or 'none'}"
+        return f"The primary comparison ({what}) is of the {seeds_of_it}."
     left = set(UNSEEN) - set(unseen)
     what = f"the error of `{primary.method}` in the {primary.region} differs from that of `{REFERENCE}`"
     return (
-        f"Primary comparison, by the {len(unseen)} seeds from {UNSEEN[0]} on, whose networks nobody had seen: without a halo "
-        f"{what} by {_told(zeros, mode, unseen)}. By all {len(seeds)} seeds: {_told(zeros, mode, seeds)}."
+        f"Primary comparison, by the {len(unseen)} seeds from {UNSEEN[0]} on, whose networks nobody had seen: "
+        f"without a halo {what} by {_told(zeros, mode, unseen)}. By all {len(seeds)} seeds: {_told(zeros, mode, seeds)}."
         + (f" Not yet trained: {len(left)} of the seeds." if left else "")
     )
 
