@@ -44,7 +44,8 @@ def primary_comparison(table: pd.DataFrame, arrays: Mapping[str, np.ndarray]) ->
     what = f"the error of `{primary.method}` in the {primary.region} differs from that of `{REFERENCE}`"
     return (
         f"Primary comparison, by the {len(unseen)} seeds from {UNSEEN[0]} on, whose networks nobody had seen: "
-        f"without a halo {what} by {_told(zeros, mode, unseen)}. By all {len(seeds)} seeds: {_told(zeros, mode, seeds)}."
+        f"without a halo {what} by {_told(zeros, mode, unseen)}. "
+        f"By all {len(seeds)} seeds: {_told(zeros, mode, seeds)}."
         + (f" Not yet trained: {len(left)} of the seeds." if left else "")
     )
 
