@@ -3,8 +3,8 @@
 B. Alsallakh, N. Kokhlikyan, V. Miglani, J. Yuan and O. Reblitz-Richardson (2021), Mind the Pad: CNNs Can Develop
 Blind Spots, arXiv 2010.02178, look at the mean of a feature map over many images: whatever stands out near the edge
 comes from the padding, not from an image. D. Garcia-Gasulla, V. Gimenez-Abalos and P. Martin-Torres (2023), Padding
-Aware Neurons, arXiv 2309.08048, find units by their activations at the edge, and count them. Here the criterion is the
-difference of these means in standard deviations. It is not theirs, so that their counts cannot be compared with these.
+Aware Neurons, arXiv 2309.08048, find units by their activations at the edge, and count them. Here the criterion is
+the difference of these means in standard deviations. It is not theirs: their counts cannot be compared with these.
 
 A unit is a channel of a convolution with padding, and its response what the convolution gives, before normalisation
 and activation. A side of the frame is the outputs whose window leaves the image there and nowhere else, without the

@@ -106,11 +106,12 @@ def fit_readout(
         scaled = (part - mean) / scale
         gram += (scaled.T @ scaled).double() / len(pixels)
         product += scaled.double().T @ wanted / len(pixels)
-    identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    # One decomposition serves every penalty. Sums in float32 may leave eigenvalues just below 0.
+    curvature, axes = torch.linalg.eigh(gram)
     found = []
     for penalty in penalties:
-        factor = torch.linalg.cholesky(gram + penalty * identity)
-        weights = torch.cholesky_solve(product, factor) / scale[:, None]
+        shares = (axes.T @ product) / (curvature.clamp_min(0) + penalty)[:, None]
+        weights = axes @ shares / scale[:, None]
         readout = Readout(weights.float(), (offset - mean.double() @ weights).float(), penalty)
         found.append(((readout(validation) - targets).square().mean().item(), penalty, readout))
     return min(found, key=lambda one: one[:2])[2]

@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 import torch
+from run_records import finish_run
 
 from experiments import network_archive
 from experiments.data.load import load_data
@@ -23,6 +24,7 @@ from scripts.manifests import sweep_config
 
 SMALL = ["model.options.depth=1", "model.options.width=2", "data.train_patches=16", "trainer.max_epochs=1"]
 MOST = 10**6
+RESULTS = {"mse": {"whole": 0.5, "frame": 1}}
 
 
 def cells_of(runs, *methods, seeds=(0,), settings=SMALL):
@@ -32,27 +34,12 @@ def cells_of(runs, *methods, seeds=(0,), settings=SMALL):
     return sweep_cells(config)
 
 
-def finish(cell):
-    """Leave a run as it is at its end, without a training: its weights are those of the beginning, moved a little."""
-    config = composed(cell)
-    folder, task = cell_folder(config), build_task(config, load_data(config.data))
-    for tensor in task.state_dict().values():
-        if tensor.is_floating_point():
-            tensor.add_(0.01 * torch.randn_like(tensor))
-    folder.checkpoints.mkdir(parents=True)
-    torch.save({"state_dict": task.state_dict(), "epoch": 0}, folder.checkpoints / "0000.ckpt")
-    folder.write_json(
-        folder.record, {"epochs": 1, "method": cell.method, "results": {"mse": {"whole": 0.5, "frame": 1}}}
-    )
-    return task
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """Two runs at their end, their tasks, and what is packed of them, by the method."""
     runs = tmp_path_factory.mktemp("runs")
     cells = {cell.method: cell for cell in cells_of(runs, "diff", "zeros")}
-    tasks = {method: finish(cell) for method, cell in cells.items()}
+    tasks = {method: finish_run(cell, RESULTS) for method, cell in cells.items()}
     return runs, tasks, {method: packed([cell]) for method, cell in cells.items()}
 
 
