@@ -84,16 +84,16 @@ def sentence(table: pd.DataFrame) -> str:
     seeds = trained.shape[1]
     return (
         "Zero padding does not teach position: it tells it. Before any training, the read-out of a ResNet-18 with "
-        f"zero padding predicts coordinates with a correlation of {_mean(untrained, REFERENCE)}, after the training with "
-        f"{_mean(trained, REFERENCE)} (difference {_interval(taught)}). The primary comparison, `{PRIMARY}` less "
-        f"`{REFERENCE}`, trained: {_interval(Estimate(**primary))}, p = {_p(primary['p'])}. Trained with "
+        f"zero padding predicts coordinates with a correlation of {_mean(untrained, REFERENCE)}, after the training "
+        f"with {_mean(trained, REFERENCE)} (difference {_interval(taught)}). The primary comparison, `{PRIMARY}` "
+        f"less `{REFERENCE}`, trained: {_interval(Estimate(**primary))}, p = {_p(primary['p'])}. Trained with "
         f"{listed([f'`{method}`' for method in blind])}, a network has {_span(trained.loc[blind].mean(axis=1))}. "
-        f"Trained with zero padding and converted, it has {_mean(converted, 'replicate')} with `replicate` "
-        f"and {_mean(converted, PRIMARY)} with `{PRIMARY}`: what tells position is what lies beyond the edge now, not "
-        f"what the weights have learnt. Of {total:.0f} units {_count(aware['untrained'], REFERENCE)} see the zeros before "
-        f"the training, {_count(aware['trained'], REFERENCE)} after it, and "
-        f"{_count(aware['converted'], 'replicate')} after `convert` to `replicate`. 32 px of true context hide little: "
-        f"{_mean(trained, 'halo')}, for a ResNet sees farther. (Means over {seeds} seeds with 95 % intervals.)"
+        f"Trained with zero padding and converted, it has {_mean(converted, 'replicate')} with `replicate` and "
+        f"{_mean(converted, PRIMARY)} with `{PRIMARY}`: what tells position is what lies beyond the edge now, not "
+        f"what the weights have learnt. Of {total:.0f} units {_count(aware['untrained'], REFERENCE)} see the zeros "
+        f"before the training, {_count(aware['trained'], REFERENCE)} after it, and "
+        f"{_count(aware['converted'], 'replicate')} after `convert` to `replicate`. 32 px of true context hide "
+        f"little: {_mean(trained, 'halo')}, for a ResNet sees farther. (Means over {seeds} seeds, 95 % intervals.)"
     )
 
 

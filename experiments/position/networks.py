@@ -2,6 +2,7 @@
 
 from omegaconf import OmegaConf
 
+from diff_conv2d import MODES
 from experiments.data.splits import Splits
 from experiments.finetuning.converted_networks import calibrated, converted
 from experiments.position.settings import Settings
@@ -19,14 +20,21 @@ TRAINED = "zeros"
 def studied(settings: Settings) -> list[tuple[Cell, str]]:
     """The cells that are asked for, each with the kind of its network, of `experiments.position.settings.NETWORKS`.
 
-    True context is no mode to convert to, and a network with zero padding needs no conversion to it.
+    True context is no mode to convert to, and a network with zero padding needs no conversion to it. A mode with
+    parameters of its own that are trained is, until they are, only what they begin with.
     """
     return [
         (cell, network)
         for cell in sweep_cells(settings.sweep)
         for network in settings.networks
-        if network != "converted" or not (composed(cell).data.get("halo") or cell.method == TRAINED)
+        if network != "converted" or _can_be_converted_to(cell)
     ]
+
+
+def _can_be_converted_to(cell: Cell) -> bool:
+    if composed(cell).data.get("halo") or cell.method == TRAINED:
+        return False
+    return not MODES[composed(cell).padding.mode].trained
 
 
 def needed_cells(settings: Settings) -> list[Cell]:

@@ -260,8 +260,6 @@ def test_the_table(studied_networks):
 def test_each_kind_of_network_is_what_its_name_says(studied_networks):
     found, _ = studied_networks
     cells = {cell.method: cell for cell in needed_cells(found)}
-    assert {("replicate", "converted"), ("zeros", "trained")} <= {(c.method, kind) for c, kind in studied(found)}
-    assert not {("zeros", "converted"), ("halo", "converted")} & {(c.method, kind) for c, kind in studied(found)}
     data = load_data(composed(cells["zeros"]).data)
     states = {
         kind: network_of(cells["replicate"], kind, data, found).state_dict()
@@ -283,6 +281,15 @@ def test_a_part_gives_the_rows_of_the_whole(studied_networks):
     part = run(read_settings(Settings, alone), Console(quiet=True))
     whole = table[(table["method"] == "replicate") & (table["network"] == "converted")]
     np.testing.assert_allclose(part["value"], whole["value"], rtol=1e-5)
+
+
+def test_networks_are_converted_to_modes_without_parameters_of_their_own(tmp_path):
+    only = "only=[zeros,replicate,explicit,diff,learned,adaptive_running,halo]"
+    kinds = [(cell.method, kind) for cell, kind in studied(read_settings(Settings, settings(tmp_path, only)))]
+    assert {method for method, kind in kinds if kind == "converted"} == {"replicate", "diff", "adaptive_running"}
+    assert sum(kind == "trained" for _, kind in kinds) == sum(kind == "untrained" for _, kind in kinds) == 7
+    needed = needed_cells(read_settings(Settings, settings(tmp_path, "only=[diff]", "networks=[converted]")))
+    assert [cell.method for cell in needed] == ["zeros"]
 
 
 @pytest.mark.parametrize(

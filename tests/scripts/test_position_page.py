@@ -137,6 +137,6 @@ def test_settings_are_those_of_the_configuration():
         f"a grid of {config['grid']} x {config['grid']}",
     ):
         assert words in page
-    assert config["stages"] == ["layer1", "layer2", "layer3", "layer4"]
+    assert config["stages"] == ["layer1", "layer2", "layer3"]
     assert config["thresholds"] == [0.25, 0.5, 1]
     assert float(config["resolution"]) == 1e-3
