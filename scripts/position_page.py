@@ -10,7 +10,7 @@ from experiments.sentences import in_one_sentence
 from scripts.figures.tables import TABLES, read_table
 from scripts.intervals import Estimate, estimate, holm
 from scripts.pages import update
-from scripts.prose import listed
+from scripts.prose import listed, span
 from scripts.sweeps import REFERENCE
 
 __all__ = ["END", "PRIMARY", "START", "comparisons", "main", "markdown", "position", "sentence", "units"]
@@ -19,6 +19,10 @@ START, END = "<!-- table of position -->", "<!-- end of table of position -->"
 WIDTH = 118
 # The primary comparison with zero padding, named before the runs in configs/position.yaml.
 PRIMARY = "diff"
+# A mode that tells nothing, and the control of true context.
+BLIND, CONTEXT = "replicate", "halo"
+# Smaller p-values are not told apart.
+LEAST_P = 1e-4
 # Of the thresholds in the table, the one that the page shows.
 SHOWN = "aware_0.5"
 COORDINATES = ("horizontal", "vertical")
@@ -72,28 +76,39 @@ def sentence(table: pd.DataFrame) -> str:
     Raises:
         ValueError: the table lacks a number, or does not show what the words say.
     """
-    trained, untrained = position(table, "trained"), position(table, "untrained")
-    taught = estimate((trained.loc[REFERENCE] - untrained.loc[REFERENCE]).to_numpy())
-    primary = comparisons(table).loc[PRIMARY]
-    converted = position(table, "converted")
-    blind = [method for method in trained.index if trained.loc[method].max() < 0.5]
-    if taught.mean > 0.05 or untrained.loc[REFERENCE].min() < 0.9 or not blind or primary["high"] > 0:
-        raise ValueError("the table does not show that zero padding tells position untrained: write other words")
-    aware = {network: units(table, network) for network in ("untrained", "trained", "converted")}
+    networks = ("untrained", "trained", "converted")
+    found = {network: position(table, network) for network in networks}
+    errors = {network: position(table, network, measure="mae") for network in networks}
+    colour, aware = position(table, "trained", "constant"), {network: units(table, network) for network in networks}
+    trained, primary = found["trained"], comparisons(table).loc[PRIMARY]
+    blind = [method for method in trained.index if trained.loc[method].max() < 0.2]
+    shown = (
+        found["untrained"].loc[REFERENCE].min() > 0.9
+        and errors["trained"].loc[REFERENCE].mean() < errors["untrained"].loc[REFERENCE].mean()
+        and {BLIND} <= set(blind)
+        and found["converted"].loc[BLIND].max() < 0.2 < found["converted"].loc[PRIMARY].min()
+        and primary["high"] < 0
+        and colour.loc[PRIMARY].abs().max() < 0.1
+    )
+    if not shown:
+        raise ValueError("the table does not show what the page says: write other words")
     total = units(table, "trained", "units").to_numpy().max()
-    seeds = trained.shape[1]
     return (
-        "Zero padding does not teach position: it tells it. Before any training, the read-out of a ResNet-18 with "
-        f"zero padding predicts coordinates with a correlation of {_mean(untrained, REFERENCE)}, after the training "
-        f"with {_mean(trained, REFERENCE)} (difference {_interval(taught)}). The primary comparison, `{PRIMARY}` "
-        f"less `{REFERENCE}`, trained: {_interval(Estimate(**primary))}, p = {_p(primary['p'])}. Trained with "
-        f"{listed([f'`{method}`' for method in blind])}, a network has {_span(trained.loc[blind].mean(axis=1))}. "
-        f"Trained with zero padding and converted, it has {_mean(converted, 'replicate')} with `replicate` and "
-        f"{_mean(converted, PRIMARY)} with `{PRIMARY}`: what tells position is what lies beyond the edge now, not "
-        f"what the weights have learnt. Of {total:.0f} units {_count(aware['untrained'], REFERENCE)} see the zeros "
-        f"before the training, {_count(aware['trained'], REFERENCE)} after it, and "
-        f"{_count(aware['converted'], 'replicate')} after `convert` to `replicate`. 32 px of true context hide "
-        f"little: {_mean(trained, 'halo')}, for a ResNet sees farther. (Means over {seeds} seeds, 95 % intervals.)"
+        "Zero padding tells a network where a pixel is before any training; the training adds little. The read-out "
+        f"of a ResNet-18 with zero padding has a correlation of {_mean(found['untrained'], REFERENCE)} before its "
+        f"training and {_mean(trained, REFERENCE)} after it, and a mean absolute error of "
+        f"{_mean(errors['untrained'], REFERENCE)} and {_mean(errors['trained'], REFERENCE)}. Converted to `{BLIND}`, "
+        f"the trained network has a correlation of {_mean(found['converted'], BLIND)}: the read-out "
+        f"finds no position in it. Networks trained with {listed([f'`{method}`' for method in blind])} have "
+        f"{span(trained.loc[blind].mean(axis=1))}. The primary comparison, `{PRIMARY}` less `{REFERENCE}`, trained: "
+        f"{_interval(Estimate(**primary))}, p {_sign(primary['p'])}. So `{PRIMARY}` tells position too, "
+        f"{_mean(trained, PRIMARY)}, but not on images of one colour, {_mean(colour, PRIMARY)}. Of {total:.0f} units "
+        f"{_count(aware['untrained'], REFERENCE)} see the zeros before the training, "
+        f"{_count(aware['trained'], REFERENCE)} after it, and {_count(aware['converted'], BLIND)} after `convert` "
+        f"to `{BLIND}`; with `{PRIMARY}` {_count(aware['trained'], PRIMARY)} see the edge. With 32 px of true "
+        "context between the image and the zeros the correlation is "
+        f"{_mean(found['untrained'], CONTEXT)} before the training and {_mean(trained, CONTEXT)} after it. "
+        f"(Means over {trained.shape[1]} seeds, 95 % intervals.)"
     )
 
 
@@ -127,7 +142,8 @@ def markdown(table: pd.DataFrame) -> str:
 
 def _cell(values: pd.DataFrame, method: str, form: str) -> str:
     # No network of zeros or of true context is converted.
-    return format(values.loc[method].mean(), form) if method in values.index else ""
+    # Adding 0 takes the sign off a zero.
+    return format(float(format(values.loc[method].mean(), form)) + 0.0, form) if method in values.index else ""
 
 
 def _mean(values: pd.DataFrame, method: str) -> str:
@@ -144,13 +160,12 @@ def _interval(found: Estimate) -> str:
     return f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
 
 
-def _span(values: pd.Series) -> str:
-    ends = [f"{end:.2f}" for end in (values.min(), values.max())]
-    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+def _sign(p: float) -> str:
+    return f"= {_p(p)}" if p >= LEAST_P else _p(p)
 
 
 def _p(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.2g}" if value >= 1e-4 else "below 1e-4"
+    return "-" if np.isnan(value) else f"{value:.2g}" if value >= LEAST_P else f"below {LEAST_P:g}"
 
 
 @in_one_sentence("scripts.position_page")

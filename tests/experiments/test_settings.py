@@ -15,6 +15,7 @@ from experiments.error_maps import settings as error_maps
 from experiments.filtering import settings as filtering
 from experiments.finetuning import settings as finetuning
 from experiments.paths import CONFIGS
+from experiments.position import settings as position
 from experiments.regimes import settings as regimes
 from experiments.rollouts import settings as rollouts
 from experiments.seams import settings as seams
@@ -48,6 +49,7 @@ PROGRAMS = {
     "error_maps": (reads(error_maps.Settings), ["error_maps"], ["error_maps", "scale=paper"]),
     "filtering": (reads(filtering.Settings), ["filtering"]),
     "finetuning": (reads(finetuning.Settings), ["finetuning"]),
+    "position": (reads(position.Settings), ["position"]),
     "regimes": (reads(regimes.Settings), ["regimes"]),
     "reproduce": (read_reproduce, ["reproduce", "sweep=all"], ["reproduce", "sweep=all", "+trial=small_trees"]),
     "rollouts": (reads(rollouts.Settings), ["rollouts"]),
