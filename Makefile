@@ -158,6 +158,11 @@ reproduce-finetuning: env ## What convert does to networks of classification and
 	$(RUN) -m experiments.finetuning 'seeds=[$(FIRST)]' $(if $(METHODS),'only=[$(METHODS)]') $(OF_SWEEP) $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.finetuning $(DRAWN)
 
+.PHONY: reproduce-position
+reproduce-position: env ## What networks of classification, which must be trained, know of position: table, page
+	$(RUN) -m experiments.position $(SWEEP) $(ELSEWHERE) $(ARGS)
+	$(if $(OUTPUT)$(METHODS),,$(RUN) -m scripts.position_page)
+
 .PHONY: reproduce-test-sizes reproduce-error-maps findings
 reproduce-test-sizes: env ## Networks of super-resolution, which must be trained, on patches of several sizes: table, figure
 	$(RUN) -m experiments.sizes $(SWEEP) $(ELSEWHERE) $(ARGS)
@@ -167,6 +172,13 @@ reproduce-error-maps: env ## The paper's figure 3, from networks of super-resolu
 	$(RUN) -m experiments.error_maps seed=$(firstword $(subst $(COMMA), ,$(SEEDS))) $(if $(METHODS),'methods=[$(METHODS)]') \
 		scale=$(SCALE) $(RUNS) $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.error_maps $(if $(filter paper,$(SCALE)),--name paper_error_maps) $(DRAWN)
+
+.PHONY: archive versions
+archive: env ## Verify the networks in results/networks; pack some: ARGS="pack super_resolution --seeds 0"
+	$(RUN) -m scripts.archive $(if $(ARGS),$(ARGS),verify)
+
+versions: env ## Write the versions that the tables are made with to results/versions.txt
+	$(RUN) -m scripts.versions $(ARGS)
 
 .PHONY: check-tables
 check-tables: env ## Which tables are stale; computes the quick ones again: ARGS="shells --confirm"
@@ -187,6 +199,7 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 	$(RUN) -m scripts.benchmark_cuda_page
 	test ! -e results/tables/finetuning.csv || $(RUN) -m scripts.finetuning_page
 	test ! -e results/tables/frontier.csv || $(RUN) -m scripts.frontier_page
+	test ! -e results/tables/position.csv || $(RUN) -m scripts.position_page
 	$(RUN) -m scripts.page_numbers
 
 # In this order: all training runs in one sweep, so that no core waits for another; then their tables, and what needs
@@ -199,7 +212,7 @@ reproduce-training: env ## The training runs of all four, in one sweep
 STUDIES ?= filtering adaptive convergence shells regimes rollouts slopes masks launches
 REPRODUCED = $(STUDIES) training classification segmentation super-resolution test-sizes error-maps
 ifneq ($(SCALE),paper)
-REPRODUCED += normalization seams finetuning frontier walltime
+REPRODUCED += normalization seams finetuning frontier position walltime
 BENCHMARKED = benchmark
 endif
 .NOTPARALLEL:

@@ -17,6 +17,7 @@ from experiments.finetuning import settings as finetuning
 from experiments.frontier import settings as frontier
 from experiments.frontier_cost import settings as frontier_cost
 from experiments.paths import CONFIGS
+from experiments.position import settings as position
 from experiments.regimes import settings as regimes
 from experiments.rollouts import settings as rollouts
 from experiments.seams import settings as seams
@@ -52,6 +53,7 @@ PROGRAMS = {
     "finetuning": (reads(finetuning.Settings), ["finetuning"]),
     "frontier": (reads(frontier.Settings), ["frontier"]),
     "frontier_cost": (reads(frontier_cost.Settings), ["frontier_cost"]),
+    "position": (reads(position.Settings), ["position"]),
     "regimes": (reads(regimes.Settings), ["regimes"]),
     "reproduce": (read_reproduce, ["reproduce", "sweep=all"], ["reproduce", "sweep=all", "+trial=small_trees"]),
     "rollouts": (reads(rollouts.Settings), ["rollouts"]),
