@@ -28,12 +28,14 @@ CANDIDATES = (*UNTRAINED, "diff:degree=1", "diff:degree=2")
 #: The filters with which they are compared: a mean, a first and a second derivative.
 FILTERS = ("gaussian:1", "sobel", "laplace")
 
+# Wider kernels would take minutes.
+_MOST_SIZE = 65
 # How far masked pixels are filled.
 _REACH = 3
 # Panels of the picture: their size, and what of it is cut off and predicted.
 _PANEL, _RIM, _ENLARGED = 72, 12, 3
 # A step across the seam of at most so many steps of the image, and steps of at most this share of its spread.
-_SEAM, _SMOOTH = 1.5, 0.25
+_SEAM, _SMOOTH = 2.0, 0.3
 
 
 def parser(name: str) -> argparse.ArgumentParser:
@@ -60,8 +62,9 @@ def run(options: argparse.Namespace) -> None:
     modes = {name: mode_of(name) for name in names}
     filters = {word: filter_of(word).kernels for word in dict.fromkeys(options.kernels)}
     for word, kernels in filters.items():
-        if max(max(kernel.shape) for kernel in kernels) < 2:
-            raise ValueError(f"--kernels must reach beyond their pixel, got {word!r}, which sees no edge")
+        size = max(max(kernel.shape) for kernel in kernels)
+        if not 2 <= size <= _MOST_SIZE:
+            raise ValueError(f"--kernels must be 2 to {_MOST_SIZE} pixels wide, got {word!r} of {size}")
     picture = read_picture(options.image)
     print(f"{options.image}: {picture}" + (f" ({picture.note})" if picture.note else ""))
     errors = ranked_errors(picture, filters, list(modes.values()))
@@ -85,13 +88,14 @@ def run(options: argparse.Namespace) -> None:
         return
     output = options.output or beside(options.image, "compare", suffix=".png")
     overall = errors.overall()
-    _draw(output, picture, [(f"{names[m]}  {overall[m]:.2g}", extension_of(names[m])) for m in order])
+    titles = [(f"{names[m]}  {overall[m]:.2g}", names[m]) for m in order if modes[names[m]].extends]
+    _draw(output, picture, [(title, extension_of(name)) for title, name in titles])
     print(f"{output}: a corner of the image, and what each mode makes of its rim")
 
 
 def ranked_errors(picture: Picture, filters: dict[str, tuple[Tensor, ...]], modes: Sequence[Boundary]) -> Errors:
     """Return the errors of modes at the rim of a picture; its masked pixels are filled and not compared."""
-    values = _known(picture).double()
+    values = _known(picture)
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(0)
         return rim_errors(values, filters, modes, valid=picture.valid)
@@ -108,7 +112,7 @@ def periodic_axes(values: Tensor) -> list[str]:
 
     Example:
         >>> h, w = torch.arange(40.0)[:, None], torch.arange(48.0)
-        >>> periodic_axes(torch.sin(2 * torch.pi * w / 24)[None, None] + 0 * h + h / 40)
+        >>> periodic_axes((torch.sin(2 * torch.pi * w / 24) + h / 40)[None])
         ['columns']
     """
     found = []
@@ -158,6 +162,6 @@ def _draw(path: Path, picture: Picture, modes: Sequence[tuple[str, Boundary]]) -
         return image[corner].maximum(values.amin()).minimum(values.amax())
 
     panels = [("the image", panel(values))]
-    panels += [(title, panel(diff_conv2d.pad(inner, (rim,) * 4, mode))) for title, mode in modes if mode.extends]
+    panels += [(title, panel(diff_conv2d.pad(inner, (rim,) * 4, mode))) for title, mode in modes]
     shown = [(title, pixels(image, picture.white)[0]) for title, image in panels]
     write_sheet(path, [(title, outlined(image, rim, 0, rim, 0)) for title, image in shown], _ENLARGED)

@@ -12,8 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diff_conv2d import ndimage
-
 __all__ = ["HELP", "Filter", "filter_of"]
 
 #: How a filter is written.
@@ -65,6 +63,9 @@ def filter_of(text: str) -> Filter:
                 [-2.,  0.,  2.],
                 [-1.,  0.,  1.]], dtype=torch.float64)
     """
+    # Here and not above: filters of arrays stand on the highest floor of the library.
+    from diff_conv2d.ndimage import gaussian_filter, laplace, prewitt, sobel, uniform_filter
+
     word, colon, number = text.partition(":")
     if text.endswith(".npy"):
         return _of_file(Path(text))
@@ -72,18 +73,18 @@ def filter_of(text: str) -> Filter:
         sigma = _number("gaussian:SIGMA", number, 1.0) if colon else 1.0
         reach = math.ceil(4 * sigma + 0.5)
         _check_reach(text, reach)
-        return _filter(text, [partial(ndimage.gaussian_filter, sigma=sigma)], reach)
+        return _filter(text, [partial(gaussian_filter, sigma=sigma)], reach)
     if word == "uniform":
         size = int(_number("uniform:SIZE", number, 1)) if colon else 3
         if size % 2 == 0 or (colon and str(size) != number):
             raise ValueError(f"--kernel uniform:SIZE must have an odd whole number, got {number!r}")
         _check_reach(text, size // 2)
-        return _filter(text, [partial(ndimage.uniform_filter, size=size)], size // 2)
+        return _filter(text, [partial(uniform_filter, size=size)], size // 2)
     if text in ("sobel", "prewitt"):
-        difference = getattr(ndimage, text)
+        difference = sobel if text == "sobel" else prewitt
         return _filter(text, [partial(difference, axis=axis) for axis in (0, 1)], 1)
     if text == "laplace":
-        return _filter(text, [ndimage.laplace], 1)
+        return _filter(text, [laplace], 1)
     raise ValueError(f"--kernel must be {HELP}; got {text!r}")
 
 
@@ -120,6 +121,8 @@ def _check_reach(text: str, reach: int) -> None:
 def _of_file(path: Path) -> Filter:
     import numpy as np
 
+    from diff_conv2d.ndimage import correlate
+
     weights = np.load(path, allow_pickle=False)
     if weights.ndim != 2 or weights.dtype.kind not in "biuf" or not weights.size:
         raise ValueError(
@@ -130,4 +133,4 @@ def _of_file(path: Path) -> Filter:
     if not np.isfinite(weights).all() or not weights.any():
         raise ValueError(f"--kernel {path} must hold finite weights, some of them not 0")
     _check_reach(str(path), max(weights.shape) // 2)
-    return Filter(path.stem, (partial(ndimage.correlate, weights=weights),), (torch.from_numpy(weights),))
+    return Filter(path.stem, (partial(correlate, weights=weights),), (torch.from_numpy(weights),))

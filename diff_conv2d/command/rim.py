@@ -30,6 +30,8 @@ _MOST_CUTS, _ENOUGH_PIXELS = 8, 12_000
 _DEEPEST = 8
 # Of a small image some depths more all the same.
 _LEAST_RANGE = 3
+# Pixels of a large image whose spread is taken, about, and rows of a band of them.
+_SAMPLED, _BAND = 1 << 20, 64
 # Rounding of an exact mode, in units of that of the largest sum.
 _ROUNDING = 64
 
@@ -103,8 +105,8 @@ def rim_errors(
     """Measure how well modes predict the rim of an image.
 
     Args:
-        image: (channels, height, width), float64; each channel is extended by itself.
-        filters: kernels in the dtype of the image.
+        image: (channels, height, width), of floating point; each channel is extended by itself, in float64.
+        filters: kernels, float64.
         modes: any that do not need a layer or kernels of their own.
         cuts: depths in pixels, each at least half a kernel; those of `cuts_of` if None.
         valid: (height, width), bool: outputs whose windows hold other pixels are not compared; all if None.
@@ -130,20 +132,21 @@ def rim_errors(
         )
     kernels = [kernel for parts in filters.values() for kernel in parts]
     seen = torch.ones(image.shape[-2:], dtype=torch.bool) if valid is None else valid
-    sums, counts = image.new_zeros(len(modes), len(kernels), 4), image.new_zeros(len(kernels), 4)
+    sums = torch.zeros(len(modes), len(kernels), 4, dtype=torch.float64)
+    counts = torch.zeros(len(kernels), 4, dtype=torch.float64)
     for cut in cuts_of(image.shape, filters) if cuts is None else cuts:
         compared = [_compared_sides(seen, cut, kernel) for kernel in kernels]
         counts += len(image) * torch.tensor([[side.sum() for side in sides] for sides in compared])
         for (m, mode), channel in product(enumerate(modes), image):
-            for k, sides in enumerate(_error_sides(channel, cut, kernels, mode)):
+            for k, sides in enumerate(_error_sides(channel.double(), cut, kernels, mode)):
                 pairs = zip(sides, compared[k], strict=True)
                 sums[m, k] += torch.stack([(side.abs() * where).sum() for side, where in pairs])
     if not (counts.sum(1) > 0).all():
         raise ValueError("image must have valid pixels near its rim, with windows of valid pixels around them")
-    spreads = torch.stack([_spread(image, seen, kernel) for kernel in kernels])
+    spreads = torch.stack([_spread(image, seen, kernel) for kernel in kernels]).mean(1)
     spreads = spreads.where(spreads > 0, 1)
-    bound = torch.stack([kernel.abs().sum() for kernel in kernels]) * image.abs().amax().clamp(min=1e-300)
-    rounding = _ROUNDING * torch.finfo(image.dtype).eps * bound / spreads
+    bound = torch.stack([kernel.abs().sum() for kernel in kernels]) * image.abs().amax().double().clamp(min=1e-300)
+    rounding = _ROUNDING * torch.finfo(torch.float64).eps * bound / spreads
     groups = torch.split(torch.arange(len(kernels)), [len(parts) for parts in filters.values()])
     by_side, by_kernel = sums / counts / spreads[:, None], sums.sum(2) / counts.sum(1) / spreads
     return Errors(
@@ -154,14 +157,29 @@ def rim_errors(
 
 
 def _spread(image: Tensor, seen: Tensor, kernel: Tensor) -> Tensor:
-    """Return the standard deviation of the filtered image, of the outputs that can be compared."""
-    outputs = _filtered(image[:, None], kernel)[:, 0]
-    return outputs[:, _all_seen(seen[None, None], kernel)[0, 0]].std(correction=0)
+    """Return the standard deviation of each filtered channel, of the outputs that can be compared.
+
+    Of a large image bands of rows are filtered, evenly spaced.
+    """
+    height, width = image.shape[-2:]
+    rows, step = height, height * width // _SAMPLED + 1
+    if step > 1:
+        rows = min(height, max(_BAND, 2 * kernel.shape[0]))
+    where = _all_seen(_bands(seen, rows, step), kernel)
+    if not where.any():
+        return image.new_zeros(len(image), dtype=torch.float64)
+    bands = [_bands(channel, rows, step).double() for channel in image]
+    return torch.stack([_filtered(band - band.mean(), kernel)[where].std(correction=0) for band in bands])
+
+
+def _bands(image: Tensor, rows: int, step: int) -> Tensor:
+    """Return one band of rows in every `step` of an image (H, W), as images (N, 1, rows, W)."""
+    return image.unfold(0, rows, rows * step).mT[:, None]
 
 
 def _all_seen(seen: Tensor, kernel: Tensor) -> Tensor:
     """Return for masks (1, 1, H, W) where a whole window is seen."""
-    return _filtered(seen.to(kernel), torch.ones_like(kernel)) > kernel.numel() - 0.5
+    return _filtered(seen.double(), torch.ones_like(kernel)) > kernel.numel() - 0.5
 
 
 def _compared_sides(seen: Tensor, cut: int, kernel: Tensor) -> list[Tensor]:
@@ -170,8 +188,17 @@ def _compared_sides(seen: Tensor, cut: int, kernel: Tensor) -> list[Tensor]:
 
 
 def _filtered(images: Tensor, kernel: Tensor) -> Tensor:
-    """Correlate images (N, 1, H, W) where the whole kernel lies inside."""
-    return F.conv2d(images, kernel[None, None])
+    """Correlate images (N, 1, H, W) where the whole kernel lies inside.
+
+    In float32, of which torch has a convolution that needs no copy of the image for each tap. That is exact enough:
+    what is filtered are errors, and not samples that nearly cancel.
+    """
+    sizes = [length - size + 1 for length, size in zip(images.shape[2:], kernel.shape, strict=True)]
+    if min(sizes) < 1:
+        # No side there, as that of a kernel of one row at the top.
+        return images.new_zeros((len(images), 1, *(max(size, 0) for size in sizes)), dtype=torch.float64)
+    scale = images.abs().amax().clamp(min=torch.finfo(images.dtype).tiny)
+    return F.conv2d((images / scale).float(), kernel[None, None].float()).double() * scale
 
 
 def _geometry(kernel: Tensor) -> Geometry:
@@ -186,7 +213,7 @@ def _error_sides(channel: Tensor, cut: int, kernels: Sequence[Tensor], mode: Bou
     """Yield for each kernel the errors at the four sides of an image that is cut."""
     height, width = channel.shape
     inner = channel[cut : height - cut, cut : width - cut][None, None]
-    differences: dict[Geometry, Tensor] = {}
+    errors: dict[Geometry, list[Tensor]] = {}
     for kernel in kernels:
         geometry = _geometry(kernel)
         known = _known(channel, cut, geometry)
@@ -196,9 +223,10 @@ def _error_sides(channel: Tensor, cut: int, kernels: Sequence[Tensor], mode: Bou
             yield [ours - true for ours, true in zip(filtered, truths, strict=True)]
             continue
         # A filter is linear: its error is that of the samples outside, filtered.
-        if geometry not in differences:
-            differences[geometry] = extend(inner, geometry, mode) - known
-        yield [_filtered(strip, kernel) for strip in _seen_by_sides(differences[geometry], geometry)]
+        if geometry not in errors:
+            pairs = zip(_extended_sides(inner, geometry, mode), _seen_by_sides(known, geometry), strict=True)
+            errors[geometry] = [ours - true for ours, true in pairs]
+        yield [_filtered(strip, kernel) for strip in errors[geometry]]
 
 
 def _known(image: Tensor, cut: int, geometry: Geometry) -> Tensor:
@@ -219,6 +247,26 @@ def _seen_by_sides(image: Tensor, geometry: Geometry) -> list[Tensor]:
         middle[..., : left + columns - 1],
         middle[..., width - right - columns + 1 :],
     ]
+
+
+def _extended_sides(image: Tensor, geometry: Geometry, mode: Boundary) -> list[Tensor]:
+    """Return what the outputs at each side of an image see when it is extended, without a copy of the whole image."""
+    if mode.why_padded:
+        return _seen_by_sides(extend(image, geometry, mode), geometry)
+    fitted, (top, left), (bottom, right) = mode.for_image(image, geometry), geometry.before, geometry.after
+    # The low and the high end of each axis: what is added to a band of samples near it, before and after each axis.
+    added = [((top, left), (0, right)), ((0, left), (bottom, right)), ((0, left), (0, 0)), ((0, 0), (0, right))]
+    seen = []
+    for side, (before, after) in enumerate(added):
+        axis, high_end = divmod(side, 2)
+        dim, kernel, width = geometry.dims[axis], geometry.kernel[axis], (before, after)[high_end][axis]
+        length = image.shape[dim]
+        count = min(length, max(fitted.reach(geometry, axis, length), kernel))
+        band = image.narrow(dim, length - count if high_end else 0, count)
+        bigger = extend(band, geometry._replace(before=before, after=after), fitted)
+        width += kernel - 1
+        seen.append(bigger.narrow(dim, bigger.shape[dim] - width if high_end else 0, width))
+    return seen
 
 
 def _sides_filtered_by(mode: Boundary, image: Tensor, kernel: Tensor, geometry: Geometry) -> list[Tensor]:
