@@ -169,6 +169,7 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 	$(RUN) -m scripts.benchmark_page
 	$(RUN) -m scripts.benchmark_cuda_page
 	test ! -e results/tables/finetuning.csv || $(RUN) -m scripts.finetuning_page
+	$(RUN) -m scripts.command_page
 	$(RUN) -m scripts.page_numbers
 
 # In this order: all training runs in one sweep, so that no core waits for another; then their tables, and what needs

@@ -71,11 +71,9 @@ def run(options: argparse.Namespace) -> None:
     cuts = cuts_of(picture.values.shape, filters)
     order = ranked(errors)
     _print(errors, order, names, list(filters), options.by)
-    mean = "geometric mean over the kernels; " if len(filters) > 1 else ""
-    print(
-        "\nerror: mean absolute error where a kernel meets the edge, in standard deviations of the filtered image; "
-        f"{mean}of rims known after cutting {_listed(cuts)} px off"
-    )
+    mean = "; geometric mean over the kernels" if len(filters) > 1 else ""
+    print(f"\nerror: mean absolute error at the edge, in standard deviations of the filtered image{mean}")
+    print(f"Measured at edges whose outside is known: {_listed(cuts)} px farther in than those of the image.")
     for axis in periodic_axes(picture.values):
         print(
             f"{axis}: the ends fit together. If the image is a whole period along them, 'circular' is exact there, "

@@ -6,7 +6,6 @@ import argparse
 import os
 import platform
 from importlib import metadata, util
-from pathlib import Path
 
 import torch
 
@@ -53,9 +52,8 @@ def _version(name: str) -> str:
 
 
 def _versions() -> list[tuple[str, str]]:
-    folder = Path(__file__).parents[1]
     rows = [
-        ("diff-conv2d", f"{_version('diff-conv2d') or 'not installed'}, in {folder}"),
+        ("diff-conv2d", _version("diff-conv2d") or "not installed, run from its source"),
         ("python", platform.python_version()),
         ("torch", torch.__version__),
     ]

@@ -49,7 +49,7 @@ class Picture:
     def __str__(self) -> str:
         channels, height, width = self.values.shape
         outside = "" if self.valid is None else f", {100 * (~self.valid).float().mean().item():.2g} % masked"
-        return f"{height} x {width} pixels, {channels} channel{'s' * (channels > 1)}{outside}"
+        return f"{height} rows x {width} columns, {channels} channel{'s' * (channels > 1)}{outside}"
 
 
 def pillow() -> ModuleType | None:

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
         suffix = ".npy" if pillow() is None else ".png"
         output = beside(options.image, options.mode, suffix=suffix)
     note = _written(output, picture, values, pad, options.outline)
-    print(f"{output}: {values.shape[1]} x {values.shape[2]} pixels" + (f"; {note}" if note else ""))
+    print(f"{output}: {values.shape[1]} rows x {values.shape[2]} columns" + (f"; {note}" if note else ""))
 
 
 def extended(picture: Picture, pad: list[int], mode: Boundary) -> Tensor:
