@@ -69,6 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader has what it wants; Python would complain at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except _EXPECTED as error:
-        print(f"diff-conv2d {name}: {str(error) or type(error).__name__}", file=sys.stderr)
-        return 1
+        return _told(name, error)
+    except RuntimeError as error:
+        # What torch raises where memory is too small for an image.
+        if "allocate" not in str(error):
+            raise
+        return _told(name, error)
     return 0
+
+
+def _told(name: str, error: Exception) -> int:
+    """Say what is wrong, in a line, and return the status."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    print(f"diff-conv2d {name}: {message}", file=sys.stderr)
+    return 1

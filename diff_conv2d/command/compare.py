@@ -28,8 +28,8 @@ CANDIDATES = (*UNTRAINED, "diff:degree=1", "diff:degree=2")
 #: The filters with which they are compared: a mean, a first and a second derivative.
 FILTERS = ("gaussian:1", "sobel", "laplace")
 
-# Wider kernels would take minutes.
-_MOST_SIZE = 65
+# Wider kernels would take much memory on large images.
+_MOST_SIZE = 41
 # How far masked pixels are filled.
 _REACH = 3
 # Panels of the picture: their size, and what of it is cut off and predicted.

@@ -169,7 +169,7 @@ def _spread(image: Tensor, seen: Tensor, kernel: Tensor) -> Tensor:
     if not where.any():
         return image.new_zeros(len(image), dtype=torch.float64)
     bands = [_bands(channel, rows, step).double() for channel in image]
-    return torch.stack([_filtered(band - band.mean(), kernel)[where].std(correction=0) for band in bands])
+    return torch.stack([_filtered(band, kernel)[where].std(correction=0) for band in bands])
 
 
 def _bands(image: Tensor, rows: int, step: int) -> Tensor:
@@ -190,15 +190,17 @@ def _compared_sides(seen: Tensor, cut: int, kernel: Tensor) -> list[Tensor]:
 def _filtered(images: Tensor, kernel: Tensor) -> Tensor:
     """Correlate images (N, 1, H, W) where the whole kernel lies inside.
 
-    In float32, of which torch has a convolution that needs no copy of the image for each tap. That is exact enough:
-    what is filtered are errors, and not samples that nearly cancel.
+    In float32, of which torch has a convolution that needs no copy of the image for each tap. Rounding stays far
+    below the values, as the mean is taken off before and put back in float64.
     """
     sizes = [length - size + 1 for length, size in zip(images.shape[2:], kernel.shape, strict=True)]
     if min(sizes) < 1:
         # No side there, as that of a kernel of one row at the top.
         return images.new_zeros((len(images), 1, *(max(size, 0) for size in sizes)), dtype=torch.float64)
-    scale = images.abs().amax().clamp(min=torch.finfo(images.dtype).tiny)
-    return F.conv2d((images / scale).float(), kernel[None, None].float()).double() * scale
+    mean = images.mean()
+    scale = (images - mean).abs().amax().clamp(min=torch.finfo(torch.float64).tiny)
+    sums = F.conv2d(((images - mean) / scale).float(), kernel[None, None].float())
+    return sums.double() * scale + mean * kernel.sum()
 
 
 def _geometry(kernel: Tensor) -> Geometry:

@@ -64,6 +64,7 @@ WRONG = {
     "a wrong option of a mode": (["show", "IMAGE", "--mode", "diff:degree=-1"], "degree must"),
     "half an option of a mode": (["show", "IMAGE", "--mode", "diff:degree"], "got 'diff:degree'"),
     "three modes": (["show", "IMAGE", "--mode", "zeros,zeros,zeros"], "rows and columns"),
+    "too little memory": (["show", "IMAGE", "--mode", "zeros", "--pad", "9000000"], "allocate"),
     "a negative pad": (["show", "IMAGE", "--pad", "-1"], "--pad"),
     "two pads": (["show", "IMAGE", "--pad", "1", "2"], "left, right, top and bottom, got [1, 2]"),
     "the image written over": (["show", "IMAGE", "--output", "IMAGE"], "another file"),
@@ -75,7 +76,7 @@ WRONG = {
     "an even size": (["filter", "IMAGE", "--kernel", "uniform:4"], "odd"),
     "too wide a kernel": (["filter", "IMAGE", "--kernel", "gaussian:100"], "at most 256"),
     "the result over the image": (["filter", "IMAGE", "--output", "IMAGE"], "another file"),
-    "a kernel of one pixel": (["compare", "IMAGE", "--kernels", "gaussian:0.1"], "2 to 65 pixels wide"),
+    "a kernel of one pixel": (["compare", "IMAGE", "--kernels", "gaussian:0.1"], "2 to 41 pixels wide"),
     "a small image": (["compare", "IMAGE", "--kernels", "gaussian:4"], "at least 67 pixels"),
     "a conversion of no mode": (["compare", "IMAGE", "--modes", "zeros", "best"], "got 'best'"),
 }

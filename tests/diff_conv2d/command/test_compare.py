@@ -130,6 +130,16 @@ def test_errors_are_those_of_convolving_the_cut_image(word, kernel_shape):
             torch.testing.assert_close(found, side.mean(), rtol=1e-4, atol=1e-9)
 
 
+def test_a_large_offset_is_no_error():
+    image = (
+        torch.randn(1, 40, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64).cumsum(1).cumsum(2)
+    )
+    kernels = {"mean": [torch.full((3, 3), 1 / 9, dtype=torch.float64)]}
+    modes = [mode_of(word) for word in ("replicate", "adaptive", "partial")]
+    plain, raised = (rim_errors(image + offset, kernels, modes).by_filter for offset in (0, 1e6))
+    torch.testing.assert_close(raised, plain, rtol=1e-3, atol=0)
+
+
 def test_masked_pixels_are_not_compared(image, tmp_path, capsys):
     array = np.load(image)
     array[10:20, 30:45] = np.nan
