@@ -200,6 +200,7 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 	test ! -e results/tables/finetuning.csv || $(RUN) -m scripts.finetuning_page
 	test ! -e results/tables/frontier.csv || $(RUN) -m scripts.frontier_page
 	test ! -e results/tables/position.csv || $(RUN) -m scripts.position_page
+	$(RUN) -m scripts.command_page
 	$(RUN) -m scripts.page_numbers
 
 # In this order: all training runs in one sweep, so that no core waits for another; then their tables, and what needs
