@@ -283,6 +283,15 @@ reproduce-walltime: env ## The paper's experiment on wall time: its UNet, and si
 	$(BENCHMARK) 'groups=[walltime,cnn]' name=walltime $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.walltime $(DRAWN)
 
+.PHONY: report
+report: env ## Write what is in results/ (RESULTS=/folder) into one HTML file: tables, figures, what is missing
+	OMP_NUM_THREADS=1 $(RUN) -m scripts.report --scale $(SCALE) --seeds $(SEEDS) $(if $(RESULTS),--results $(abspath $(RESULTS))) $(ARGS)
+
+.PHONY: docs
+docs: env ## Build the documentation site into site/; a broken link or a missing docstring fails
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(RUN) -m mkdocs build --strict $(ARGS)
+	@echo "It opens from a disk: site/index.html"
+
 .PHONY: notebooks
 notebooks: env ## Execute the notebooks; their figures come from results/tables
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
