@@ -17,6 +17,9 @@ SWEEPS = {
     "segmentation": ("landcover", "paper_segmentation"),
     "super_resolution": ("globe", "paper_super_resolution"),
     "normalization": ("globe",),
+    "surrogate": ("surrogate",),
+    "surrogate_unrolled": ("surrogate_unrolled",),
+    "surrogate_advection": ("surrogate_advection",),
 }
 
 
@@ -47,9 +50,9 @@ def test_every_cell_composes_to_what_its_name_says(sweep):
             assert (method_name(run), run.seed, run.experiment_name) == (cell.method, 3, experiment)
             assert run.data.get("halo", 0) == (32 if cell.method == "halo" else 0)
             assert run.model.options.get("batch_norm", True) == (cell.variant != "unet_no_norm")
-    # Of 16 modes, two variants and the control: none has `antireflect`, a UNet no `symmetric`; two
+    # Of 16 modes, two variants and the control: none has `antireflect`, networks of 3x3 kernels no `symmetric`; two
     # networks, five methods.
-    count = {"classification": 18, "segmentation": 17, "super_resolution": 17, "normalization": 2 * 5}[sweep]
+    count = {"classification": 18, "normalization": 2 * 5}.get(sweep, 17)
     assert len(sweep_cells(settings(f"sweep={sweep}"))) == 5 * count
 
 
@@ -76,13 +79,13 @@ def test_seed_after_seed_and_methods_in_the_order_of_the_configuration():
 def test_several_sweeps_are_one():
     names = [cell.sweep for cell in sweep_cells(settings("sweep=all", "seeds=[0]", "only=[zeros,diff]"))]
     assert list(dict.fromkeys(names)) == list(SWEEPS)
-    assert len(names) == 2 + 2 + 2 + 4
+    assert len(names) == 2 + 2 + 2 + 4 + 2 + 2 + 2
     pair = sweep_cells(settings("sweep=[segmentation,classification]", "seeds=[0,1]", "only=[zeros]"))
     assert [cell.name for cell in pair] == [
         f"{sweep} zeros seed {seed}" for seed in (0, 1) for sweep in ("segmentation", "classification")
     ]
     paper = sweep_cells(settings("sweep=all", "scale=paper", "seeds=[0]", "only=[zeros]"))
-    assert {cell.sweep for cell in paper} == set(SWEEPS) - {"normalization"}
+    assert {cell.sweep for cell in paper} == {name for name, of_scale in SWEEPS.items() if len(of_scale) == 2}
 
 
 @pytest.mark.parametrize(
