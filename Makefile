@@ -107,12 +107,18 @@ JOBS ?=
 TRIAL ?=
 OF_SWEEP = $(if $(TRIAL),+trial=$(TRIAL)) $(RUNS)
 SWEEP = scale=$(SCALE) 'seeds=[$(SEEDS)]' $(if $(METHODS),'only=[$(METHODS)]') $(if $(JOBS),jobs=$(JOBS)) $(OF_SWEEP)
+# Further seeds of some methods, zeros among them: MORE_SEEDS=5,6,7 MORE_METHODS=zeros,adaptive.
+MORE_SEEDS ?=
+MORE_METHODS ?=
 COLLECT = --scale $(SCALE) --seeds $(SEEDS) $(if $(METHODS),--methods $(METHODS)) \
+  $(if $(MORE_SEEDS),--more-seeds $(MORE_METHODS)=$(MORE_SEEDS)) \
   $(if $(RESULTS),--runs $(abspath $(RESULTS))/runs/train --tables $(abspath $(RESULTS))/tables)
 COMMA := ,
 define reproduce
 	$(if $(METHODS),$(if $(filter zeros,$(subst $(COMMA), ,$(METHODS))),,$(error METHODS must hold zeros, with which the others are compared; got $(METHODS))))
+	$(if $(MORE_SEEDS),$(if $(MORE_METHODS),,$(error MORE_SEEDS needs MORE_METHODS, zeros among them)))
 	$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP) $(ARGS)
+	$(if $(MORE_SEEDS),$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP) 'seeds=[$(MORE_SEEDS)]' 'only=[$(MORE_METHODS)]' $(ARGS))
 	$(RUN) -m scripts.collect $(1) $(COLLECT)
 	$(RUN) -m scripts.figures.$(1) --scale $(SCALE) $(DRAWN)
 endef
@@ -156,7 +162,8 @@ reproduce-error-maps: env ## The paper's figure 3, from networks of super-resolu
 check-tables: env ## Which tables are stale; computes the quick ones again: ARGS="shells --confirm"
 	$(RUN) -m scripts.check_tables $(ARGS)
 
-findings: env ## Put the findings of the training experiments, from results/tables, into the README
+findings: env ## Put the findings of the training experiments, and what they can resolve, into README and docs
+	$(RUN) -m scripts.power
 	$(RUN) -m scripts.findings --update
 
 .PHONY: pages

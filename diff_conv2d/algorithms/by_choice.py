@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from cmath import isfinite
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import product
 from math import prod
 
@@ -19,7 +18,7 @@ from diff_conv2d.algorithms.blocks import CONVOLUTIONS, zero_padded_convolution
 from diff_conv2d.algorithms.regions import cut_by_displacement, cut_by_validity, kernel_at
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.precision import is_on_cpu
-from diff_conv2d.tracing import is_traced, is_transformed
+from diff_conv2d.tracing import is_traced, is_transformed, kept
 
 __all__ = ["better_by_choice", "convolve_by_choice"]
 
@@ -76,7 +75,7 @@ def convolve_by_choice(
     if output.requires_grad and not isfinite(output.detach().sum().item()):
         return None
     sizes = output.shape[2:]
-    places = _places(geometry, tuple(input.shape[2:]), by, len(weight), len(every), groups)
+    places = kept(_places, input)(geometry, tuple(input.shape[2:]), by, len(weight), len(every), groups)
     return output.reshape(len(input), -1).index_select(1, places).view(len(input), len(weight), *sizes)
 
 
@@ -88,24 +87,19 @@ def _stacked(kernel: Tensor, others: Tensor, groups: int) -> Tensor:
     return every.flatten(0, 1)
 
 
-@lru_cache(maxsize=128)
 def _places(
     geometry: Geometry, sizes: tuple[int, ...], by: str, channels: int, all_channels: int, groups: int
 ) -> Tensor:
     """Return where each output is among the outputs of all kernels, (channels * outputs)."""
     cut = cut_by_validity if by == "validity" else cut_by_displacement
-    with torch.inference_mode(False):
-        number = torch.zeros(
-            [geometry.output_size(axis, n) for axis, n in enumerate(sizes)], dtype=torch.int64, device="cpu"
-        )
-        for region in product(*(cut(geometry, axis, n) for axis, n in enumerate(sizes))):
-            displacement = [run.displacement for run in region]
-            index = kernel_at(displacement, geometry) if by == "displacement" else 0 if any(displacement) else None
-            number[tuple(slice(run.start, run.stop) for run in region)] = 0 if index is None else index + 1
-        count, inner = all_channels // channels, channels // groups
-        group, channel = (
-            torch.arange(groups, device="cpu").view(-1, 1, 1),
-            torch.arange(inner, device="cpu").view(-1, 1),
-        )
-        place = ((group * count + number.flatten()) * inner + channel) * number.numel()
-        return (place + torch.arange(number.numel(), device="cpu")).flatten()
+    outputs = [geometry.output_size(axis, n) for axis, n in enumerate(sizes)]
+    number = torch.zeros(outputs, dtype=torch.int64, device="cpu")
+    for region in product(*(cut(geometry, axis, n) for axis, n in enumerate(sizes))):
+        displacement = [run.displacement for run in region]
+        index = kernel_at(displacement, geometry) if by == "displacement" else 0 if any(displacement) else None
+        number[tuple(slice(run.start, run.stop) for run in region)] = 0 if index is None else index + 1
+    count, inner = all_channels // channels, channels // groups
+    group = torch.arange(groups, device="cpu").view(-1, 1, 1)
+    channel = torch.arange(inner, device="cpu").view(-1, 1)
+    place = ((group * count + number.flatten()) * inner + channel) * number.numel()
+    return (place + torch.arange(number.numel(), device="cpu")).flatten()

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["MOST", "MOST_EXTENDED", "Gather", "extended_by_gather", "gather_of"]
+__all__ = ["MOST_EXTENDED", "Gather", "extended_by_gather", "gather_of", "is_faster_by_gather"]
 
-#: Samples of a batch up to which a gather is faster than the plain way, on a CPU.
-MOST = 1 << 17
+# Samples of a batch up to which a gather is faster than the plain way, on a CPU.
+_MOST = 1 << 17
 #: Samples of an extended batch up to which its table takes a few megabytes at most, and is kept.
 MOST_EXTENDED = 1 << 18
 # Above it, sums with a number could not tell a sample.
@@ -47,7 +47,8 @@ def extended_by_gather(input: Tensor, gather: Gather) -> Tensor:
 
     Example:
         >>> line = torch.tensor([[[1.0, 2.0, 3.0]]])
-        >>> extended_by_gather(line, gather_of(lambda x: torch.cat([x[..., :2].flip(-1), x], -1), line))
+        >>> gather = gather_of(lambda x: torch.cat([x[..., :2].flip(-1), x], -1), line.shape, line.dtype)
+        >>> extended_by_gather(line, gather)
         tensor([[[2., 1., 1., 2., 3.]]])
     """
     # Two dimensions, of which torch gathers several times faster than of three. Then in place: no gradient needs the
@@ -63,18 +64,23 @@ def extended_by_gather(input: Tensor, gather: Gather) -> Tensor:
     return result if gather.numbers is None else result + gather.numbers
 
 
-def gather_of(extend: Callable[[Tensor], Tensor], image: Tensor) -> Gather | None:
+def is_faster_by_gather(images: Tensor) -> bool:
+    """Whether images (N, C, ...) are extended faster by a gather."""
+    return images.is_cpu and 0 < images.numel() <= _MOST and images.is_contiguous() and images.is_floating_point()
+
+
+def gather_of(extend: Callable[[Tensor], Tensor], shape: tuple[int, ...], dtype: torch.dtype) -> Gather | None:
     """Read the gather that does the same off a function that extends images by copies; None if numbers are too large.
 
     Args:
         extend: the plain way.
-        image: gives the sizes, the dtype and the device.
+        shape: of the images, (N, C, ...), on a CPU.
+        dtype: of the images.
     """
     with torch.inference_mode(False), torch.no_grad():
-        shape = 1, *image.shape[1:]
-        zeros = torch.zeros(shape, dtype=torch.float64, device=image.device)
+        zeros = torch.zeros((1, *shape[1:]), dtype=torch.float64, device="cpu")
         count = prod(shape[2:])
-        numbers = torch.arange(count, dtype=torch.float64, device=image.device).view(1, 1, *shape[2:]) + zeros
+        numbers = torch.arange(count, dtype=torch.float64, device="cpu").view(1, 1, *shape[2:]) + zeros
         b = extend(zeros)
         known = b.isfinite()
         if (b[known].abs() > _MOST_NUMBER).any():
@@ -88,11 +94,11 @@ def gather_of(extend: Callable[[Tensor], Tensor], image: Tensor) -> Gather | Non
         same = bool((b == b[:1]).all())
         # The sum of a sample and -0 is the sample, also if that is -0.
         b = torch.where(b == 0, -0.0, b)
-        of_channels = (b[:1] if same else b).view(-1, *sizes).to(image.dtype) if b.any() else None
+        of_channels = (b[:1] if same else b).view(-1, *sizes).to(dtype) if b.any() else None
         return Gather(
             places,
             sizes,
-            (w + (w == 0)).to(image.dtype) if (w < 0).any() else None,
+            (w + (w == 0)).to(dtype) if (w < 0).any() else None,
             (w == 0).nonzero().flatten() if (w == 0).any() else None,
             of_channels,
         )

@@ -262,41 +262,18 @@ class AxisExtension(Extension):
         # A way of the extension, beside the plain one, that knows no mode.
         from diff_conv2d.extension.in_place import extended_in_place
 
-        if is_traced() or not self.constant:
-            planned = None
-        elif self.by_value:
-            key = self, geometry, input.dtype
-            planned = _PLANS.get(key, _UNKNOWN)
-            if planned is _UNKNOWN:
-                planned = _kept(_PLANS, key, self._planned(input, geometry))
-        else:
-            planned = self._planned(input, geometry)
+        planned = None
+        if self.constant and not is_traced():
+            planned = (_planned if self.by_value else _planned.__wrapped__)(self, geometry, input.dtype)
         if planned is None:
             return self.extend_by_axis(input, geometry)
         return extended_in_place(input, *planned)
 
-    def _planned(self, input: Tensor, geometry: Geometry) -> tuple[tuple[Axis, ...], Sequence[Ends]] | None:
-        """Return the axes and weights for `extended_in_place`; None if an end has no rule, or it does not pay."""
-        if not (input.is_floating_point() or input.is_complex()):
-            return None
-        axes, weights = [], []
-        for axis, dim in enumerate(geometry.dims):
-            ends = []
-            for high_end, width in enumerate((geometry.before[axis], geometry.after[axis])):
-                rule = self.rule(axis, bool(high_end), geometry, input.dtype) if width else None
-                if width and (rule is None or (width > _MOST_ROWS and not isinstance(rule, Tensor))):
-                    return None
-                ends.append(rule)
-            low, high = (None if isinstance(rule, Tensor) else rule for rule in ends)
-            vs = tuple(rule if isinstance(rule, Tensor) else None for rule in ends)
-            axes.append(Axis(dim, geometry.before[axis], geometry.after[axis], low, high, geometry.dilation[axis]))
-            weights.append((vs[0], vs[1]))
-        known = any(v is not None for ends in weights for v in ends)
-        return tuple(axes), weights if known else ()
-
     def extend_by_gather(self, input: Tensor, geometry: Geometry) -> Tensor | None:
         """Extend by a gather; None where that is not possible, or not faster."""
-        gather = _gather(self, input, geometry) if self.gathers else None
+        if not self.gathers or type(input) not in _PLAIN or not by_gather.is_faster_by_gather(input):
+            return None
+        gather = None if is_traced() else _gather(self, geometry, input)
         return None if gather is None else by_gather.extended_by_gather(input, gather)
 
     def _rules(self, geometry: Geometry, dtype: torch.dtype) -> list[Rules] | None:
@@ -337,44 +314,54 @@ class AxisExtension(Extension):
         return self
 
 
-# Plans and gathers, by what they depend on. Another thread may clear them at any time.
-_PLANS: dict[Any, Any] = {}
-_GATHERS: dict[Any, by_gather.Gather] = {}
-_MOST_KEPT = 256
+# Classes of tensors that hold their values.
+_PLAIN = (Tensor, nn.Parameter)
+
+
+# Gathers, by what they depend on. Another thread may clear them at any time.
+_GATHERS: dict[Any, by_gather.Gather | None] = {}
+
+
+def _gather(mode: AxisExtension, geometry: Geometry, input: Tensor) -> by_gather.Gather | None:
+    """Return how images of this size are extended by a gather; None where that is not possible.
+
+    Transforms take what is kept, and keep nothing: asking for them takes longer than the cache.
+    """
+    key = mode, geometry, input.shape, input.dtype
+    found: by_gather.Gather | None = _GATHERS.get(key, _UNKNOWN)
+    if found is not _UNKNOWN:
+        return found
+    widths = zip(input.shape[2:], geometry.before, geometry.after, strict=True)
+    if is_transformed() or prod(input.shape[:2]) * prod(map(sum, widths)) > by_gather.MOST_EXTENDED:
+        return None
+    if len(_GATHERS) >= 256:
+        _GATHERS.clear()
+    found = _GATHERS[key] = by_gather.gather_of(lambda x: mode.extend_by_axis(x, geometry), input.shape, input.dtype)
+    return found
+
+
 _UNKNOWN: Any = object()
 
 
-def _kept(cache: dict[Any, Any], key: Any, value: Any) -> Any:
-    """Put a value into a cache."""
-    if len(cache) >= _MOST_KEPT:
-        cache.clear()
-    cache[key] = value
-    return value
-
-
-def _gather(mode: AxisExtension, input: Tensor, geometry: Geometry) -> by_gather.Gather | None:
-    """Return how images of this size are extended by a gather; None where that is not faster, or not possible."""
-    if type(input) not in _PLAIN or not input.is_cpu or not 0 < input.numel() <= by_gather.MOST or is_traced():
+@lru_cache(maxsize=256)
+def _planned(
+    mode: AxisExtension, geometry: Geometry, dtype: torch.dtype
+) -> tuple[tuple[Axis, ...], Sequence[Ends]] | None:
+    """Return the axes and weights for `extended_in_place`; None if an end has no rule, or it does not pay."""
+    rules = mode._rules(geometry, dtype) if dtype.is_floating_point or dtype.is_complex else None
+    if rules is None:
         return None
-    if not (input.is_contiguous() and input.is_floating_point()):
-        return None
-    key = mode, geometry, input.shape, input.dtype
-    made = _GATHERS.get(key)
-    if made is None and _extended_size(input, geometry) > by_gather.MOST_EXTENDED:
-        return None
-    if made is None and not is_transformed():
-        made = _kept(_GATHERS, key, by_gather.gather_of(lambda x: mode.extend_by_axis(x, geometry), input))
-    return made
-
-
-def _extended_size(input: Tensor, geometry: Geometry) -> int:
-    """Return how many samples an extended batch has."""
-    widths = zip(input.shape[2:], geometry.before, geometry.after, strict=True)
-    return prod(input.shape[:2]) * prod(map(sum, widths))
-
-
-# Classes of tensors that hold their values.
-_PLAIN = (Tensor, nn.Parameter)
+    axes, weights = [], []
+    for axis, ends in enumerate(rules):
+        widths = geometry.before[axis], geometry.after[axis]
+        if any(w > _MOST_ROWS and not isinstance(rule, Tensor) for w, rule in zip(widths, ends, strict=True)):
+            return None
+        low, high = (None if isinstance(rule, Tensor) else rule for rule in ends)
+        vs = tuple(rule if isinstance(rule, Tensor) else None for rule in ends)
+        axes.append(Axis(geometry.dims[axis], *widths, low, high, geometry.dilation[axis]))
+        weights.append((vs[0], vs[1]))
+    known = any(v is not None for ends in weights for v in ends)
+    return tuple(axes), weights if known else ()
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 
 import torch
@@ -14,7 +13,7 @@ from diff_conv2d.algorithms.frame import convolve_large_image, is_large_image
 from diff_conv2d.geometry import Geometry, Kernels
 from diff_conv2d.modes.base import Boundary
 from diff_conv2d.modes.copying import Zeros
-from diff_conv2d.tracing import is_traced, is_transformed
+from diff_conv2d.tracing import kept
 
 __all__ = ["Partial"]
 
@@ -40,8 +39,8 @@ class Partial(Boundary):
                 output *= _ratio(geometry, axis, input.shape[dim], input.device).to(output.dtype)
             return output if bias is None else output.add_(_in_channels(bias, output))
         output = zero_padded_convolution(input, weight, None, geometry, groups)
-        kept = not is_traced() and prod(output.shape[2:]) <= _SMALL and not is_transformed()
-        ratio = (_kept_ratios if kept else _ratios)(geometry, tuple(input.shape[2:]), output.dtype, input.device)
+        ratios = kept(_ratios, input) if prod(output.shape[2:]) <= _SMALL else _ratios
+        ratio = ratios(geometry, tuple(input.shape[2:]), output.dtype, input.device)
         if bias is None:
             return output * ratio
         return torch.addcmul(_in_channels(bias, output), output, ratio)
@@ -49,13 +48,6 @@ class Partial(Boundary):
 
 # Outputs up to which their ratios are kept.
 _SMALL = 1 << 16
-
-
-@lru_cache(maxsize=256)
-def _kept_ratios(geometry: Geometry, sizes: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    # Kept for other calls, which may want a gradient.
-    with torch.inference_mode(False):
-        return _ratios(geometry, sizes, dtype, device)
 
 
 def _ratios(geometry: Geometry, sizes: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -7,7 +7,8 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 import diff_conv2d
-from diff_conv2d.algorithms import by_choice, choice
+from diff_conv2d import tracing
+from diff_conv2d.algorithms import choice
 from diff_conv2d.extension import by_gather, by_product, by_table, by_terms, in_place
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes import base, boundary, kept_predictors
@@ -101,15 +102,17 @@ def test_no_bit_of_the_image_is_changed(name, dtype):
 
 def test_gathers_of_wide_paddings_are_not_kept():
     base._GATHERS.clear()
-    padded = diff_conv2d.pad(torch.ones(1, 1, 2, 2), (300, 300, 300, 300), "symmetric")
+    with mock.patch.object(by_gather, "gather_of") as made:
+        padded = diff_conv2d.pad(torch.ones(1, 1, 2, 2), (300, 300, 300, 300), "symmetric")
     assert torch.equal(padded, torch.ones(1, 1, 602, 602))
+    assert not made.called
     assert not base._GATHERS
 
 
 def test_what_inference_has_cached_serves_training():
-    for cache in (base._GATHERS, base._PLANS, choice._CHECKED):
+    for cache in (base._GATHERS, choice._CHECKED):
         cache.clear()
-    for cached in (by_table._table, by_terms._terms, by_choice._places):
+    for cached in (base._planned, by_table._table, by_terms._terms, tracing._kept):
         cached.cache_clear()
     for name in ("symmetric", "diff", "learned", "explicit", "diff_explicit", "partial", ("zeros", "circular")):
         layer = diff_conv2d.Conv2d(2, 2, 3, padding=1, padding_mode=name)
