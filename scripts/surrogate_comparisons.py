@@ -106,4 +106,4 @@ def relative(table: pd.DataFrame, column: str) -> pd.DataFrame:
     # Of the mean of zeros over the seeds that the method has, as in the findings.
     means = others.notna().mul(values[REFERENCE], axis=0).where(others.notna()).groupby(column).transform("mean")
     percent = 100 * others.sub(values[REFERENCE], axis=0) / means
-    return percent.stack().rename("value").reset_index()
+    return percent.stack().dropna().rename("value").reset_index()

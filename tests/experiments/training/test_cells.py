@@ -51,8 +51,9 @@ def test_every_cell_composes_to_what_its_name_says(sweep):
             assert run.data.get("halo", 0) == (32 if cell.method == "halo" else 0)
             assert run.model.options.get("batch_norm", True) == (cell.variant != "unet_no_norm")
     # Of 16 modes, two variants and the control: none has `antireflect`, networks of 3x3 kernels no `symmetric`; two
-    # networks, five methods.
-    count = {"classification": 18, "normalization": 2 * 5}.get(sweep, 17)
+    # networks, five methods; seven modes and the control.
+    surrogates = dict.fromkeys((name for name in SWEEPS if name.startswith("surrogate")), 8)
+    count = {"classification": 18, "normalization": 2 * 5, **surrogates}.get(sweep, 17)
     assert len(sweep_cells(settings(f"sweep={sweep}"))) == 5 * count
 
 
