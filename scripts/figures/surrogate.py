@@ -58,10 +58,7 @@ def draw(rollouts: pd.DataFrame, flows: pd.DataFrame, spectra: pd.DataFrame) -> 
         ax.grid(axis="y", linewidth=0.3, color="#DDDDDD")
     counts = own.groupby("method")["seed"].nunique()
     seeds = ", ".join(f"{METHODS[method].label} {counts[method]}" for method in methods)
-    note = (
-        "Lines: means over seeds; bands: from the least to the largest of them. % of Zero: with the same seeds.\n"
-        f"Seeds: {seeds}."
-    )
+    note = f"Lines: means over seeds; bands: from the least to the largest of them. % of Zero: same seeds.\nSeeds: {seeds}."
     figure.text(0.05 / PAGE_WIDTH, 0.05 / height, note, va="bottom", fontsize=7)
     figure.legend(
         handles=[plt.Line2D([], [], **METHODS[method].line) for method in methods],
@@ -100,10 +97,9 @@ def _relative(ax: Axes, table: pd.DataFrame, column: str, title: str, label: str
     for method in reversed(in_order(found["method"])):
         of_method = found[found["method"] == method].groupby(column)["value"]
         style = METHODS[method]
-        ax.fill_between(
-            of_method.mean().index, of_method.min(), of_method.max(), color=style.color, alpha=0.12, linewidth=0
-        )
-        ax.plot(of_method.mean(), **style.line)
+        mean, low, high = of_method.mean(), of_method.min(), of_method.max()
+        ax.fill_between(mean.index, low, high, color=style.color, alpha=0.12, linewidth=0)
+        ax.plot(mean, **style.line)
     ax.set_title(title, pad=3, fontweight="bold")
     ax.set_xlabel(label, labelpad=2)
     if title[1] in "bd":
