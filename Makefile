@@ -150,6 +150,17 @@ reproduce-frontier: env ## Which mode and which halo for the compute that you ha
 	$(RUN) -m scripts.figures.frontier $(DRAWN)
 	$(if $(OUTPUT),,$(RUN) -m scripts.frontier_page)
 
+# Twelve seeds, unless SEEDS says which.
+TWELVE := 0,1,2,3,4,5,6,7,8,9,10,11
+.PHONY: reproduce-surrogate
+reproduce-surrogate: SEEDS := $(if $(filter file,$(origin SEEDS)),$(TWELVE),$(SEEDS))
+reproduce-surrogate: env ## Networks that step a flow on in windows, every mode: runs, tables, rollouts, figure, page
+	$(RUN) -m experiments.reproduce sweep=surrogate $(SWEEP)
+	$(RUN) -m scripts.collect surrogate $(COLLECT)
+	$(RUN) -m experiments.surrogate $(SWEEP) $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.surrogate $(DRAWN)
+	$(if $(OUTPUT),,$(RUN) -m scripts.surrogate_page)
+
 SPACE := $() $()
 # A study of few seeds: the first three.
 FIRST = $(subst $(SPACE),$(COMMA),$(wordlist 1,3,$(subst $(COMMA), ,$(SEEDS))))
@@ -201,6 +212,7 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 	test ! -e results/tables/frontier.csv || $(RUN) -m scripts.frontier_page
 	test ! -e results/tables/position.csv || $(RUN) -m scripts.position_page
 	$(RUN) -m scripts.command_page
+	test ! -e results/tables/surrogate_rollouts.csv || $(RUN) -m scripts.surrogate_page
 	$(RUN) -m scripts.page_numbers
 
 # In this order: all training runs in one sweep, so that no core waits for another; then their tables, and what needs
@@ -213,7 +225,7 @@ reproduce-training: env ## The training runs of all four, in one sweep
 STUDIES ?= filtering adaptive convergence shells regimes rollouts slopes masks launches
 REPRODUCED = $(STUDIES) training classification segmentation super-resolution test-sizes error-maps
 ifneq ($(SCALE),paper)
-REPRODUCED += normalization seams finetuning frontier position walltime
+REPRODUCED += normalization seams finetuning frontier surrogate position walltime
 BENCHMARKED = benchmark
 endif
 .NOTPARALLEL:
@@ -297,7 +309,7 @@ notebooks: env ## Execute the notebooks; their figures come from results/tables
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 FIGURES = filtering adaptive convergence shells regimes rollouts slopes classification segmentation super_resolution \
-  super_resolution_sizes error_maps normalization seams finetuning frontier walltime benchmark \
+  super_resolution_sizes error_maps normalization seams finetuning frontier surrogate walltime benchmark \
   benchmark_cuda
 figures: env ## Draw every figure again whose table is in results/tables
 	@for name in $(FIGURES); do \

@@ -36,18 +36,22 @@ TITLES = {
     ("segmentation", "accuracy", "shell_0"): "the same, accuracy of the outermost pixel",
     ("super_resolution", "mse", "frame"): "super-resolution, error in the frame of 8 px",
     ("super_resolution", "mse", "interior"): "the same, error in the interior",
+    ("surrogate", "mse", "frame"): "surrogate of a flow, error of a step in the frame",
+    ("surrogate", "mse", "interior"): "the same, error in the interior",
 }
 ABOUT = {
     "classification": "a ResNet-18 on land-cover scenes of 64 px",
     "segmentation": "a UNet on land cover",
     "super_resolution": "a UNet that undoes a blur of terrain",
     "normalization": "the same UNet without BatchNorm",
+    "surrogate": "a network that steps a flow on in a window, [docs/surrogate.md](docs/surrogate.md)",
 }
 NAMES = {
     "classification": "Classification",
     "segmentation": "Segmentation",
     "super_resolution": "Super-resolution",
     "normalization": "No BatchNorm",
+    "surrogate": "Surrogate",
 }
 
 
@@ -139,14 +143,14 @@ def _reading(found: dict[str, pd.DataFrame]) -> str:
     without = [task for task, table in found.items() if not table["blocks"].any()]
     lines = [
         "Difference to `zeros` with the same seed: mean and 95 % interval over seeds, whose number each column has,",
-        "and over blocks of 256 px of the test set (`scripts/intervals.py`; how often such intervals hold the truth:",
-        "`results/tables/coverage.csv`). Accuracy, IoU and consistency are in points (more is better), errors in %",
-        "of that of `zeros` (less is better). One comparison of each task is primary, marked † ([when it was",
-        "named, and what had been seen before](docs/primary.md)); all others of the task are secondary, and",
-        "corrected for their number (Holm). **Bold**: better than `zeros`, p < 0.05 after correction; *italic*:",
-        "worse. A plain interval is not resolved: it tells how large a difference is possible. `halo` is no mode",
-        "but the control that is given the true context. The evidence behind each cell and sentence, and how small",
-        "a difference these seeds and test sets can resolve: [docs/findings.md](docs/findings.md).",
+        "and over blocks of the test set, 256 px of a map or a flow (`scripts/intervals.py`; how often such",
+        "intervals hold the truth: `results/tables/coverage.csv`). Accuracy, IoU and consistency are in points (more",
+        "is better), errors in % of that of `zeros` (less is better). One comparison of each task is primary, marked",
+        "† ([when it was named, and what had been seen before](docs/primary.md)); all others of the task are",
+        "secondary, and corrected for their number (Holm). **Bold**: better than `zeros`, p < 0.05 after correction;",
+        "*italic*: worse. A plain interval is not resolved: it tells how large a difference is possible. `halo` is",
+        "no mode but the control that is given the true context. The evidence behind each cell and sentence, and how",
+        "small a difference these seeds and test sets can resolve: [docs/findings.md](docs/findings.md).",
     ]
     if without:
         lines += ["", f"The intervals of {listed(without)} count the seeds alone, not the choice of the test set."]

@@ -16,7 +16,7 @@ import pandas as pd
 from experiments.manifest import digest, write_manifest
 from experiments.records import write_table
 from experiments.sentences import in_one_sentence
-from scripts.claims import COLUMNS, TASKS, Contrast, Paired, claims, paired, task_tables
+from scripts.claims import COLUMNS, TASKS, Contrast, Paired, claims, paired, task_tables, tested
 from scripts.figures.tables import TABLES
 from scripts.intervals import Components, components
 from scripts.smallest_difference import LEVEL, blocks_for_share, smallest_difference, uncertainty
@@ -54,7 +54,8 @@ def power(tables: Path, task: str) -> pd.DataFrame:
     secondary = int((~table["primary"].astype(bool) & table["p"].notna()).sum())
     rows = []
     for row in table[(table["other"] == REFERENCE) & table["p"].notna()].to_dict("records"):
-        pair = paired(Contrast(row["method"], row["other"], row["metric"], row["region"]), *found)
+        contrast = Contrast(row["method"], row["other"], row["metric"], row["region"])
+        pair = paired(contrast, *tested(task, contrast, *found))
         if pair is None:
             continue
         about = {key: row[key] for key in ("task", "model", "method", "metric", "region", "primary")}

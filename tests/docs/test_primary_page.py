@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.paths import REPOSITORY
+from scripts.claims import SEEN
 from scripts.sweeps import PAPER, SWEEPS
 
 PAGE = (REPOSITORY / "docs" / "primary.md").read_text(encoding="utf-8")
@@ -33,3 +34,11 @@ def test_every_task_with_a_primary_comparison_says_when_it_was_named_and_what_ha
             assert seeds
             assert named.startswith("2026-")
             assert looks
+
+
+@pytest.mark.parametrize("task", SEEN)
+def test_seeds_that_had_been_seen_are_not_among_those_of_the_test(task):
+    """The first seeds had been seen, and the test begins with the next one."""
+    first, last = map(int, rows(PAGE)[task][2].split(" to "))
+    assert SEEN[task] == tuple(range(first))
+    assert first < last

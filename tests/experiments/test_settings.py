@@ -25,6 +25,7 @@ from experiments.settings import read_settings
 from experiments.shells import settings as shells
 from experiments.sizes import settings as sizes
 from experiments.slopes import settings as slopes
+from experiments.surrogate import settings as surrogate
 from experiments.training.arguments import fits
 from experiments.training.cells import read_sweep
 from experiments.training.settings import check_settings
@@ -61,6 +62,7 @@ PROGRAMS = {
     "shells": (reads(shells.Settings), ["shells"]),
     "sizes": (reads(sizes.Settings), ["sizes"], ["sizes", "scale=paper"]),
     "slopes": (reads(slopes.Settings), ["slopes"]),
+    "surrogate": (reads(surrogate.Settings), ["surrogate"]),
     "train": (
         check_settings,
         ["train", "model=unet", "data=globe", "optimizer=sgd", "scheduler=step"],

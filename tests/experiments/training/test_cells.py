@@ -19,9 +19,11 @@ SWEEPS = {
     "normalization": ("globe",),
     "frontier_globe": ("globe",),
     "frontier_landcover": ("landcover",),
+    "surrogate": ("surrogate",),
+    "surrogate_unrolled": ("surrogate_unrolled",),
+    "surrogate_advection": ("surrogate_advection",),
 }
 # Those of the embedded data alone.
-SMALL = {"normalization", "frontier_globe", "frontier_landcover"}
 
 
 def settings(*overrides):
@@ -53,10 +55,11 @@ def test_every_cell_composes_to_what_its_name_says(sweep):
             options = run.model.options
             assert options.get("batch_norm", True) == (cell.variant not in ("unet_no_norm", "unet_group_norm"))
             assert options.get("group_norm", 0) == (4 if cell.variant == "unet_group_norm" else 0)
-    # Of 16 modes, two variants and the control: none has `antireflect`, a UNet no `symmetric`; two
-    # networks, five methods; three networks, eight methods.
+    # Of 16 modes, two variants and the control: none has `antireflect`, networks of 3x3 kernels no `symmetric`; two
+    # networks, five methods; three networks, seven modes and the control; one network, seven modes and the control.
     count = {"classification": 18, "segmentation": 17, "super_resolution": 17, "normalization": 2 * 5}
     count |= dict.fromkeys(("frontier_globe", "frontier_landcover"), 3 * 8)
+    count |= dict.fromkeys((name for name in SWEEPS if name.startswith("surrogate")), 8)
     assert len(sweep_cells(settings(f"sweep={sweep}"))) == 5 * count[sweep]
 
 
@@ -87,13 +90,13 @@ def test_seed_after_seed_and_methods_in_the_order_of_the_configuration():
 def test_several_sweeps_are_one():
     names = [cell.sweep for cell in sweep_cells(settings("sweep=all", "seeds=[0]", "only=[zeros,diff]"))]
     assert list(dict.fromkeys(names)) == list(SWEEPS)
-    assert len(names) == 2 + 2 + 2 + 4 + 6 + 6
+    assert len(names) == 2 + 2 + 2 + 4 + 6 + 6 + 2 + 2 + 2
     pair = sweep_cells(settings("sweep=[segmentation,classification]", "seeds=[0,1]", "only=[zeros]"))
     assert [cell.name for cell in pair] == [
         f"{sweep} zeros seed {seed}" for seed in (0, 1) for sweep in ("segmentation unet", "classification")
     ]
     paper = sweep_cells(settings("sweep=all", "scale=paper", "seeds=[0]", "only=[zeros]"))
-    assert {cell.sweep for cell in paper} == set(SWEEPS) - SMALL
+    assert {cell.sweep for cell in paper} == {name for name, of_scale in SWEEPS.items() if len(of_scale) == 2}
 
 
 @pytest.mark.parametrize(
