@@ -23,7 +23,6 @@ SWEEPS = {
     "surrogate_unrolled": ("surrogate_unrolled",),
     "surrogate_advection": ("surrogate_advection",),
 }
-# Those of the embedded data alone.
 
 
 def settings(*overrides):
