@@ -1,5 +1,7 @@
 """The strict build, and the pages of it in a browser."""
 
+import os
+
 import pytest
 from browser import DESK, PHONE, Browser, executable
 
@@ -109,22 +111,20 @@ def test_the_interactive_figure(site, browser, width):
     assert not browser.errors()
 
 
+VIEWED = ["index", "modes/index", "modes/diff", "when", "findings", "try", "api/layers", "tutorials/02_filtering"]
+
+
 @needs_browser
-def test_the_first_view_comes_within_a_second(site, browser):
-    """The least of five times: other programs that run make a view later, never earlier."""
-    paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-    for page in (
-        "index",
-        "modes/index",
-        "modes/diff",
-        "when",
-        "findings",
-        "try",
-        "api/layers",
-        "tutorials/02_filtering",
-    ):
-        times = []
-        for _ in range(5):
-            browser.open((site / f"{page}.html").as_uri())
-            times.append(browser.until(paint))
-        assert min(times) < 1000, (page, times)
+@pytest.mark.parametrize("page", VIEWED)
+def test_the_first_view_comes_within_a_second(site, browser, page):
+    """By the clock where processors are free; always by the time that they give to the page, a part of it."""
+    browser.call("Performance.enable", timeDomain="threadTicks")
+    seen, worked = [], []
+    for _ in range(3):
+        browser.open((site / f"{page}.html").as_uri())
+        seen.append(browser.until("performance.getEntriesByName('first-contentful-paint')[0]?.startTime"))
+        metrics = {one["name"]: one["value"] for one in browser.call("Performance.getMetrics")["metrics"]}
+        worked.append(metrics["TaskDuration"])
+    assert min(worked) < 0.5, worked
+    if os.getloadavg()[0] < (os.cpu_count() or 1):
+        assert min(seen) < 1000, seen
