@@ -58,7 +58,7 @@ def draw(rollouts: pd.DataFrame, flows: pd.DataFrame, spectra: pd.DataFrame) -> 
         ax.grid(axis="y", linewidth=0.3, color="#DDDDDD")
     counts = own.groupby("method")["seed"].nunique()
     seeds = ", ".join(f"{METHODS[method].label} {counts[method]}" for method in methods)
-    note = f"Lines: means over seeds; bands: from the least to the largest of them. % of Zero: same seeds.\nSeeds: {seeds}."
+    note = f"Lines: means over seeds, bands: from the least to the largest; % of Zero: same seeds.\nSeeds: {seeds}."
     figure.text(0.05 / PAGE_WIDTH, 0.05 / height, note, va="bottom", fontsize=7)
     figure.legend(
         handles=[plt.Line2D([], [], **METHODS[method].line) for method in methods],
