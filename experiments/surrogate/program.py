@@ -48,11 +48,11 @@ def measure(cell: Cell, data: FlowSplits, settings: Settings) -> Rows:
     return rows
 
 
-def run(settings: Settings, console: Console) -> dict[str, pd.DataFrame]:
+def run(settings: Settings, console: Console) -> tuple[dict[str, pd.DataFrame], list[Cell]]:
     """Measure every network, and the control that predicts no change.
 
     Returns:
-        The tables, by the names of `TABLES`.
+        The tables, by the names of `TABLES`, and the cells whose networks were measured.
 
     Raises:
         FileNotFoundError: a network has not been trained, or data is missing.
@@ -78,7 +78,7 @@ def run(settings: Settings, console: Console) -> dict[str, pd.DataFrame]:
     tables = {}
     for (name, columns), rows, more in zip(TABLES.items(), found, control, strict=True):
         tables[name] = pd.DataFrame([*rows, *more], columns=columns)
-    return tables
+    return tables, cells
 
 
 def _loaded(config: DictConfig) -> FlowSplits:
@@ -94,11 +94,9 @@ def main(config: DictConfig) -> None:
     settings, console = read_settings(Settings, config), Console()
     tables = REPOSITORY / settings.output_dir / "tables"
     writable("output_dir", tables)
-    found = run(settings, console)
+    found, cells = run(settings, console)
     paths = write_together({tables / f"{name}.csv": table for name, table in found.items()})
-    configs = [
-        composed(cell) for cell in trained_cells(sweep_cells(settings.sweep), settings.missing, Console(quiet=True))
-    ]
+    configs = [composed(cell) for cell in cells]
     # Named by the configuration, and imported by nothing.
     modules = {str(config[part]._target_).rpartition(".")[0] for config in configs for part in ("data", "model")}
     runs = sorted(run_name(config).as_posix() for config in configs)

@@ -143,7 +143,8 @@ def measured(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_tables(measured):
-    _, tables = measured
+    _, (tables, cells) = measured
+    assert [cell.method for cell in cells] == ["zeros", "halo", "zeros", "halo"]
     assert {name: list(table.columns) for name, table in tables.items()} == TABLES
     rollouts, flows, spectra = tables.values()
     keys = ["method", "context", "region", "step"]
@@ -175,7 +176,8 @@ def test_networks_that_are_not_there_are_left_out_only_if_a_setting_says_so(meas
     with pytest.raises(FileNotFoundError, match="reproduce-surrogate METHODS=diff SEEDS=0` trains it; missing=leave"):
         run(read_settings(Settings, composed_settings(runs, *parts)), Console(quiet=True))
     settings = read_settings(Settings, composed_settings(runs, *parts, "missing=leave_out"))
-    tables = run(settings, Console())
+    tables, cells = run(settings, Console())
+    assert [cell.method for cell in cells] == ["zeros"]
     assert set(tables["surrogate_rollouts"]["method"]) == {"zeros", PERSISTENCE}
     assert "left out: 1 of 2 networks, which have not been trained: surrogate diff seed 0" in capsys.readouterr().out
     settings = read_settings(Settings, composed_settings(runs, "seeds=[0]", "only=[diff]", "missing=leave_out"))
