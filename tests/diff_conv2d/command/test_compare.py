@@ -95,7 +95,13 @@ def test_every_untrained_mode_is_compared_and_sorted(image, capsys):
 
 
 def test_the_same_command_gives_the_same(image, capsys):
-    assert compared(capsys, image, "--no-picture") == compared(capsys, image, "--no-picture")
+    printed = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        printed.append(compared(capsys, image, "--no-picture"))
+        # Nobody else's random numbers are drawn.
+        assert torch.initial_seed() == seed
+    assert printed[0] == printed[1]
 
 
 # Noise is another at each call.
@@ -142,7 +148,7 @@ def test_a_large_offset_is_no_error():
 
 def test_masked_pixels_are_not_compared(image, tmp_path, capsys):
     array = np.load(image)
-    array[10:20, 30:45] = np.nan
+    array[2:12, 30:45] = np.nan
     np.save(tmp_path / "holed.npy", array)
     rows = table(compared(capsys, tmp_path / "holed.npy", "--no-picture"))
     assert all(np.isfinite(row).all() for row in rows.values())
@@ -152,7 +158,7 @@ def test_masked_pixels_are_not_compared(image, tmp_path, capsys):
     for value in (0.0, 1e6):
         values[:, ~valid] = value
         found = rim_errors(values, KERNELS, modes, [4], valid).by_filter
-        assert (found < 10).all()
+        assert (found < 3).all()
 
 
 def test_sides_without_a_pixel_to_compare_are_told(image, tmp_path, capsys):
