@@ -107,6 +107,7 @@ def test_an_import_loads_what_is_asked_for():
         *("extension", "extension.axis", "extension.by_axis", "extension.by_gather"),
     }
     layer = loaded("from diff_conv2d import Conv2d; Conv2d(1, 1, 3, padding=1)")
+    assert loaded("import diff_conv2d.command") == {"diff_conv2d", "command"}
     families = {name for name in layer if name.startswith("modes.")}
     assert families == {"modes.base", "modes.polynomial", "modes.polynomial_weights"}
     assert len(layer) <= 25
