@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from experiments.sentences import in_one_sentence
 from experiments.surrogate.rows import DOMAIN, PERSISTENCE, TABLES, WINDOW
@@ -132,8 +132,7 @@ def _spectrum(ax: Axes, lines: pd.DataFrame, title: str) -> None:
     for method in reversed(in_order(set(lines["method"]) & METHODS.keys())):
         ax.plot(means[method], **METHODS[method].line | {"marker": ""})
     ax.set_yscale("log")
-    ax.yaxis.set_major_locator(MaxNLocator(5))
-    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_major_locator(LogLocator(numticks=6))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set_title(title, pad=3, fontweight="bold")
     ax.set_xlabel("Waves per line", labelpad=2)
