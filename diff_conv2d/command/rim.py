@@ -43,7 +43,8 @@ class Errors:
     .. math:: E_{m,w,s} = \frac{\operatorname{mean} |M_m(C, w)(x) - V(x)|}{\operatorname{std} V}
 
     over the pixels x of side s of all cuts C, with M the filter of the cut image by mode m with kernel w, and V that
-    of the whole image. A filter of several kernels has the mean of their errors.
+    of the whole image. A filter of several kernels has the mean of their errors, and the root of the mean of their
+    variances for the unit.
 
     Attributes:
         by_side: (modes, filters, 4); NaN where a side has no pixel to compare.
@@ -137,22 +138,24 @@ def rim_errors(
     for cut in cuts_of(image.shape, filters) if cuts is None else cuts:
         compared = [_compared_sides(seen, cut, kernel) for kernel in kernels]
         counts += len(image) * torch.tensor([[side.sum() for side in sides] for sides in compared])
-        for (m, mode), channel in product(enumerate(modes), image):
-            for k, sides in enumerate(_error_sides(channel.double(), cut, kernels, mode)):
+        for channel, (m, mode) in product(map(Tensor.double, image), enumerate(modes)):
+            for k, sides in enumerate(_error_sides(channel, cut, kernels, mode)):
                 pairs = zip(sides, compared[k], strict=True)
                 sums[m, k] += torch.stack([(side.abs() * where).sum() for side, where in pairs])
     if not (counts.sum(1) > 0).all():
         raise ValueError("image must have valid pixels near its rim, with windows of valid pixels around them")
-    spreads = torch.stack([_spread(image, seen, kernel) for kernel in kernels]).mean(1)
-    spreads = spreads.where(spreads > 0, 1)
-    bound = torch.stack([kernel.abs().sum() for kernel in kernels]) * image.abs().amax().double().clamp(min=1e-300)
-    rounding = _ROUNDING * torch.finfo(torch.float64).eps * bound / spreads
-    groups = torch.split(torch.arange(len(kernels)), [len(parts) for parts in filters.values()])
-    by_side, by_kernel = sums / counts / spreads[:, None], sums.sum(2) / counts.sum(1) / spreads
+    # The kernels of a filter have one unit: one of them may see nothing, as a slope along a grating.
+    parts = torch.split(torch.arange(len(kernels)), [len(part) for part in filters.values()])
+    spreads = torch.stack([_spread(image, seen, kernel) for kernel in kernels]).mean(1).square()
+    unit = torch.stack([spreads[part].mean().sqrt() for part in parts])
+    largest = torch.stack([torch.stack([kernels[k].abs().sum() for k in part.tolist()]).amax() for part in parts])
+    rounding = _ROUNDING * torch.finfo(torch.float64).eps * largest * image.abs().amax().double().clamp(min=1e-300)
+    unit = unit.where(unit > rounding, 1)
+    by_side, by_kernel = sums / counts, sums.sum(2) / counts.sum(1)
     return Errors(
-        torch.stack([by_side[:, group].mean(1) for group in groups], 1),
-        torch.stack([by_kernel[:, group].mean(1) for group in groups], 1),
-        torch.stack([rounding[group].mean() for group in groups]),
+        torch.stack([by_side[:, part].mean(1) for part in parts], 1) / unit[:, None],
+        torch.stack([by_kernel[:, part].mean(1) for part in parts], 1) / unit,
+        rounding / unit,
     )
 
 

@@ -193,6 +193,14 @@ def test_modes_and_kernels_are_chosen(image, tmp_path, capsys):
     assert "geometric" not in text
 
 
+def test_a_grating_has_a_slope_along_one_axis_alone(tmp_path, capsys):
+    np.save(tmp_path / "grating.npy", np.sin(2 * np.pi * np.arange(60) / 7.3) + np.zeros((60, 1)))
+    rows = table(compared(capsys, tmp_path / "grating.npy", "--no-picture"))
+    assert max(row[0] for row in rows.values()) < 10
+    assert rows["replicate"][3] > 0.1
+    assert rows["adaptive"][0] < 1e-6
+
+
 def test_a_flat_image_has_no_errors_but_for_zeros(tmp_path, capsys):
     np.save(tmp_path / "flat.npy", np.full((40, 40), 7.0))
     rows = table(compared(capsys, tmp_path / "flat.npy", "--no-picture"))
