@@ -34,6 +34,10 @@ SHOWS = {
     "finetuning": (
         "What conversion to each mode does to a trained network, and how many steps of fine-tuning repair it"
     ),
+    "frontier": (
+        "Error and seam of tiled images against the time of a pixel, a curve for each method over the halo of true "
+        "context that its tiles are given"
+    ),
     "normalization": (
         "Error of the UNet with and without BatchNorm by method, as differences to zero padding with their intervals"
     ),
@@ -46,6 +50,10 @@ SHOWS = {
     ),
     "shells": "Error of each mode by distance to the edge, at edges and in corners, for the four fields",
     "slopes": "Error of the slope along the rim of six maps by method, beside GDAL and richdem",
+    "surrogate": (
+        "Errors of networks that step a flow on: by step, by distance to the edge, stable time, and the power of "
+        "lines near the edge, by method"
+    ),
     "super_resolution": (
         "Error of a UNet that undoes a blur by method and region, as differences to zero padding with their "
         "intervals, and error by distance to the edge"
