@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocat
 from experiments.sentences import in_one_sentence
 from experiments.training.finished_runs import HALO
 from scripts.figures.program import parser_of, write_figure
-from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
+from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, legend_of_methods, place
 from scripts.figures.tables import read_tables
 from scripts.frontier_points import LEAST_SEAM, best, points
 from scripts.sweeps import REFERENCE
@@ -64,15 +64,7 @@ def draw(table: pd.DataFrame, cost: pd.DataFrame) -> Figure:
         "steps at or before it."
     )
     figure.text(LEFT / PAGE_WIDTH, 0.04 / height, note, va="bottom", fontsize=7)
-    figure.legend(
-        handles=[plt.Line2D([], [], **METHODS[method].line) for method in methods],
-        loc="upper center",
-        bbox_to_anchor=(0.5, 1 - 0.02 / height),
-        ncols=COLUMNS_OF_LEGEND,
-        frameon=False,
-        handlelength=2.2,
-        columnspacing=1.2,
-    )
+    legend_of_methods(figure, methods, COLUMNS_OF_LEGEND)
     return figure
 
 

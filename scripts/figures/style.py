@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from experiments.records import replacing
 
@@ -21,6 +22,7 @@ __all__ = [
     "MethodStyle",
     "family",
     "in_order",
+    "legend_of_methods",
     "place",
     "save",
 ]
@@ -141,6 +143,19 @@ def in_order(names: Iterable[str]) -> list[str]:
     if unknown := sorted(names - STYLES.keys()):
         raise ValueError(f"no label and colour for the method {unknown[0]!r}: add it to {__name__}.METHODS")
     return [name for name in STYLES if name in names]
+
+
+def legend_of_methods(figure: Figure, methods: Iterable[str], columns: int) -> None:
+    """Put a legend of methods, in so many columns, at the top of a figure."""
+    figure.legend(
+        handles=[Line2D([], [], **METHODS[method].line) for method in methods],
+        loc="upper center",
+        bbox_to_anchor=(0.5, 1 - 0.02 / figure.get_figheight()),
+        ncols=columns,
+        frameon=False,
+        handlelength=2.2,
+        columnspacing=1.2,
+    )
 
 
 def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:

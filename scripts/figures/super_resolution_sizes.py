@@ -8,7 +8,7 @@ from matplotlib.ticker import NullLocator
 
 from experiments.sentences import in_one_sentence
 from scripts.figures.program import parser_of, write_figure
-from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
+from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, legend_of_methods, place
 from scripts.figures.tables import read_tables
 from scripts.summary import RATIO
 from scripts.sweeps import PAPER, REFERENCE, SCALES
@@ -61,15 +61,7 @@ def draw(table: pd.DataFrame) -> Figure:
         _draw_lines(ax, chosen)
         ax.set_title(f"({'abc'[number]}) {title}", pad=3, fontweight="bold")
         ax.set_ylabel(label, labelpad=2)
-    figure.legend(
-        handles=[plt.Line2D([], [], **METHODS[method].line) for method in methods],
-        loc="upper center",
-        bbox_to_anchor=(0.5, 1 - 0.02 / height),
-        ncols=COLUMNS_OF_LEGEND,
-        frameon=False,
-        handlelength=2.2,
-        columnspacing=1.2,
-    )
+    legend_of_methods(figure, methods, COLUMNS_OF_LEGEND)
     return figure
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from experiments.sentences import in_one_sentence
 from experiments.surrogate.rows import DOMAIN, PERSISTENCE, TABLES, WINDOW
 from scripts.figures.program import parser_of, write_figure
-from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, place
+from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, legend_of_methods, place
 from scripts.figures.tables import read_tables
 from scripts.surrogate_comparisons import relative
 from scripts.sweeps import REFERENCE
@@ -61,15 +61,7 @@ def draw(rollouts: pd.DataFrame, flows: pd.DataFrame, spectra: pd.DataFrame) -> 
     lines = "Lines: means over seeds; bands: from the least to the largest of them. % of Zero: same seeds."
     note = f"{lines}\nSeeds: {seeds}."
     figure.text(0.05 / PAGE_WIDTH, 0.05 / height, note, va="bottom", fontsize=7)
-    figure.legend(
-        handles=[plt.Line2D([], [], **METHODS[method].line) for method in methods],
-        loc="upper center",
-        bbox_to_anchor=(0.5, 1 - 0.02 / height),
-        ncols=COLUMNS_OF_LEGEND,
-        frameon=False,
-        handlelength=2.2,
-        columnspacing=1.2,
-    )
+    legend_of_methods(figure, methods, COLUMNS_OF_LEGEND)
     return figure
 
 
