@@ -107,12 +107,18 @@ JOBS ?=
 TRIAL ?=
 OF_SWEEP = $(if $(TRIAL),+trial=$(TRIAL)) $(RUNS)
 SWEEP = scale=$(SCALE) 'seeds=[$(SEEDS)]' $(if $(METHODS),'only=[$(METHODS)]') $(if $(JOBS),jobs=$(JOBS)) $(OF_SWEEP)
+# Further seeds of some methods, zeros among them: MORE_SEEDS=5,6,7 MORE_METHODS=zeros,adaptive.
+MORE_SEEDS ?=
+MORE_METHODS ?=
 COLLECT = --scale $(SCALE) --seeds $(SEEDS) $(if $(METHODS),--methods $(METHODS)) \
+  $(if $(MORE_SEEDS),--more-seeds $(MORE_METHODS)=$(MORE_SEEDS)) \
   $(if $(RESULTS),--runs $(abspath $(RESULTS))/runs/train --tables $(abspath $(RESULTS))/tables)
 COMMA := ,
 define reproduce
 	$(if $(METHODS),$(if $(filter zeros,$(subst $(COMMA), ,$(METHODS))),,$(error METHODS must hold zeros, with which the others are compared; got $(METHODS))))
+	$(if $(MORE_SEEDS),$(if $(MORE_METHODS),,$(error MORE_SEEDS needs MORE_METHODS, zeros among them)))
 	$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP) $(ARGS)
+	$(if $(MORE_SEEDS),$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP) 'seeds=[$(MORE_SEEDS)]' 'only=[$(MORE_METHODS)]' $(ARGS))
 	$(RUN) -m scripts.collect $(1) $(COLLECT)
 	$(RUN) -m scripts.figures.$(1) --scale $(SCALE) $(DRAWN)
 endef
@@ -134,6 +140,27 @@ reproduce-seams: env ## What tiling does to the networks of super-resolution, wh
 	$(RUN) -m experiments.seams $(SWEEP) $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.seams $(DRAWN)
 
+# The sweeps of configs/frontier.yaml.
+FRONTIER = [frontier_globe,frontier_landcover]
+.PHONY: reproduce-frontier
+reproduce-frontier: env ## Which mode and which halo for the compute that you have: runs, tables, figure, page
+	$(RUN) -m experiments.reproduce 'sweep=$(FRONTIER)' $(SWEEP)
+	$(RUN) -m experiments.frontier $(SWEEP) $(ELSEWHERE) $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m experiments.frontier_cost $(SWEEP) $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.frontier $(DRAWN)
+	$(if $(OUTPUT),,$(RUN) -m scripts.frontier_page)
+
+# Twelve seeds, unless SEEDS says which.
+TWELVE := 0,1,2,3,4,5,6,7,8,9,10,11
+.PHONY: reproduce-surrogate
+reproduce-surrogate: SEEDS := $(if $(filter file,$(origin SEEDS)),$(TWELVE),$(SEEDS))
+reproduce-surrogate: env ## Networks that step a flow on in windows, every mode: runs, tables, rollouts, figure, page
+	$(RUN) -m experiments.reproduce sweep=surrogate $(SWEEP)
+	$(RUN) -m scripts.collect surrogate $(COLLECT)
+	$(RUN) -m experiments.surrogate $(SWEEP) $(ELSEWHERE) $(ARGS)
+	$(RUN) -m scripts.figures.surrogate $(DRAWN)
+	$(if $(OUTPUT),,$(RUN) -m scripts.surrogate_page)
+
 SPACE := $() $()
 # A study of few seeds: the first three.
 FIRST = $(subst $(SPACE),$(COMMA),$(wordlist 1,3,$(subst $(COMMA), ,$(SEEDS))))
@@ -141,6 +168,11 @@ FIRST = $(subst $(SPACE),$(COMMA),$(wordlist 1,3,$(subst $(COMMA), ,$(SEEDS))))
 reproduce-finetuning: env ## What convert does to networks of classification and super-resolution, which must be trained
 	$(RUN) -m experiments.finetuning 'seeds=[$(FIRST)]' $(if $(METHODS),'only=[$(METHODS)]') $(OF_SWEEP) $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.finetuning $(DRAWN)
+
+.PHONY: reproduce-position
+reproduce-position: env ## What networks of classification, which must be trained, know of position: table, page
+	$(RUN) -m experiments.position $(SWEEP) $(ELSEWHERE) $(ARGS)
+	$(if $(OUTPUT)$(METHODS),,$(RUN) -m scripts.position_page)
 
 .PHONY: reproduce-test-sizes reproduce-error-maps findings
 reproduce-test-sizes: env ## Networks of super-resolution, which must be trained, on patches of several sizes: table, figure
@@ -152,11 +184,19 @@ reproduce-error-maps: env ## The paper's figure 3, from networks of super-resolu
 		scale=$(SCALE) $(RUNS) $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.error_maps $(if $(filter paper,$(SCALE)),--name paper_error_maps) $(DRAWN)
 
+.PHONY: archive versions
+archive: env ## Verify the networks in results/networks; pack some: ARGS="pack super_resolution --seeds 0"
+	$(RUN) -m scripts.archive $(if $(ARGS),$(ARGS),verify)
+
+versions: env ## Write the versions that the tables are made with to results/versions.txt
+	$(RUN) -m scripts.versions $(ARGS)
+
 .PHONY: check-tables
 check-tables: env ## Which tables are stale; computes the quick ones again: ARGS="shells --confirm"
 	$(RUN) -m scripts.check_tables $(ARGS)
 
-findings: env ## Put the findings of the training experiments, from results/tables, into the README
+findings: env ## Put the findings of the training experiments, and what they can resolve, into README and docs
+	$(RUN) -m scripts.power
 	$(RUN) -m scripts.findings --update
 
 .PHONY: pages
@@ -169,7 +209,10 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 	$(RUN) -m scripts.benchmark_page
 	$(RUN) -m scripts.benchmark_cuda_page
 	test ! -e results/tables/finetuning.csv || $(RUN) -m scripts.finetuning_page
+	test ! -e results/tables/frontier.csv || $(RUN) -m scripts.frontier_page
+	test ! -e results/tables/position.csv || $(RUN) -m scripts.position_page
 	$(RUN) -m scripts.command_page
+	test ! -e results/tables/surrogate_rollouts.csv || $(RUN) -m scripts.surrogate_page
 	$(RUN) -m scripts.page_numbers
 
 # In this order: all training runs in one sweep, so that no core waits for another; then their tables, and what needs
@@ -182,7 +225,7 @@ reproduce-training: env ## The training runs of all four, in one sweep
 STUDIES ?= filtering adaptive convergence shells regimes rollouts slopes masks launches
 REPRODUCED = $(STUDIES) training classification segmentation super-resolution test-sizes error-maps
 ifneq ($(SCALE),paper)
-REPRODUCED += normalization seams finetuning walltime
+REPRODUCED += normalization seams finetuning frontier surrogate position walltime
 BENCHMARKED = benchmark
 endif
 .NOTPARALLEL:
@@ -252,12 +295,21 @@ reproduce-walltime: env ## The paper's experiment on wall time: its UNet, and si
 	$(BENCHMARK) 'groups=[walltime,cnn]' name=walltime $(ELSEWHERE) $(ARGS)
 	$(RUN) -m scripts.figures.walltime $(DRAWN)
 
+.PHONY: report
+report: env ## Write what is in results/ (RESULTS=/folder) into one HTML file: tables, figures, what is missing
+	OMP_NUM_THREADS=1 $(RUN) -m scripts.report --scale $(SCALE) --seeds $(SEEDS) $(if $(RESULTS),--results $(abspath $(RESULTS))) $(ARGS)
+
+.PHONY: docs
+docs: env ## Build the documentation site into site/; a broken link or a missing docstring fails
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(RUN) -m mkdocs build --strict $(ARGS)
+	@echo "It opens from a disk: site/index.html"
+
 .PHONY: notebooks
 notebooks: env ## Execute the notebooks; their figures come from results/tables
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 FIGURES = filtering adaptive convergence shells regimes rollouts slopes classification segmentation super_resolution \
-  super_resolution_sizes error_maps normalization seams finetuning walltime benchmark \
+  super_resolution_sizes error_maps normalization seams finetuning frontier surrogate walltime benchmark \
   benchmark_cuda
 figures: env ## Draw every figure again whose table is in results/tables
 	@for name in $(FIGURES); do \

@@ -1,17 +1,19 @@
-"""The networks of finished runs, for studies that train none."""
+"""The networks of finished runs, for studies that train none: from the run's folder, or else from the archive."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from omegaconf import DictConfig
 from torch import Tensor
 
 from experiments.checks import Reader
+from experiments.network_archive import archived_weights, read_index
 from experiments.training.cell import cell_folder
 from experiments.training.cells import Cell, composed, read_sweep
 from experiments.training.checkpoints import final_weights
-from experiments.training.run_folder import data_name
+from experiments.training.run_folder import data_name, run_name
 
-__all__ = ["about", "checked_sweep", "trained_weights"]
+__all__ = ["about", "check_trained", "checked_sweep", "trained_weights"]
 
 
 def checked_sweep(read: Reader) -> DictConfig:
@@ -20,24 +22,47 @@ def checked_sweep(read: Reader) -> DictConfig:
     return read.config
 
 
+def check_trained(cells: Iterable[Cell]) -> None:
+    """Look for the networks of cells, and read none: they may be more than memory holds.
+
+    Raises:
+        FileNotFoundError: one has not been trained; the message says what trains it.
+        ValueError: the index of the archive is damaged.
+    """
+    archive = read_index()
+    for cell in cells:
+        config = composed(cell)
+        folder = cell_folder(config)
+        there = folder.finished() is not None and any(folder.checkpoints.glob("*.ckpt"))
+        if not there and run_name(config).as_posix() not in archive:
+            raise _missing(cell)
+
+
 def trained_weights(cell: Cell) -> dict[str, Tensor]:
-    """The weights of a finished run.
+    """The weights of a finished run: from its folder, or from the archive of networks if it is not there.
 
     Raises:
         FileNotFoundError: it has not been trained; the message says what trains it.
-        ValueError: its checkpoint is damaged.
+        ValueError: its checkpoint, or its file in the archive, is damaged.
     """
     config = composed(cell)
-    folder = cell_folder(config)
-    weights = final_weights(folder)
+    weights = final_weights(cell_folder(config))
     if weights is None:
-        target = cell.sweep.replace("_", "-")
-        scale = " SCALE=paper" if str(config.experiment_name).startswith("paper_") else ""
-        raise FileNotFoundError(
-            f"no trained network of {cell.name} in {folder.path}; the runs are not part of the repository: "
-            f"`make reproduce-{target} METHODS={cell.method} SEEDS={cell.seed}{scale}` trains it"
-        )
+        weights = archived_weights(config)
+    if weights is None:
+        raise _missing(cell)
     return weights
+
+
+def _missing(cell: Cell) -> FileNotFoundError:
+    """Say that a network is not there, and what trains it."""
+    config = composed(cell)
+    target = cell.sweep.replace("_", "-")
+    scale = " SCALE=paper" if str(config.experiment_name).startswith("paper_") else ""
+    return FileNotFoundError(
+        f"no trained network of {cell.name} in {cell_folder(config).path}, nor in results/networks, which has a part "
+        f"of them: `make reproduce-{target} METHODS={cell.method} SEEDS={cell.seed}{scale}` trains it"
+    )
 
 
 def about(cell: Cell, config: DictConfig) -> dict[str, Any]:

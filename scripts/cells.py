@@ -2,13 +2,13 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from experiments.padding_configs import METHODS
 from experiments.training.finished_runs import HALO, Run
 from experiments.training.run_folder import data_name
-from scripts.sweeps import Sweep
+from scripts.sweeps import REFERENCE, SWEEPS, Sweep
 
 __all__ = ["Cell", "cells_of", "rows_of", "rows_without_blocks"]
 
@@ -28,6 +28,7 @@ def cells_of(
     methods: list[str],
     seeds: list[int],
     where: Mapping[str, Any],
+    more: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[Cell, Run]:
     """Find the run of each cell.
 
@@ -36,21 +37,23 @@ def cells_of(
         sweep: which runs belong to it.
         runs: all there are, of the sweep's `experiment_name`.
         methods: of `experiments.padding_configs`, and `halo`.
-        seeds: seeds.
+        seeds: that every method has.
         where: settings that a run must have, `SETTING`, or `METHOD:SETTING` for the runs of one method.
+        more: further seeds of some methods.
 
     Returns:
         The cells in the order of models, methods, seeds.
 
     Raises:
-        ValueError: a method is unknown or named twice, a cell has no finished run or several, or its runs differ in
-            settings other than those that are compared.
+        ValueError: a method is unknown or named twice, a further seed has no partner among those of zeros, a cell has
+            no finished run or several, or its runs differ in settings other than those that are compared.
     """
     _check(methods, seeds)
+    seeds_of = _seeds_of(methods, seeds, more or {})
     found: dict[Cell, list[Run]] = defaultdict(list)
     for run in runs:
         model = _model(run, sweep)
-        if model and run.method in methods and run.seed in seeds and _meant(run, where):
+        if model and run.seed in seeds_of.get(run.method, ()) and _meant(run, where):
             found[Cell(model, run.method, run.seed)].append(run)
     done = {cell: finished for cell, of_cell in found.items() if (finished := [r for r in of_cell if r.record])}
     _refuse_mixture(name, sweep, done)
@@ -60,7 +63,7 @@ def cells_of(
             raise ValueError(f"{name}: {len(of_cell)} runs of {_words(cell)}, {folders}; remove all but one")
     # A sweep without variants has the one model that its runs have.
     models = list(sweep.models) or sorted({cell.model for cell in done}) or [""]
-    cells = [Cell(model, method, seed) for model in models for method in methods for seed in seeds]
+    cells = [Cell(model, method, seed) for model in models for method in methods for seed in seeds_of[method]]
     if missing := [cell for cell in cells if cell not in done]:
         raise ValueError(_missing(name, sweep, missing, len(cells), found, where))
     return {cell: done[cell][0] for cell in cells}
@@ -128,12 +131,35 @@ def _check(methods: list[str], seeds: list[int]) -> None:
             raise ValueError(f"{what} must differ; got {twice[0]} twice")
 
 
+def _seeds_of(
+    methods: Sequence[str], seeds: Sequence[int], more: Mapping[str, Sequence[int]]
+) -> dict[str, list[int]]:
+    """The seeds of each method."""
+    if unknown := [method for method in more if method not in methods]:
+        raise ValueError(f"more_seeds must be of the methods {', '.join(methods)}; got {unknown[0]!r}")
+    found = {method: [*seeds, *more.get(method, ())] for method in methods}
+    for method, of_method in found.items():
+        if twice := [seed for seed, count in Counter(of_method).items() if count > 1]:
+            raise ValueError(f"more_seeds of {method} must differ from one another and from seeds; got {twice[0]}")
+        if alone := [seed for seed in of_method if seed not in found[REFERENCE]]:
+            raise ValueError(
+                f"more_seeds of {method} must be seeds of {REFERENCE}, too, with which it is compared; got {alone[0]}"
+            )
+    return found
+
+
 def _model(run: Run, sweep: Sweep) -> str | None:
     """The model's name in the table; None for a run that belongs to another sweep."""
     if not sweep.models:
         return str(run.config.model.name)
     settings = run.settings
-    return next((m for m, v in sweep.models.items() if all(settings.get(k) == w for k, w in v.items())), None)
+    known: dict[str, Mapping[str, Any]] = {}
+    for other in (*SWEEPS.values(), sweep):
+        known |= other.models if other.config == sweep.config else {}
+    fits = [name for name, of_name in known.items() if all(settings.get(k) == v for k, v in of_name.items())]
+    # The most exact name: a network with GroupNorm has no BatchNorm either.
+    name = max(fits, key=lambda name: len(known[name]), default=None)
+    return name if name in sweep.models else None
 
 
 def _meant(run: Run, where: Mapping[str, Any]) -> bool:
@@ -194,7 +220,7 @@ def _missing(
     common = [f"{key}={_written(value)}" for key, value in where.items() if ":" not in key]
     commands = []
     for (model, own, absent), methods in together.items():
-        variant = [f"{key}={_written(value)}" for key, value in sweep.models.get(model, {}).items()]
+        variant = sweep.overrides.get(model, ())
         many = ["-m"] if len(methods) * len(absent) > 1 else []
         cell_settings = [f"padding={','.join(methods)}", f"seed={','.join(map(str, absent))}"]
         overrides = [f"experiment={sweep.config}", *variant, *common, *cell_settings, *own]

@@ -2,8 +2,8 @@
 
 Every table is named by one manifest in results/tables/made_from, which says what it was made from. A table is stale
 when it is not the one that its program wrote, or when the code or the settings that made it have changed since. Quick
-studies are computed again in part and compared; tables of means are computed again as a whole. Ends with status 1 if
-anything is stale that is not marked so.
+studies are computed again in part and compared; tables that come from other tables are computed again as a whole.
+Ends with status 1 if anything is stale that is not marked so.
 """
 
 import argparse
@@ -150,6 +150,10 @@ def stale(path: Path) -> list[str]:
     if changed:
         more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
         why.append(f"the code has changed since: {', '.join(changed[:4])}{more}")
+    inputs: dict[str, str] = manifest.get("inputs", {})
+    for name, kept in inputs.items():
+        if not (tables / name).is_file() or digest(tables / name) != kept:
+            why.append(f"{name}, which it was made from, has changed since")
     if manifest.get("other_sources"):
         why.append(f"its runs were made from different sources: {manifest['other_sources']} of them from others")
     return why + _other_settings(path.stem, manifest)
@@ -158,7 +162,8 @@ def stale(path: Path) -> list[str]:
 def _other_settings(study: str, manifest: dict[str, Any]) -> list[str]:
     """Say in what the configuration differs from what was run, a sentence each; nothing if it does not."""
     if manifest.get("kind") == SWEEP:
-        ran, asked = set(manifest["settings"]["runs"]), configured_runs(study, manifest["settings"]["seeds"])
+        settings = manifest["settings"]
+        ran, asked = set(settings["runs"]), configured_runs(study, settings["seeds"], settings.get("more_seeds"))
         if ran == asked:
             return []
         one = sorted(ran ^ asked)[0]
@@ -209,6 +214,8 @@ def computed_again(study: str, tables: Path) -> str | None:
             if recompute(study, new).read_bytes() != (tables / f"{study}.csv").read_bytes():
                 raise ValueError(f"{study}.csv is not what its table of runs gives")
             return f"{study}.csv computed again from its runs, to the byte"
+        if "inputs" in manifest:
+            return _made_again(manifest, tables, new)
         if study not in QUICK:
             return None
         quick = QUICK[study]
@@ -233,6 +240,21 @@ def computed_again(study: str, tables: Path) -> str | None:
             count, largest = compared(name, old_table, new_table, keys, quick.rtol, quick.atol, quick.counts)
             rows, worst = rows + count, max(worst, largest)
     return f"{rows} rows computed again, largest relative difference {worst:.1g}"
+
+
+def _made_again(manifest: dict[str, Any], tables: Path, folder: Path) -> str:
+    """Make tables that come from other tables again, and compare them to the byte."""
+    folder.mkdir()
+    for name in manifest["inputs"]:
+        (folder / name).symlink_to((tables / name).resolve())
+    command = [sys.executable, "-m", manifest["made_by"], "--tables", str(folder)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"computing again failed: {(done.stderr.strip() or done.stdout.strip())[-300:]}")
+    for name in manifest["tables"]:
+        if (folder / name).read_bytes() != (tables / name).read_bytes():
+            raise ValueError(f"{name} is not what the tables that it is made from give")
+    return f"{' and '.join(manifest['tables'])} computed again from other tables, to the byte"
 
 
 def trained_again(study: str, tables: Path) -> str:
@@ -361,6 +383,7 @@ def main() -> None:
 def _told(study: str, path: Path, arguments: argparse.Namespace) -> bool:
     """Say how a study stands; whether it is current, or marked."""
     manifest = read_manifest(path)
+    quick = study in QUICK or "inputs" in manifest or manifest.get("kind") == SWEEP
     why, again = stale(path), None
     if not arguments.no_recompute:
         try:
@@ -373,7 +396,7 @@ def _told(study: str, path: Path, arguments: argparse.Namespace) -> bool:
             again = trained_again(study, arguments.tables)
         except ValueError as error:
             why, code_alone = [str(error)], False
-    if arguments.confirm and code_alone and again and (study in QUICK or manifest.get("kind") == SWEEP):
+    if arguments.confirm and code_alone and again and quick:
         _changed(path, sources=sources_of(*manifest["modules"]), confirmed=again)
         why = []
     told = f" ({again})" if again else ""

@@ -30,7 +30,13 @@ RUNS = REPOSITORY / "results" / "runs" / "train"
 
 
 def collect(
-    name: str, runs_dir: Path, tables: Path, methods: list[str], seeds: list[int], where: dict[str, object]
+    name: str,
+    runs_dir: Path,
+    tables: Path,
+    methods: list[str],
+    seeds: list[int],
+    where: dict[str, object],
+    more: dict[str, list[int]] | None = None,
 ) -> list[Path]:
     """Write the tables of an experiment and return their paths.
 
@@ -41,6 +47,8 @@ def collect(
         methods: that must be there, zeros among them.
         seeds: that must be there for each of them.
         where: settings that tell the runs that are meant from others of the same experiment.
+        more: further seeds of some methods, zeros among them. A method is compared on the seeds that it shares with
+            the other.
 
     Raises:
         ValueError: a run is missing or twice there, runs differ in their settings, or a value is not finite.
@@ -50,7 +58,7 @@ def collect(
             f"methods must hold {REFERENCE}, with which the others are compared; got {', '.join(methods)}"
         )
     sweep = SWEEPS[name]
-    cells = cells_of(name, sweep, read_runs(runs_dir, [sweep.config]), methods, seeds, where)
+    cells = cells_of(name, sweep, read_runs(runs_dir, [sweep.config]), methods, seeds, where, more)
     tables.mkdir(parents=True, exist_ok=True)
     # Beside the tables, so that all of them can be moved there when the last has been made.
     with TemporaryDirectory(dir=tables, prefix=".collect_") as folder:
@@ -89,6 +97,14 @@ def main() -> None:
         "--scale", choices=SCALES, default=SCALES[0], help="the data and settings (default: %(default)s)"
     )
     parser.add_argument("--seeds", default="0,1,2,3,4", help="seeds that must be there (default: %(default)s)")
+    parser.add_argument(
+        "--more-seeds",
+        action="append",
+        default=[],
+        metavar="METHODS=SEEDS",
+        help="further seeds of some methods, such as zeros,adaptive=5,6; may be repeated; methods are compared on "
+        "the seeds that both have",
+    )
     parser.add_argument("--methods", help="methods that must be there (default: every mode, and halo)")
     parser.add_argument(
         "--where",
@@ -111,7 +127,8 @@ def main() -> None:
         seeds = [_seed(seed) for seed in arguments.seeds.split(",")]
         where = dict(_setting(text) for text in arguments.where)
         writable("--tables", arguments.tables)
-        paths = collect(name, arguments.runs, arguments.tables, methods, seeds, where)
+        more = _more(arguments.more_seeds)
+        paths = collect(name, arguments.runs, arguments.tables, methods, seeds, where, more)
     for path in paths:
         print(path)
 
@@ -120,6 +137,18 @@ def _seed(text: str) -> int:
     if not text.strip().isdigit():
         raise ValueError(f"seeds must be whole numbers from 0 on with commas between; got {text!r}")
     return int(text)
+
+
+def _more(texts: list[str]) -> dict[str, list[int]]:
+    """Further seeds by method."""
+    found: dict[str, list[int]] = {}
+    for text in texts:
+        methods, equals, seeds = text.partition("=")
+        if not equals:
+            raise ValueError(f"more_seeds must be METHODS=SEEDS, such as zeros,adaptive=5,6; got {text!r}")
+        for method in methods.split(","):
+            found.setdefault(method, []).extend(_seed(seed) for seed in seeds.split(","))
+    return found
 
 
 def _setting(text: str) -> tuple[str, object]:

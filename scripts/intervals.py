@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-__all__ = ["Estimate", "estimate", "holm"]
+__all__ = ["Components", "Estimate", "components", "estimate", "holm"]
 
 
 class Estimate(NamedTuple):
@@ -15,6 +15,14 @@ class Estimate(NamedTuple):
     low: float
     high: float
     p: float
+
+
+class Components(NamedTuple):
+    """Variances of one seed's and one block's effect, and of both together, on a mean over seeds and blocks."""
+
+    seed: float
+    block: float
+    both: float
 
 
 def estimate(values: np.ndarray, without_block: np.ndarray | None = None, confidence: float = 0.95) -> Estimate:
@@ -73,8 +81,56 @@ def estimate(values: np.ndarray, without_block: np.ndarray | None = None, confid
     return Estimate(mean, mean - reach, mean + reach, float(2 * stats.t.sf(abs(mean) / error, freedom)))
 
 
+def components(values: np.ndarray, without_block: np.ndarray) -> Components:
+    r"""Estimate the variances that the interval of :func:`estimate` is made of.
+
+    A mean over S' seeds and B' blocks has the variance
+
+    .. math:: V(S', B') = \frac{\sigma_s^2}{S'} + \frac{\sigma_b^2}{B'} + \frac{\sigma_{sb}^2}{S' B'}.
+
+    With the names of :func:`estimate`,
+
+    .. math:: \sigma_{sb}^2 = S B \min(V_{SB}, \max(V_S, V_B)), \quad
+              \sigma_s^2 = S V_S - \frac{\sigma_{sb}^2}{B}, \quad
+              \sigma_b^2 = B V_B - \frac{\sigma_{sb}^2}{S},
+
+    the last two at least 0, so that V(S, B) is the variance V of the interval.
+
+    Args:
+        values: one for each seed, (S,), S at least 2, finite.
+        without_block: the same without each block of the test set, (S, B), B at least 2.
+
+    Raises:
+        ValueError: the shapes do not fit, or a value is not finite.
+
+    Example:
+        >>> values, of_block = np.array([0.0, 2.0]), np.array([0.0, 1.0, 5.0])
+        >>> without = values[:, None] + (of_block.sum() - of_block) / 2 - of_block.mean()
+        >>> [round(number, 6) for number in components(values, without)]
+        [2.0, 7.0, 0.0]
+    """
+    values = np.asarray(values, np.float64)
+    by_seed, by_block, both, blocks = _variances(values, np.asarray(without_block, np.float64))
+    seeds = len(values)
+    of_both = seeds * blocks * min(both, max(by_seed, by_block))
+    return Components(
+        max(seeds * by_seed - of_both / blocks, 0.0), max(blocks * by_block - of_both / seeds, 0.0), of_both
+    )
+
+
 def _with_blocks(values: np.ndarray, without: np.ndarray) -> tuple[float, float]:
     """The variance of the mean and its degrees of freedom, with the blocks of the test set."""
+    seeds = len(values)
+    by_seed, by_block, both, blocks = _variances(values, without)
+    variance = max(by_seed + by_block - both, by_seed, by_block)
+    if variance == 0:
+        return 0.0, seeds - 1.0
+    freedom = variance**2 / (by_seed**2 / (seeds - 1) + by_block**2 / (blocks - 1))
+    return variance, min(freedom, seeds + blocks - 2.0)
+
+
+def _variances(values: np.ndarray, without: np.ndarray) -> tuple[float, float, float, int]:
+    """Three estimates of the variance of the mean, by seeds, by blocks, by both; and how many blocks there are."""
     seeds = len(values)
     if without.ndim != 2 or len(without) != seeds or without.shape[1] < 2 or not np.isfinite(without).all():
         raise ValueError(
@@ -85,14 +141,10 @@ def _with_blocks(values: np.ndarray, without: np.ndarray) -> tuple[float, float]
     pseudo = blocks * values[:, None] - (blocks - 1) * without
     of_block, of_seed = pseudo.mean(0), pseudo.mean(1)
     rest = pseudo - of_seed[:, None] - of_block + pseudo.mean()
-    by_seed = values.var(ddof=1) / seeds
-    by_block = of_block.var(ddof=1) / blocks
-    both = np.square(rest).sum() / ((seeds - 1) * (blocks - 1) * seeds * blocks)
-    variance = max(by_seed + by_block - both, by_seed, by_block)
-    if variance == 0:
-        return 0.0, seeds - 1.0
-    freedom = variance**2 / (by_seed**2 / (seeds - 1) + by_block**2 / (blocks - 1))
-    return variance, min(freedom, seeds + blocks - 2.0)
+    by_seed = float(values.var(ddof=1) / seeds)
+    by_block = float(of_block.var(ddof=1) / blocks)
+    both = float(np.square(rest).sum() / ((seeds - 1) * (blocks - 1) * seeds * blocks))
+    return by_seed, by_block, both, blocks
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What the tables of a sweep were made from, as its runs tell; and which runs the configuration asks for."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def write_sweep_manifest(name: str, paths: Iterable[Path], runs: Iterable[Run]) 
         name,
         paths,
         ["experiments.training.train", data],
-        {"runs": sorted(run_name(run.config).as_posix() for run in runs), "seeds": sorted({r.seed for r in runs})},
+        {"runs": sorted(run_name(run.config).as_posix() for run in runs), **_seeds(runs)},
         kind=SWEEP,
         sources=dict(most),
         other_sources=len(runs) - max(counts),
@@ -57,9 +58,18 @@ def write_sweep_manifest(name: str, paths: Iterable[Path], runs: Iterable[Run]) 
     )
 
 
-def configured_runs(name: str, seeds: list[int]) -> set[str]:
-    """The names of the runs that `configs/reproduce.yaml` asks for, for a sweep by its full name."""
-    return {run_name(composed(cell)).as_posix() for cell in sweep_cells(sweep_config(name, seeds))}
+def configured_runs(name: str, seeds: list[int], more: Mapping[str, list[int]] | None = None) -> set[str]:
+    """The names of the runs that `configs/reproduce.yaml` asks for, for a sweep by its full name.
+
+    Args:
+        name: of the sweep.
+        seeds: of every method.
+        more: further seeds of some methods.
+    """
+    cells = sweep_cells(sweep_config(name, seeds))
+    for method, of_method in (more or {}).items():
+        cells += sweep_cells(sweep_config(name, of_method, only=[method]))
+    return {run_name(composed(cell)).as_posix() for cell in cells}
 
 
 def sweep_config(name: str, seeds: list[int], **others: Any) -> DictConfig:
@@ -72,6 +82,16 @@ def sweep_config(name: str, seeds: list[int], **others: Any) -> DictConfig:
     for key, value in others.items():
         config[key] = value
     return config
+
+
+def _seeds(runs: list[Run]) -> dict[str, Any]:
+    """The seeds that every method has, and further ones of some."""
+    of_method: dict[str, set[int]] = defaultdict(set)
+    for run in runs:
+        of_method[run.method].add(run.seed)
+    common = set.intersection(*of_method.values())
+    more = {method: sorted(seeds - common) for method, seeds in sorted(of_method.items()) if seeds > common}
+    return {"seeds": sorted(common), **({"more_seeds": more} if more else {})}
 
 
 def _all(values: Iterable[str]) -> str:

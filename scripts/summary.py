@@ -32,6 +32,9 @@ RATIO_METRICS = ("mse",)
 def summarise(runs: pd.DataFrame, left_out: pd.DataFrame | None = None) -> pd.DataFrame:
     """Average over seeds.
 
+    A method is compared with zeros on the seeds that both have, and its whole row is of these seeds, so that its mean
+    and its difference are of the same runs. Where zeros has more seeds, its own row is of all of them.
+
     Args:
         runs: a row per run, metric and region, with `RUN_COLUMNS`; zeros among the methods.
         left_out: the values without each block of the test set, with `BLOCK_COLUMNS`; None where no blocks are known.
@@ -39,12 +42,13 @@ def summarise(runs: pd.DataFrame, left_out: pd.DataFrame | None = None) -> pd.Da
     Returns:
         A row per method, metric and region, in the order of the runs: `mean` over `seeds` with its interval `low` to
         `high`, and `difference`, the mean over seeds of the value minus that of zeros with the same seed, with its
-        own and the p-value `p` of no difference. Intervals are those of `scripts.intervals`; they count the choice of
-        the test set where `blocks` is above 0. They are empty (NaN) for one seed, and a difference is empty for zeros
-        itself.
+        own and the p-value `p` of no difference; `mean` less `difference` is the mean of zeros over the same seeds.
+        Intervals are those of `scripts.intervals`; they count the choice of the test set where `blocks` is above 0.
+        They are empty (NaN) for one seed, and a difference is empty for zeros itself.
 
     Raises:
-        ValueError: a cell occurs twice, a value is not finite, or a run has no partner among those of zeros.
+        ValueError: a cell occurs twice, a value is not finite, or no run of a method has a partner among those of
+            zeros.
     """
     missing = [column for column in RUN_COLUMNS if column not in runs]
     if missing:
@@ -58,23 +62,25 @@ def summarise(runs: pd.DataFrame, left_out: pd.DataFrame | None = None) -> pd.Da
     rows = []
     by_cell = {cell: group.set_index("seed")["value"] for cell, group in _with_ratio(runs).groupby(CELL, sort=False)}
     by_block = {} if left_out is None else _by_block(left_out)
-    for cell, values in by_cell.items():
+    for cell, own in by_cell.items():
         data, model, method, metric, region = cell
+        reference = by_cell.get((data, model, REFERENCE, metric, region), pd.Series(dtype=float))
+        values = own[own.index.isin(reference.index)]
+        if values.empty:
+            raise ValueError(
+                f"{model} {method}, {metric} of {region}: seeds {_listed(own.index)}, but {REFERENCE} has "
+                f"{_listed(reference.index)}; differences are between runs of one seed"
+            )
         without = by_block.get(cell)
-        found = estimate(values.to_numpy(), None if without is None else without.loc[values.index].to_numpy())
+        left = None if without is None else without.loc[values.index]
+        found = estimate(values.to_numpy(), None if left is None else left.to_numpy())
         row = {**dict(zip(CELL, cell, strict=True)), "seeds": len(values), "mean": found.mean}
-        row |= {"blocks": 0 if without is None else without.shape[1], "low": found.low, "high": found.high}
+        row |= {"blocks": 0 if left is None else left.shape[1], "low": found.low, "high": found.high}
         if method != REFERENCE:
-            reference = by_cell.get((data, model, REFERENCE, metric, region), pd.Series(dtype=float))
-            if set(reference.index) != set(values.index):
-                raise ValueError(
-                    f"{model} {method}, {metric} of {region}: seeds {_listed(values.index)}, but {REFERENCE} has "
-                    f"{_listed(reference.index)}; differences are between runs of one seed"
-                )
-            paired = (values - reference.loc[values.index]).to_numpy()
-            if without is not None:
-                without = without - by_block[data, model, REFERENCE, metric, region].loc[values.index]
-            found = estimate(paired, None if without is None else without.loc[values.index].to_numpy())
+            difference = (values - reference.loc[values.index]).to_numpy()
+            if left is not None:
+                left = left - by_block[data, model, REFERENCE, metric, region].loc[values.index]
+            found = estimate(difference, None if left is None else left.to_numpy())
             row |= {
                 "difference": found.mean,
                 "difference_low": found.low,
@@ -97,10 +103,12 @@ def differences(table: pd.DataFrame, metric: str, region: str) -> pd.DataFrame:
         `centre, low, high` by method, without zeros; empty when there is no such metric or region.
     """
     chosen = table[(table["metric"] == metric) & (table["region"] == region)].set_index("method")
-    factor = 100.0 if METRICS[metric].higher_is_better else 100.0 / chosen["mean"].get(REFERENCE, np.nan)
+    shown = chosen.drop(index=REFERENCE, errors="ignore")
+    # The mean of zeros over the seeds that the method has, too.
+    whole = shown["mean"] - shown["difference"]
+    factor = pd.Series(100.0, shown.index) if METRICS[metric].higher_is_better else 100.0 / whole
     columns = ["difference", "difference_low", "difference_high"]
-    shown = chosen.drop(index=REFERENCE, errors="ignore")[columns]
-    return shown.set_axis(["centre", "low", "high"], axis=1) * factor
+    return shown[columns].set_axis(["centre", "low", "high"], axis=1).mul(factor, axis=0)
 
 
 def _by_block(left_out: pd.DataFrame) -> dict[tuple[str, ...], pd.DataFrame]:

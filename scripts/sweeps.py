@@ -59,6 +59,7 @@ class Sweep:
         methods: that are compared: modes, and the control where there is one.
         halo: pixels of the true context in the control, 0 when there is none.
         models: name of each model in the tables, with the settings that tell it from the others.
+        overrides: the same settings as train.py takes them, by the model's name.
         primary: the one comparison whose p-value stands as it is: the paper's claim for this task, named before the
             runs. All others of the task are corrected for their number.
     """
@@ -68,6 +69,7 @@ class Sweep:
     methods: tuple[str, ...]
     halo: int = 0
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     primary: Comparison | None = None
 
 
@@ -94,14 +96,17 @@ def _sweep(
 ) -> Sweep:
     """A sweep as the configuration has it; `known` are the settings of each method."""
     chosen = tuple(methods or (method for method in known if method not in without))
-    models = {name: _settings(overrides) for name, overrides in (variants or {}).items()}
+    overrides = {name: tuple(given) for name, given in (variants or {}).items()}
+    models = {name: _settings(given) for name, given in overrides.items()}
     halo = _settings(known[HALO])["data.halo"] if HALO in chosen else 0
-    return Sweep(config, tuple(metrics), chosen, halo, models, Comparison(**primary) if primary else None)
+    claim = Comparison(**primary) if primary else None
+    return Sweep(config, tuple(metrics), chosen, halo, models, overrides, claim)
 
 
 def _settings(overrides: Iterable[str]) -> dict[str, Any]:
-    """Settings as `train.py` takes them, by their names."""
-    return {name: yaml.safe_load(value) for name, _, value in (override.partition("=") for override in overrides)}
+    """The values of settings as `train.py` takes them, by their names; a plus adds one that has no default."""
+    parts = (override.lstrip("+").partition("=") for override in overrides)
+    return {name: yaml.safe_load(value) for name, _, value in parts}
 
 
 SWEEPS = _read()

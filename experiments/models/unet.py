@@ -17,12 +17,16 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 class _Block(nn.Sequential):
     """Twice: 3x3 convolution, activation, normalisation."""
 
-    def __init__(self, in_channels: int, out_channels: int, activation: str, batch_norm: bool) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, activation: str, batch_norm: bool, group_norm: int = 0
+    ) -> None:
         layers: list[nn.Module] = []
         for inputs in (in_channels, out_channels):
             layers += [nn.Conv2d(inputs, out_channels, 3, padding="same"), ACTIVATIONS[activation]()]
             if batch_norm:
                 layers.append(nn.BatchNorm2d(out_channels))
+            elif group_norm:
+                layers.append(nn.GroupNorm(group_norm, out_channels))
         super().__init__(*layers)
 
 
@@ -42,6 +46,8 @@ class UNet(nn.Module):
         width: channels of the first block.
         activation: 'relu' or 'tanh'.
         batch_norm: normalise after each activation.
+        group_norm: groups of channels that are normalised after each activation in place of batches, each over the
+            whole image that the network is given; 0 for none. It divides `width`.
 
     Shapes:
         input (N, in_channels, H, W), H and W at least 2^depth; output (N, out_channels, H, W).
@@ -64,18 +70,25 @@ class UNet(nn.Module):
         width: int = 64,
         activation: str = "relu",
         batch_norm: bool = True,
+        group_norm: int = 0,
     ) -> None:
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}")
         if depth < 1 or width < 1:
             raise ValueError(f"depth and width must be at least 1, got {depth} and {width}")
+        if group_norm < 0 or (group_norm and width % group_norm):
+            raise ValueError(f"group_norm must be 0 or divide width, which is {width}; got {group_norm}")
+        if group_norm and batch_norm:
+            raise ValueError(f"group_norm must be 0 with batch_norm=True; got {group_norm}")
         super().__init__()
         widths = [width * 2**level for level in range(depth + 1)]
         inputs = [in_channels, *widths]
-        blocks = [_Block(a, b, activation, batch_norm) for a, b in zip(inputs, widths, strict=False)]
+        blocks = [_Block(a, b, activation, batch_norm, group_norm) for a, b in zip(inputs, widths, strict=False)]
         self.encoder, self.middle = nn.ModuleList(blocks[:-1]), blocks[-1]
         self.reduce = nn.ModuleList(nn.Conv2d(2 * w, w, 1) for w in reversed(widths[:-1]))
-        self.decoder = nn.ModuleList(_Block(2 * w, w, activation, batch_norm) for w in reversed(widths[:-1]))
+        self.decoder = nn.ModuleList(
+            _Block(2 * w, w, activation, batch_norm, group_norm) for w in reversed(widths[:-1])
+        )
         self.last = nn.Conv2d(width, out_channels, 1)
 
     def encode(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scripts.figures.style import METHODS, in_order, place
+from scripts.prose import span
 
 __all__ = [
     "FAR",
@@ -61,8 +62,9 @@ def absolute(table: pd.DataFrame, metric: str, region: str, factor: float = 1.0)
 
 def absolute_title(table: pd.DataFrame, name: str) -> str:
     """What panels of means show, for the seeds that the table has."""
-    most = int(table["seeds"].max())
-    return f"{name}, one seed" if most == 1 else f"{name}, mean over {most} seeds and 95 % interval"
+    if int(table["seeds"].max()) == 1:
+        return f"{name}, one seed"
+    return f"{name}, mean over {span(table['seeds'], '.0f')} seeds and 95 % interval"
 
 
 def differences_title(table: pd.DataFrame, name: str) -> str:

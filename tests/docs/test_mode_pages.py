@@ -32,6 +32,7 @@ def test_noise_of_diff():
         f"is {gains[3]:.0f} times (k = 3), {gains[5]:.0f} times (k = 5) and {gains[7] / 10**exponent:.1f}e{exponent}"
     )
     assert f"{text} times (k = 7)" in page("docs/modes/diff.md")
+    assert f"which is {gains[3]:.0f} for $k = 3$ and {gains[5]:.0f} for $k = 5$" in page("docs/mathematics.md")
 
 
 def test_weights_of_degree_6():

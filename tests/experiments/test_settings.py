@@ -14,7 +14,10 @@ from experiments.convergence import settings as convergence
 from experiments.error_maps import settings as error_maps
 from experiments.filtering import settings as filtering
 from experiments.finetuning import settings as finetuning
+from experiments.frontier import settings as frontier
+from experiments.frontier_cost import settings as frontier_cost
 from experiments.paths import CONFIGS
+from experiments.position import settings as position
 from experiments.regimes import settings as regimes
 from experiments.rollouts import settings as rollouts
 from experiments.seams import settings as seams
@@ -22,6 +25,7 @@ from experiments.settings import read_settings
 from experiments.shells import settings as shells
 from experiments.sizes import settings as sizes
 from experiments.slopes import settings as slopes
+from experiments.surrogate import settings as surrogate
 from experiments.training.arguments import fits
 from experiments.training.cells import read_sweep
 from experiments.training.settings import check_settings
@@ -48,6 +52,9 @@ PROGRAMS = {
     "error_maps": (reads(error_maps.Settings), ["error_maps"], ["error_maps", "scale=paper"]),
     "filtering": (reads(filtering.Settings), ["filtering"]),
     "finetuning": (reads(finetuning.Settings), ["finetuning"]),
+    "frontier": (reads(frontier.Settings), ["frontier"]),
+    "frontier_cost": (reads(frontier_cost.Settings), ["frontier_cost"]),
+    "position": (reads(position.Settings), ["position"]),
     "regimes": (reads(regimes.Settings), ["regimes"]),
     "reproduce": (read_reproduce, ["reproduce", "sweep=all"], ["reproduce", "sweep=all", "+trial=small_trees"]),
     "rollouts": (reads(rollouts.Settings), ["rollouts"]),
@@ -55,6 +62,7 @@ PROGRAMS = {
     "shells": (reads(shells.Settings), ["shells"]),
     "sizes": (reads(sizes.Settings), ["sizes"], ["sizes", "scale=paper"]),
     "slopes": (reads(slopes.Settings), ["slopes"]),
+    "surrogate": (reads(surrogate.Settings), ["surrogate"]),
     "train": (
         check_settings,
         ["train", "model=unet", "data=globe", "optimizer=sgd", "scheduler=step"],
@@ -164,8 +172,10 @@ def at(config, place, plain=True):
 def allowed(key, value, wrong):
     """Whether a value may be taken: of settings that others decide about, and of free text."""
     first = key.rpartition(".")[0]
-    if key.startswith(("at_scale", "squares", "where.")) or (key == "where" and isinstance(wrong, dict)):
-        # Only what is referred to counts; a trial sets what another program reads; runs are looked for by any value.
+    free = key.startswith(("at_scale", "squares", "where.", "images.globe.", "images.landcover."))
+    if free or (key.split(".")[0] in ("where", "images") and isinstance(wrong, dict)):
+        # Only what is referred to counts; a trial sets what another program reads; runs are looked for by any value;
+        # what large images are made by is for their data set to check.
         return True
     if (wrong == 1.5 and key in FRACTIONS) or (key == "padding.degree" and wrong == [1]):
         return True

@@ -1,4 +1,5 @@
 import itertools
+import json
 import sys
 
 import numpy as np
@@ -8,11 +9,12 @@ from omegaconf import OmegaConf
 from run_records import flat_results, write_run
 from scipy import stats
 
+from experiments.manifest import FOLDER, read_manifest
 from experiments.training.cells import composed, sweep_cells
 from scripts import collect
 from scripts.intervals import estimate
-from scripts.manifests import sweep_config
-from scripts.summary import summarise
+from scripts.manifests import configured_runs, sweep_config
+from scripts.summary import differences, summarise
 from scripts.sweeps import METRICS, SWEEPS
 
 METHODS, SEEDS = ("zeros", "diff", "halo"), (0, 1, 2)
@@ -148,8 +150,8 @@ def test_commands_are_as_few_as_will_do_and_a_failure_gives_its_reason(places, m
     write_run(runs, "landcover", "diff", 1, None, failure="the loss is nan")
     cells = ("--methods", "zeros,replicate,diff", "--seeds", "0,1")
     told = refused(monkeypatch, capsys, runs, tables, experiment="segmentation", cells=cells)
-    assert "python train.py experiment=landcover padding=zeros seed=1\n" in told
-    assert "python train.py -m experiment=landcover padding=replicate,diff seed=0,1\n" in told
+    assert "python train.py experiment=landcover model.options.batch_norm=true padding=zeros seed=1\n" in told
+    assert "-m experiment=landcover model.options.batch_norm=true padding=replicate,diff seed=0,1\n" in told
     assert told.endswith("unet diff seed 1 has failed: the loss is nan") or "diff seed 1 has failed" in told
 
 
@@ -231,6 +233,24 @@ def test_models_of_the_normalization_experiment_are_kept_apart(places, monkeypat
     assert set(pd.read_csv(tables / "super_resolution.csv")["model"]) == {"unet"}
 
 
+def test_a_network_with_groupnorm_is_taken_for_no_other(places, monkeypatch, capsys):
+    """It has no BatchNorm either, as the network without normalisation."""
+    runs, tables = places
+    zeros = {"methods": ("zeros",)}
+    group_norm = {"model.options.batch_norm": False, "model.options.group_norm": 4}
+    write_sweep(runs, **zeros, settings=group_norm)
+    cells = ("--methods", "zeros", "--seeds", "0,1,2")
+    told = refused(monkeypatch, capsys, runs, tables, experiment="frontier_globe", cells=cells)
+    assert "6 of 9 runs are missing, the first one unet zeros seed 0" in told
+    write_sweep(runs, **zeros, settings={"model.options.batch_norm": False})
+    write_sweep(runs, **zeros)
+    run(monkeypatch, runs, tables, experiment="normalization", cells=cells)
+    run(monkeypatch, runs, tables, experiment="frontier_globe", cells=cells)
+    assert set(pd.read_csv(tables / "frontier_globe.csv")["model"]) == {"unet", "unet_group_norm", "unet_no_norm"}
+    told = refused(monkeypatch, capsys, runs, tables, experiment="frontier_globe", cells=("--methods", "zeros,diff"))
+    assert "experiment=globe model.options.batch_norm=false +model.options.group_norm=4 padding=diff" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -291,9 +311,72 @@ def test_differences_are_between_runs_of_one_seed_in_any_order():
     assert tuple(table.loc["diff", ["difference_low", "difference_high"]]) == pytest.approx(expected)
 
 
+def test_methods_are_compared_on_the_seeds_that_both_have():
+    """Zeros is better with the seeds 3 and 4, which adaptive shares: the difference of diff must not see that."""
+    values = {("zeros", s): 1.0 if s < 3 else 0.2 for s in range(5)}
+    values |= {("adaptive", s): 0.9 if s < 3 else 0.1 + 0.01 * s for s in range(5)}
+    values |= {("diff", s): 0.8 + 0.02 * s for s in range(3)}
+    values["diff", 9] = 100.0
+    table = summarise(rows(values)).set_index("method")
+    assert table["seeds"].to_dict() == {"zeros": 5, "adaptive": 5, "diff": 3}
+    expected = estimate(np.array([-0.2, -0.18, -0.16]))
+    columns = ["difference", "difference_low", "difference_high", "p"]
+    assert tuple(table.loc["diff", columns]) == pytest.approx(expected)
+    assert table.loc["diff", "mean"] == pytest.approx(0.82)
+    assert table.loc["zeros", "mean"] == pytest.approx(0.68)
+    # In per cent of zeros on the three seeds, which is 1, and not on all five.
+    assert differences(table.reset_index(), "mse", "whole").loc["diff", "centre"] == pytest.approx(-18)
+
+
+def test_some_methods_with_more_seeds_than_others(places, monkeypatch):
+    runs, tables = places
+    write_sweep(runs)
+    write_sweep(runs, methods=("zeros", "diff"), seeds=(3, 4, 5))
+    run(monkeypatch, runs, tables, "--more-seeds", "zeros,diff=3,4", "--more-seeds", "zeros=5")
+    table = pd.read_csv(tables / "super_resolution.csv").set_index(["metric", "region", "method"])
+    assert table.xs(("mse", "frame"), level=(0, 1))["seeds"].to_dict() == {"zeros": 6, "diff": 5, "halo": 3}
+    assert table.loc[("mse", "frame", "halo"), "difference"] == pytest.approx(-0.6)
+    alone = summarise(pd.read_csv(tables / "super_resolution_runs.csv").query("seed < 3"))
+    alone = alone.set_index(["metric", "region", "method"]).loc[("mse", "frame", "halo")]
+    pd.testing.assert_series_equal(table.loc[("mse", "frame", "halo")], alone, check_dtype=False, rtol=1e-6)
+
+
+def test_the_manifest_names_further_seeds(places):
+    runs, tables = places
+    made = {"sources": {"a.py": "1"}, "torch": "2", "machine": "m", "date": "d"}
+    for method, seeds in {"zeros": (0, 1, 2), "diff": (0, 1, 2), "halo": (0,)}.items():
+        for s in seeds:
+            record = write_run(runs, "globe", method, s, flat_results("globe", 1.0 + s)).record
+            record.write_text(json.dumps(json.loads(record.read_text()) | {"made_from": made}))
+    more = {"zeros": [1, 2], "diff": [1, 2]}
+    collect.collect("super_resolution", runs, tables, list(METHODS), [0], {}, more)
+    settings = read_manifest(tables / FOLDER / "super_resolution.json")["settings"]
+    assert (settings["seeds"], settings["more_seeds"]) == ([0], more)
+    asked = configured_runs("super_resolution", [0], {"diff": [1, 2]})
+    assert asked - configured_runs("super_resolution", [0]) == {
+        name for name in configured_runs("super_resolution", [1, 2]) if "/diff-" in name
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("adaptive=3", "more_seeds must be of the methods zeros, diff, halo; got 'adaptive'"),
+        ("zeros=2", "more_seeds of zeros must differ from one another and from seeds; got 2"),
+        ("diff=3", "more_seeds of diff must be seeds of zeros, too, with which it is compared; got 3"),
+        ("zeros", "more_seeds must be METHODS=SEEDS"),
+        ("zeros=a", "seeds must be whole numbers"),
+    ],
+)
+def test_further_seeds_that_do_not_fit(more, message, places, monkeypatch):
+    write_sweep(places[0])
+    with pytest.raises(SystemExit, match=message):
+        run(monkeypatch, *places, "--more-seeds", more)
+
+
 def test_a_run_without_partner_a_row_twice_and_a_value_that_is_none():
-    values = {("zeros", 0): 1.0, ("diff", 0): 2.0, ("diff", 1): 3.0}
-    with pytest.raises(ValueError, match="diff, mse of whole: seeds 0, 1, but zeros has 0"):
+    values = {("zeros", 0): 1.0, ("diff", 1): 2.0, ("diff", 2): 3.0}
+    with pytest.raises(ValueError, match="diff, mse of whole: seeds 1, 2, but zeros has 0"):
         summarise(rows(values))
     with pytest.raises(ValueError, match="holds twice"):
         summarise(pd.concat([rows({("zeros", 0): 1.0})] * 2, ignore_index=True))

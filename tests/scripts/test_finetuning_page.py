@@ -1,10 +1,11 @@
 import pandas as pd
 import pytest
+from scipy import stats
 
 from experiments.finetuning.summary import sentence
 from experiments.paths import REPOSITORY
 from scripts.figures.tables import TABLES
-from scripts.finetuning_page import END, START, lacking, markdown, texts
+from scripts.finetuning_page import END, START, intervals, lacking, markdown, texts
 from scripts.pages import filled
 
 TABLE = TABLES / "finetuning.csv"
@@ -26,7 +27,24 @@ def test_words_are_found_whatever_their_lines_and_other_numbers_are_not():
     of = {"same": markdown(small_table()).replace("\n", "\n    "), "other": said.replace("0.400", "0.401")}
     assert lacking(small_table(), of) == ["other"]
     assert max(map(len, markdown(small_table()).splitlines())) <= 118
-    assert " ".join(markdown(small_table()).split()) == said
+    assert " ".join(markdown(small_table()).split()) == f"{said} {intervals(small_table())}"
+
+
+def test_differences_are_told_with_the_intervals_of_the_seeds():
+    """In points of accuracy, in per cent of the error of zeros; the noise of a seed that all share plays no part."""
+    parts = [small_table().assign(seed=seed) for seed in range(3)]
+    for seed, part in enumerate(parts):
+        part["value"] += 0.05 * seed + 0.01 * seed * (part["method"] == "diff")
+    told = intervals(pd.concat(parts))
+    expected = stats.ttest_1samp([-0.4, -0.39, -0.38], 0)
+    low, high = (100 * end for end in expected.confidence_interval(0.95))
+    assert (
+        f"not trained further, −20 [−20, −20] (`replicate`), −20 [−20, −20] (`adaptive`) and −39 [−{-low:.0f},"
+        in told
+    )
+    assert f"−{-high:.0f}] (`diff`); accuracy in points, after 60 steps" in told
+    # Zeros has 0.2, 0.25 and 0.3.
+    assert "error in the frame in %, not trained further, −8.0 [−8.0, −8.0] (`adaptive`)" in told
 
 
 def test_the_texts_are_those_of_the_docstring_and_the_notebook():

@@ -26,6 +26,26 @@ def test_unet_of_the_paper_has_its_layers():
     assert not any(isinstance(m, nn.BatchNorm2d) for m in UNet(1, 1, 2, 4, batch_norm=False).modules())
 
 
+def test_unet_with_groupnorm():
+    """One for each activation, each with its groups; its weights are drawn as without it."""
+    torch.manual_seed(0)
+    network = UNet(1, 1, **SMALL, batch_norm=False, group_norm=2)
+    norms = [m for m in network.modules() if isinstance(m, nn.GroupNorm)]
+    assert [(norm.num_groups, norm.num_channels) for norm in norms] == [(2, 4)] * 2 + [(2, 8)] * 2 + [(2, 16)] * 2 + [
+        (2, 8)
+    ] * 2 + [(2, 4)] * 2
+    torch.manual_seed(0)
+    for with_norm, without in zip(convolutions(network), convolutions(UNet(1, 1, **SMALL)), strict=True):
+        assert torch.equal(with_norm.weight, without.weight)
+    # Statistics are those of each image alone, in training as in evaluation.
+    image = torch.rand(2, 1, 16, 16)
+    torch.testing.assert_close(network(image)[:1], network.eval()(image[:1]))
+
+
+def convolutions(network):
+    return [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+
+
 @pytest.mark.parametrize("size", [(32, 32), (33, 46), (7, 4)])
 def test_unet_keeps_the_size_of_the_image(size):
     assert UNet(3, 5, **SMALL)(torch.rand(2, 3, *size)).shape == (2, 5, *size)
@@ -79,6 +99,22 @@ def test_torchvisions_network_takes_the_datas_channels_and_classes():
             DENSE,
             ValueError,
             "activation must be one of relu, tanh",
+        ),
+        (
+            "unet",
+            {"group_norm": 4},
+            {"mode": "zeros"},
+            DENSE,
+            ValueError,
+            "group_norm must be 0 with batch_norm=True",
+        ),
+        (
+            "unet",
+            {"width": 6, "batch_norm": False, "group_norm": 4},
+            {"mode": "zeros"},
+            DENSE,
+            ValueError,
+            "group_norm must be 0 or divide width, which is 6; got 4",
         ),
     ],
 )

@@ -1,0 +1,1 @@
+"""The report of one's own runs: one HTML file of what is in a folder of results."""

@@ -1,0 +1,104 @@
+"""The numbers of docs/surrogate.md, made from results/tables: `python -m scripts.surrogate_page`."""
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.paths import REPOSITORY
+from experiments.sentences import in_one_sentence
+from experiments.surrogate.rows import TABLES
+from scripts.claims import SEEN
+from scripts.figures.tables import TABLES as FOLDER
+from scripts.figures.tables import read_tables
+from scripts.finding_sentences import p_value, rounded, verdict
+from scripts.pages import update
+from scripts.prose import listed
+from scripts.surrogate_comparisons import TASK, all_seeds, comparisons
+from scripts.surrogate_tables import differences, levels, spectra
+
+__all__ = ["COMMAND", "MARKS", "PAGE", "main", "parts", "sentences"]
+
+COMMAND = "make reproduce-surrogate"
+PAGE = REPOSITORY / "docs" / "surrogate.md"
+MARKS = {
+    part: (f"<!-- surrogate {part} -->", f"<!-- end of surrogate {part} -->")
+    for part in ("sentences", "differences", "levels", "spectra")
+}
+WIDTH = 118
+
+
+def parts(tables: Path) -> dict[str, str]:
+    """All that the command writes, by the name of its marks.
+
+    Args:
+        tables: folder of the tables.
+    """
+    rollouts, flows, of_lines = read_tables(tables, TABLES, COMMAND)
+    compared = comparisons(tables, flows)
+    told = sentences(compared, all_seeds(tables), flows)
+    return {
+        "sentences": textwrap.fill(told, WIDTH, break_on_hyphens=False, break_long_words=False),
+        "differences": differences(compared),
+        "levels": levels(rollouts, flows),
+        "spectra": spectra(of_lines),
+    }
+
+
+def sentences(compared: pd.DataFrame, every: tuple[int, float, float, float] | None, flows: pd.DataFrame) -> str:
+    """The primary comparison, the same in the interior and over all seeds, and whether a rollout has blown up."""
+    lines = []
+    for row in compared[compared["primary"].astype(bool)].to_dict("records"):
+        seen = listed([str(seed) for seed in SEEN[TASK]])
+        count = f"{_counted(row['seeds'], 'seed')}, without seed {seen}; {_counted(row['flows'], 'flow')}"
+        lines.append(
+            f"Primary comparison ({count}): the error of one step in the frame, `{row['method']}` compared with zero "
+            f"padding, {_percent(row)}, {p_value(row['p'])}; {_so(row)}."
+        )
+        if every:
+            seeds, *values = every
+            told = _percent(dict(zip(("estimate", "low", "high"), values, strict=True)))
+            lines.append(f"Over all {_counted(seeds, 'seed')}, of which seed {seen} had been seen before: {told}.")
+        same = compared["method"] == row["method"]
+        inside = compared[same & (compared["region"] == "interior") & (compared["step"] == 1)]
+        for other in inside.to_dict("records"):
+            count = _counted(other["seeds"], "seed")
+            p = f"{p_value(other['corrected'])} after correction"
+            lines.append(f"In the interior (secondary, {count}): {_percent(other)}, {p}; {_so(other)}.")
+    bounded = flows[(flows["metric"] == "bounded_time")]
+    if len(bounded):
+        most, blown = bounded["step"].max(), bounded[bounded["value"] < bounded["step"]]
+        which = [
+            f"`{method}` in {len(of)} of {(bounded['method'] == method).sum()}"
+            for method, of in blown.groupby("method")
+        ]
+        told = listed(which) if which else "none"
+        lines.append(f"Rollouts that blew up within {most} steps: {told}.")
+    return " ".join(lines)
+
+
+def _so(row: dict[str, float]) -> str:
+    return verdict(row).replace("open", "not resolved", 1)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _percent(row: dict[str, float]) -> str:
+    return f"{rounded(row['estimate'])} % [{rounded(row['low'])}, {rounded(row['high'])}]"
+
+
+@in_one_sentence("scripts.surrogate_page")
+def main() -> None:
+    """Write the page anew."""
+    try:
+        for name, text in parts(FOLDER).items():
+            update(PAGE, *MARKS[name], text)
+    except ValueError as error:
+        sys.exit(f"scripts.surrogate_page: {error}")
+
+
+if __name__ == "__main__":
+    main()
