@@ -105,9 +105,9 @@ def ranked_errors(picture: Picture, filters: dict[str, tuple[Tensor, ...]], mode
 
 
 def ranked(errors: Errors) -> list[int]:
-    """Return the numbers of the modes, the one with the least error first; of equal ones the first."""
-    order: list[int] = errors.overall().argsort(stable=True).tolist()
-    return order
+    """Return the numbers of the modes, the one with the least error first; of those equal as printed the first."""
+    printed = [float(_number(error)) for error in errors.overall()]
+    return sorted(range(len(printed)), key=printed.__getitem__)
 
 
 def periodic_axes(values: Tensor) -> list[str]:
