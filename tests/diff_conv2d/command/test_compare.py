@@ -10,10 +10,10 @@ from PIL import Image
 
 from diff_conv2d import conv2d
 from diff_conv2d.command import main
-from diff_conv2d.command.compare import CANDIDATES, FILTERS, periodic_axes
+from diff_conv2d.command.compare import CANDIDATES, FILTERS, periodic_axes, ranked
 from diff_conv2d.command.kernel_words import filter_of
 from diff_conv2d.command.mode_words import mode_of
-from diff_conv2d.command.rim import cuts_of, rim_errors
+from diff_conv2d.command.rim import Errors, cuts_of, rim_errors
 from diff_conv2d.modes import MODES
 from experiments.data.held_out_fields import held_out_field
 from experiments.data.study_fields import study_field
@@ -201,10 +201,18 @@ def test_a_grating_has_a_slope_along_one_axis_alone(tmp_path, capsys):
     assert rows["adaptive"][0] < 1e-6
 
 
+def test_modes_whose_printed_errors_are_equal_stand_as_given():
+    by_filter = torch.tensor([[0.2], [0.10004], [0.10001]], dtype=torch.float64)
+    assert ranked(Errors(by_filter[..., None], by_filter, torch.zeros(1, dtype=torch.float64))) == [1, 2, 0]
+
+
 def test_a_flat_image_has_no_errors_but_for_zeros(tmp_path, capsys):
     np.save(tmp_path / "flat.npy", np.full((40, 40), 7.0))
-    rows = table(compared(capsys, tmp_path / "flat.npy", "--no-picture"))
-    assert next(iter(rows)) != "zeros"
+    text = compared(capsys, tmp_path / "flat.npy", "--no-picture")
+    rows = table(text)
+    assert next(iter(rows)) == "adaptive"
+    exact = sum(row[1] == 1 for row in rows.values())
+    assert f"{exact} modes are exact there" in text
     assert rows["replicate"][1] == rows["reflect"][1] == 1
     assert rows["zeros"][1] > 1e3
 
