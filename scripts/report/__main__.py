@@ -20,7 +20,7 @@ from experiments.provenance import machine
 from experiments.records import replacing
 from experiments.sentences import in_one_sentence
 from scripts.findings import findings
-from scripts.report.missing import missing_cells, missing_studies
+from scripts.report.missing import COMMANDS, PARTS, missing_cells, missing_studies
 from scripts.report.studies import studies_of
 from scripts.sweeps import SCALES, SWEEPS
 
@@ -49,10 +49,19 @@ def page(results: Path, seeds: list[int], sweeps: list[str]) -> str:
         version=version("diff-conv2d"),
         findings=_findings(results / "tables"),
         missing=[*missing_studies(results), *(one for of_sweep in cells.values() for one in of_sweep)],
-        sweeps=[name for name, of_sweep in cells.items() if of_sweep],
+        then=list(dict.fromkeys(_target(name) for name, of_sweep in cells.items() if of_sweep)),
         studies=list(studies_of(results)),
         script=(REPOSITORY / "docs" / "assets" / "tables.js").read_text(encoding="utf-8"),
     )
+
+
+def _target(sweep: str) -> str:
+    """What makes the tables of a sweep, or of the study that it is a part of, when its runs are done."""
+    name = sweep.removeprefix("paper_")
+    command = COMMANDS.get(PARTS.get(name, name))
+    if command is None:
+        return f"python -m scripts.collect {name}"
+    return f"{command} SCALE=paper" if name != sweep else command
 
 
 def _findings(tables: Path) -> str:

@@ -9,7 +9,7 @@ from experiments.training.cells import composed, sweep_cells
 from experiments.training.run_folder import RunFolder, run_name
 from scripts.manifests import sweep_config
 
-__all__ = ["COMMANDS", "Missing", "missing_cells", "missing_studies"]
+__all__ = ["COMMANDS", "PARTS", "Missing", "missing_cells", "missing_studies"]
 
 #: What makes the tables of each study, by the name of its manifest.
 COMMANDS = {
@@ -46,6 +46,10 @@ COMMANDS = {
 }
 
 
+#: Sweeps that have no tables of their own, and the study whose tables their networks are measured for.
+PARTS = {"frontier_globe": "frontier", "frontier_landcover": "frontier"}
+
+
 class Missing(NamedTuple):
     """Something that is not there: what, and the command that makes it."""
 
@@ -67,7 +71,7 @@ def missing_studies(results: Path) -> list[Missing]:
 
 
 def missing_cells(results: Path, sweep: str, seeds: list[int]) -> list[Missing]:
-    """The training runs of a sweep that are neither in its tables nor done in the folder of runs.
+    """The training runs of a sweep that are in no table and not done in the folder of runs.
 
     Args:
         results: the folder that holds `runs`, `tables` and `figures`.
@@ -75,26 +79,29 @@ def missing_cells(results: Path, sweep: str, seeds: list[int]) -> list[Missing]:
         seeds: that are wanted.
 
     Returns:
-        A line for all methods that lack the same seeds; its command trains them, and no others.
+        A line for all methods that lack the same seeds of a network; its command trains what is not done of them.
     """
-    manifest = results / "tables" / FOLDER / f"{sweep}.json"
-    known = set(read_manifest(manifest)["settings"]["runs"]) if manifest.is_file() else set()
-    lacking: dict[str, dict[int, None]] = {}
+    known: set[str] = set()
+    for path in (results / "tables" / FOLDER).glob("*.json"):
+        manifest = read_manifest(path)
+        # A sweep's tables name their runs among the settings, those of a study of trained networks beside them.
+        known.update(manifest["settings"].get("runs") or manifest.get("runs") or ())
+    lacking: dict[tuple[str, str], list[int]] = {}
     for cell in sweep_cells(sweep_config(sweep, seeds)):
         name = run_name(composed(cell)).as_posix()
         if name not in known and RunFolder(results / "runs" / "train" / name).finished() is None:
-            lacking.setdefault(cell.method, {})[cell.seed] = None
-    alike: dict[str, list[str]] = {}
-    for method, of in lacking.items():
-        alike.setdefault(",".join(map(str, of)), []).append(method)
+            lacking.setdefault((cell.variant, cell.method), []).append(cell.seed)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (variant, method), of in lacking.items():
+        alike.setdefault((variant, ",".join(map(str, of))), []).append(method)
     name, scale = sweep.removeprefix("paper_"), " scale=paper" if sweep.startswith("paper_") else ""
     runs = "" if _is_own(results) else f" runs_dir={results.resolve() / 'runs' / 'train'}"
     return [
         Missing(
-            f"{sweep}: {', '.join(methods)}; seeds {of}",
+            f"{' '.join(filter(None, [sweep, variant]))}: {', '.join(methods)}; seeds {of}",
             f"python -m experiments.reproduce sweep={name}{scale} seeds=[{of}] only=[{','.join(methods)}]{runs}",
         )
-        for of, methods in alike.items()
+        for (variant, of), methods in alike.items()
     ]
 
 

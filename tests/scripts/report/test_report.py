@@ -12,7 +12,7 @@ from experiments.paths import REPOSITORY
 from experiments.training.cells import composed, sweep_cells
 from experiments.training.run_folder import run_name
 from scripts.manifests import sweep_config
-from scripts.report.__main__ import page
+from scripts.report.__main__ import _target, page
 from scripts.report.missing import COMMANDS, missing_cells, missing_studies
 from scripts.report.studies import studies_of, with_intervals
 from scripts.site.check import Page
@@ -51,7 +51,8 @@ def test_what_is_missing_is_told_with_its_command(results):
 
 def test_runs_that_lack_seeds_are_told_together(results):
     cells = sweep_cells(sweep_config("normalization", [0, 1]))
-    done = [cell for cell in cells if (cell.method, cell.seed) not in (("diff", 1), ("halo", 1), ("zeros", 0))]
+    undone = ("unet", "diff", 1), ("unet", "halo", 1), ("unet_no_norm", "zeros", 0)
+    done = [cell for cell in cells if (cell.variant, cell.method, cell.seed) not in undone]
     names = [run_name(composed(cell)).as_posix() for cell in done]
     # One is in the folder of runs alone.
     record = results / "runs" / "train" / names.pop() / "record.json"
@@ -60,11 +61,25 @@ def test_runs_that_lack_seeds_are_told_together(results):
     manifest = {"tables": {}, "modules": [], "settings": {"runs": names}, "sources": {}}
     (results / "tables" / FOLDER / "normalization.json").write_text(json.dumps(manifest))
     missing = missing_cells(results, "normalization", [0, 1])
-    assert [one.what for one in missing] == ["normalization: zeros; seeds 0", "normalization: diff, halo; seeds 1"]
+    assert [one.what for one in missing] == [
+        "normalization unet_no_norm: zeros; seeds 0",
+        "normalization unet: diff, halo; seeds 1",
+    ]
     assert missing[1].command == (
         "python -m experiments.reproduce sweep=normalization seeds=[1] only=[diff,halo] "
         f"runs_dir={results}/runs/train"
     )
+
+
+def test_networks_that_another_study_was_measured_on_are_there(results):
+    """The frontier's networks have no table of their own; its manifest names them beside its settings."""
+    names = [run_name(composed(cell)).as_posix() for cell in sweep_cells(sweep_config("frontier_landcover", [0]))]
+    manifest = {"tables": {}, "modules": [], "settings": {}, "sources": {}, "runs": names}
+    (results / "tables" / FOLDER / "frontier.json").write_text(json.dumps(manifest))
+    assert missing_cells(results, "frontier_landcover", [0]) == []
+    assert len(missing_cells(results, "frontier_landcover", [1])) == 3
+    assert _target("frontier_landcover") == "make reproduce-frontier"
+    assert _target("paper_segmentation") == "make reproduce-segmentation SCALE=paper"
 
 
 def test_a_study_that_was_changed_is_told(results):
