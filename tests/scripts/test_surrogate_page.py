@@ -123,9 +123,13 @@ def test_the_tables_of_the_page(tmp_path):
     # Short waves alone.
     spectra = {line.split("|")[1].strip(" `"): line for line in parts["spectra"].splitlines()[2:]}
     assert spectra["reflect"] == "| `reflect` | 1.50 | 1.50 | 1.50 | 1.50 |"
+    assert rows["adaptive"].split("|")[-2].strip() == "8.8"
+    told = parts["sentences"].replace("\n", " ")
+    assert "Error of step 3 in the frame (secondary, 4 seeds): −2" in told
+    assert "Bounded time, of 10 steps at most (secondary, 4 seeds): −1.2 steps [" in told
     halo = next(line for line in parts["differences"].splitlines() if line.startswith("| `halo`"))
     assert "[" not in halo
-    assert "Rollouts that blew up within 10 steps: `adaptive` in 4 of 16." in parts["sentences"].replace("\n", " ")
+    assert "Rollouts that blew up within 10 steps: `adaptive` 4 of 16." in parts["sentences"].replace("\n", " ")
 
 
 def test_a_figure_of_few_and_of_many_seeds(tmp_path):
