@@ -8,7 +8,7 @@ from scripts.figures.style import METHODS, in_order
 from scripts.prose import span
 from scripts.surrogate_comparisons import cell
 
-__all__ = ["TIMES", "differences", "levels", "spectra"]
+__all__ = ["TIMES", "differences", "levels", "resolved", "spectra"]
 
 REGIONS = ("frame", "interior")
 TIMES = {"stable_time": "stable time", "bounded_time": "bounded time"}
@@ -48,9 +48,15 @@ def levels(rollouts: pd.DataFrame, flows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def resolved(of_lines: pd.DataFrame) -> pd.DataFrame:
+    """The waves that the solver keeps: two thirds of all, after Orszag. Beyond, the truth has no power."""
+    return of_lines[of_lines["wave"] <= of_lines["wave"].max() * 2 / 3]
+
+
 def spectra(of_lines: pd.DataFrame) -> str:
     """A row for each method: power of short waves along lines at each distance, over that of the truth."""
-    short = of_lines[of_lines["wave"] > of_lines["wave"].max() / 2].assign(log=lambda table: np.log(table["value"]))
+    short = resolved(of_lines)
+    short = short[short["wave"] > short["wave"].max() / 2].assign(log=lambda table: np.log(table["value"]))
     by_seed = short[short["context"] == WINDOW].groupby(["method", "step", "distance", "seed"])["log"].mean()
     means = np.exp(by_seed.groupby(["method", "step", "distance"]).mean())
     columns = sorted({(step, distance) for _, step, distance in means.index})
