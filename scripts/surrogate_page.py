@@ -9,14 +9,14 @@ import pandas as pd
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
 from experiments.surrogate.rows import TABLES
-from scripts.claims import SEEN
+from scripts.claims import LEVEL, SEEN
 from scripts.figures.tables import TABLES as FOLDER
 from scripts.figures.tables import read_tables
 from scripts.finding_sentences import p_value, rounded, verdict
 from scripts.pages import update
 from scripts.prose import listed
 from scripts.surrogate_comparisons import TASK, all_seeds, comparisons
-from scripts.surrogate_tables import differences, levels, spectra
+from scripts.surrogate_tables import TIMES, differences, levels, spectra
 
 __all__ = ["COMMAND", "MARKS", "PAGE", "main", "parts", "sentences"]
 
@@ -66,16 +66,32 @@ def sentences(compared: pd.DataFrame, every: tuple[int, float, float, float] | N
             count = _counted(other["seeds"], "seed")
             p = f"{p_value(other['corrected'])} after correction"
             lines.append(f"In the interior (secondary, {count}): {_percent(other)}, {p}; {_so(other)}.")
+        lines += _of_rollouts(compared[same & (compared["region"] != "interior") & ~compared["primary"].astype(bool)])
     bounded = flows[(flows["metric"] == "bounded_time")]
     if len(bounded):
         most, blown = bounded["step"].max(), bounded[bounded["value"] < bounded["step"]]
         which = [
-            f"`{method}` in {len(of)} of {(bounded['method'] == method).sum()}"
-            for method, of in blown.groupby("method")
+            f"`{method}` {len(of)} of {(bounded['method'] == method).sum()}" for method, of in blown.groupby("method")
         ]
         told = listed(which) if which else "none"
         lines.append(f"Rollouts that blew up within {most} steps: {told}.")
     return " ".join(lines)
+
+
+def _of_rollouts(rows: pd.DataFrame) -> list[str]:
+    """What becomes of the errors in the frame, and how long a rollout is stable and bounded."""
+    lines = []
+    for row in rows.to_dict("records"):
+        what, unit = f"error of step {row['step']} in the frame", "%"
+        if row["metric"] in TIMES:
+            what, unit = f"{TIMES[row['metric']]}, of {row['step']} steps at most", "steps"
+        p = f"{p_value(row['corrected'])} after correction"
+        resolved = "resolved" if row["corrected"] < LEVEL else "not resolved"
+        told = _percent(row).replace("%", unit)
+        lines.append(
+            f"{what[0].upper()}{what[1:]} (secondary, {_counted(row['seeds'], 'seed')}): {told}, {p}; {resolved}."
+        )
+    return lines
 
 
 def _so(row: dict[str, float]) -> str:

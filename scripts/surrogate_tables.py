@@ -5,12 +5,13 @@ import pandas as pd
 
 from experiments.surrogate.rows import DOMAIN, PERSISTENCE, WINDOW
 from scripts.figures.style import METHODS, in_order
-from scripts.prose import significant, span
+from scripts.prose import span
 from scripts.surrogate_comparisons import cell
 
-__all__ = ["differences", "levels", "spectra"]
+__all__ = ["TIMES", "differences", "levels", "resolved", "spectra"]
 
 REGIONS = ("frame", "interior")
+TIMES = {"stable_time": "stable time", "bounded_time": "bounded time"}
 
 
 def differences(compared: pd.DataFrame) -> str:
@@ -18,8 +19,10 @@ def differences(compared: pd.DataFrame) -> str:
     steps = sorted(set(compared.loc[compared["metric"] == "mse", "step"]))
     columns = [("mse", region, step) for step in steps for region in REGIONS]
     heads = [f"{'one step' if step == 1 else f'step {step}'}, {region}, %" for _, region, step in columns]
-    columns += [("stable_time", "whole", compared.loc[compared["metric"] == "stable_time", "step"].max())]
-    lines = ["| mode | seeds | " + " | ".join([*heads, "stable time, steps"]) + " |", "|---" * (len(heads) + 3) + "|"]
+    for metric, name in TIMES.items():
+        columns.append((metric, "whole", compared.loc[compared["metric"] == metric, "step"].max()))
+        heads.append(f"{name}, steps")
+    lines = ["| mode | seeds | " + " | ".join(heads) + " |", "|---" * (len(heads) + 2) + "|"]
     keys = compared.set_index(["method", "metric", "region", "step"], drop=False)
     for method in in_order(compared["method"]):
         cells = [cell(keys.loc[(method, *column)]) if (method, *column) in keys.index else "" for column in columns]
@@ -32,23 +35,28 @@ def differences(compared: pd.DataFrame) -> str:
 def levels(rollouts: pd.DataFrame, flows: pd.DataFrame) -> str:
     """A row for each method: mean errors in the window, and those of the same networks on the whole domain."""
     steps = sorted(set(flows.loc[flows["metric"] == "mse", "step"]))
-    means = rollouts.groupby(["method", "context", "region", "step"])["value"].mean()
-    times = flows[flows["metric"] == "stable_time"].groupby(["method", "context"])["value"].mean()
+    means = rollouts.groupby(["method", "region", "step", "context"])["value"].mean()
+    times = flows[flows["metric"].isin(TIMES)].groupby(["metric", "method", "context"])["value"].mean()
     heads = [f"step {step}, {region}" for step in steps for region in REGIONS]
-    lines = ["| mode | seeds | " + " | ".join([*heads, "stable time"]) + " |", "|---" * (len(heads) + 3) + "|"]
+    heads += TIMES.values()
+    lines = ["| mode | seeds | " + " | ".join(heads) + " |", "|---" * (len(heads) + 2) + "|"]
     for method in [*_methods(rollouts), PERSISTENCE]:
-        cells = [_both(means, method, region, step) for step in steps for region in REGIONS]
-        inside = [f"{times[method, context]:.1f}" for context in (WINDOW, DOMAIN) if (method, context) in times]
+        cells = [_of_contexts(means, (method, region, step), "#.3g") for step in steps for region in REGIONS]
+        cells += [_of_contexts(times, (metric, method), ".1f") for metric in TIMES]
         seeds = rollouts.loc[rollouts["method"] == method, "seed"].nunique() if method != PERSISTENCE else ""
-        lines.append(
-            f"| `{method}` | {seeds} | " + " | ".join([*cells, " (".join(inside) + ")" * (len(inside) - 1)]) + " |"
-        )
+        lines.append(f"| `{method}` | {seeds} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def resolved(of_lines: pd.DataFrame) -> pd.DataFrame:
+    """The waves that the solver keeps: two thirds of all, after Orszag. Beyond, the truth has no power."""
+    return of_lines[of_lines["wave"] <= of_lines["wave"].max() * 2 / 3]
 
 
 def spectra(of_lines: pd.DataFrame) -> str:
     """A row for each method: power of short waves along lines at each distance, over that of the truth."""
-    short = of_lines[of_lines["wave"] > of_lines["wave"].max() / 2].assign(log=lambda table: np.log(table["value"]))
+    short = resolved(of_lines)
+    short = short[short["wave"] > short["wave"].max() / 2].assign(log=lambda table: np.log(table["value"]))
     by_seed = short[short["context"] == WINDOW].groupby(["method", "step", "distance", "seed"])["log"].mean()
     means = np.exp(by_seed.groupby(["method", "step", "distance"]).mean())
     columns = sorted({(step, distance) for _, step, distance in means.index})
@@ -63,11 +71,7 @@ def _methods(table: pd.DataFrame) -> list[str]:
     return in_order(set(table["method"]) & METHODS.keys())
 
 
-def _both(means: pd.Series, method: str, region: str, step: int) -> str:
-    """A mean error in windows, and in brackets on the domain."""
-    found = [
-        significant(means[(method, context, region, step)], 3)
-        for context in (WINDOW, DOMAIN)
-        if (method, context, region, step) in means
-    ]
-    return found[0] + (f" ({found[1]})" if len(found) > 1 else "")
+def _of_contexts(means: pd.Series, place: tuple[str, ...], form: str) -> str:
+    """A mean in windows, and in brackets on the domain; those that there are."""
+    found = [format(means[(*place, context)], form) for context in (WINDOW, DOMAIN) if (*place, context) in means]
+    return " (".join(found) + ")" * (len(found) - 1)

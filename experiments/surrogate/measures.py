@@ -5,7 +5,7 @@ from torch import Tensor
 
 from experiments.metrics.regions import FRAME, REGIONS, atoms, sum_by_atom
 
-__all__ = ["MEASURED", "bounded_time", "line_spectrum", "region_errors", "relative_errors", "stable_time"]
+__all__ = ["MEASURED", "bounded_time", "held", "line_spectrum", "region_errors", "relative_errors", "stable_time"]
 
 # Regions of a window whose errors are told.
 MEASURED = ("whole", "frame", "interior", *(f"shell_{shell}" for shell in range(FRAME)))
@@ -82,6 +82,20 @@ def bounded_time(frames: Tensor, limit: float) -> Tensor:
         int64, (N,), from 0 to T.
     """
     return stable_time(frames.abs().amax((-2, -1)), limit)
+
+
+def held(frames: Tensor, limit: float) -> Tensor:
+    """Frames whose values are held at a limit, so that rollouts that have blown up have errors that can be averaged.
+
+    Args:
+        frames: of any shape.
+        limit: the largest absolute value that is left; what is no number becomes this.
+
+    Example:
+        >>> held(torch.tensor([1.0, -30.0, float("nan")]), 20.0)
+        tensor([  1., -20.,  20.])
+    """
+    return frames.nan_to_num(nan=limit).clamp(-limit, limit)
 
 
 def line_spectrum(frames: Tensor, distance: int) -> Tensor:

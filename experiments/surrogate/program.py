@@ -13,7 +13,7 @@ from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
 from experiments.records import write_together
 from experiments.settings import read_settings
-from experiments.surrogate.measures import bounded_time
+from experiments.surrogate.measures import bounded_time, held
 from experiments.surrogate.rollouts import cut, on_domain, persistence, predicted, stepping, wrapping
 from experiments.surrogate.rows import DOMAIN, PERSISTENCE, TABLES, WINDOW, Rows, by_flow, rows_of
 from experiments.surrogate.settings import Settings
@@ -36,9 +36,8 @@ def measure(cell: Cell, data: FlowSplits, settings: Settings) -> Rows:
         (WINDOW, predicted(task, windows.seen)),
         (DOMAIN, on_domain(wrapping(task), flows, settings.starts, size)),
     ):
-        for all_rows, some in zip(
-            rows, rows_of({**place, "context": context}, found, windows.truth, settings, len(flows)), strict=True
-        ):
+        here, kept = {**place, "context": context}, held(found, settings.limit)
+        for all_rows, some in zip(rows, rows_of(here, kept, windows.truth, settings, len(flows)), strict=True):
             all_rows.extend(some)
     long = stepping(config, data, weights, settings.long_steps).to(settings.device)
     each = len(windows.seen) // len(flows)

@@ -13,6 +13,7 @@ from scripts.figures.program import parser_of, write_figure
 from scripts.figures.style import METHODS, PAGE_WIDTH, in_order, legend_of_methods, place
 from scripts.figures.tables import read_tables
 from scripts.surrogate_comparisons import relative
+from scripts.surrogate_tables import resolved
 from scripts.sweeps import REFERENCE
 
 __all__ = ["draw", "main"]
@@ -47,7 +48,7 @@ def draw(rollouts: pd.DataFrame, flows: pd.DataFrame, spectra: pd.DataFrame) -> 
         title = f"({letter}) Error by distance, step {step}"
         _relative(ax, shells[shells["step"] == step], "distance", title, "Distance to the edge (px)")
     _times(axes[5], flows[flows["metric"] == "stable_time"], methods)
-    lines = spectra[(spectra["context"] == WINDOW) & (spectra["step"] == spectra["step"].max())]
+    lines = resolved(spectra[(spectra["context"] == WINDOW) & (spectra["step"] == spectra["step"].max())])
     for ax, letter, distance in zip(axes[6:], "ghi", sorted(set(lines["distance"]))[:ACROSS], strict=False):
         _spectrum(
             ax, lines[lines["distance"] == distance], f"({letter}) Lines at {distance} px, step {lines['step'].max()}"
@@ -124,7 +125,8 @@ def _spectrum(ax: Axes, lines: pd.DataFrame, title: str) -> None:
     for method in reversed(in_order(set(lines["method"]) & METHODS.keys())):
         ax.plot(means[method], **METHODS[method].line | {"marker": ""})
     ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(numticks=6))
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set_title(title, pad=3, fontweight="bold")
     ax.set_xlabel("Waves per line", labelpad=2)

@@ -80,11 +80,15 @@ def test_the_spectrum_is_of_lines_parallel_to_each_edge_at_the_distance():
         line_spectrum(torch.zeros(1, 1, 24, 24), 12)
 
 
-def test_a_constant_field_has_no_power_at_short_waves():
-    """Hann's window leaks into the first wave number alone."""
+def test_long_waves_do_not_leak_into_short_ones():
+    """Hann's window takes a constant into the first wave number alone, and little of half a wave far away."""
     power = line_spectrum(torch.ones(2, 3, 32, 32), 0)
     assert power.shape == (3, 16)
     assert (power[:, 1:] < 1e-20).all()
+    # Without a window, a hundredth of the power would be this far from its wave number.
+    half = torch.cos(2 * torch.pi * 4.5 * torch.arange(32) / 32).expand(32, 32)
+    power = line_spectrum(half[None, None], 0)[0]
+    assert power[13] < 1e-4 * power.max()
 
 
 def test_windows_are_cut_flow_after_flow_from_their_place_and_time():
