@@ -161,6 +161,15 @@ reproduce-surrogate: env ## Networks that step a flow on in windows, every mode:
 	$(RUN) -m scripts.figures.surrogate $(DRAWN)
 	$(if $(OUTPUT),,$(RUN) -m scripts.surrogate_page)
 
+.PHONY: reproduce-surrogate-unrolled reproduce-surrogate-advection
+reproduce-surrogate-unrolled: env ## The same networks trained on two steps: runs, tables
+	$(RUN) -m experiments.reproduce sweep=surrogate_unrolled $(SWEEP)
+	$(RUN) -m scripts.collect surrogate_unrolled $(COLLECT)
+
+reproduce-surrogate-advection: env ## The same networks for advection-diffusion: runs, tables
+	$(RUN) -m experiments.reproduce sweep=surrogate_advection $(SWEEP)
+	$(RUN) -m scripts.collect surrogate_advection $(COLLECT)
+
 SPACE := $() $()
 # A study of few seeds: the first three.
 FIRST = $(subst $(SPACE),$(COMMA),$(wordlist 1,3,$(subst $(COMMA), ,$(SEEDS))))

@@ -54,8 +54,15 @@ def write_manifest(
 
 
 def settings_of(config: DictConfig) -> dict[str, Any]:
-    """The settings of a study that decide its result; references such as ${repository:data} stay as they are."""
+    """The settings of a study that decide its result; references such as ${repository:data} stay as they are.
+
+    Of the sweeps that are configured, those that it is about.
+    """
     nested: Any = OmegaConf.to_container(config, resolve=False)
+    chosen = nested.get("sweep", "all")
+    if "sweeps" in nested and chosen != "all":
+        names = [chosen] if isinstance(chosen, str) else chosen
+        nested["sweeps"] = {name: of_sweep for name, of_sweep in nested["sweeps"].items() if name in names}
     # As JSON gives them back: its keys are strings.
     return json.loads(json.dumps({key: value for key, value in nested.items() if key not in NOT_DECISIVE}))
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf import DictConfig
 
 from experiments.paths import REPOSITORY
 
-__all__ = ["code_digest", "machine", "made_from", "processor", "sources_of"]
+__all__ = ["code_digest", "machine", "made_from", "modules_named", "processor", "sources_of"]
 
 # Packages of this repository that decide results.
 PACKAGES = ("diff_conv2d", "experiments", "scripts")
@@ -38,6 +39,11 @@ def made_from(*modules: str) -> dict[str, Any]:
         "machine": machine(),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
     }
+
+
+def modules_named(*configs: DictConfig) -> list[str]:
+    """The modules that the configurations of runs name, for nothing imports them: those of data sets and networks."""
+    return sorted({str(config[part]._target_).rpartition(".")[0] for config in configs for part in ("data", "model")})
 
 
 def machine() -> str:

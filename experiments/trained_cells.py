@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from experiments.trained_networks import trained_weights
+from experiments.trained_networks import missing_network, untrained
 from experiments.training.cells import Cell
 
 __all__ = ["ERROR", "LEAVE_OUT", "trained_cells"]
@@ -24,19 +24,13 @@ def trained_cells(cells: Sequence[Cell], missing: str, console: Console) -> list
     Raises:
         FileNotFoundError: a network has not been trained, and none is to be left out; or none has been trained.
     """
-    there, lacking = [], []
-    for cell in cells:
-        try:
-            trained_weights(cell)
-        except FileNotFoundError as error:
-            if missing != LEAVE_OUT:
-                raise FileNotFoundError(f"{error}; missing={LEAVE_OUT} does without") from error
-            lacking.append(cell)
-        else:
-            there.append(cell)
-    if not there:
-        raise FileNotFoundError(f"none of {len(cells)} networks has been trained, the first one {cells[0].name}")
-    if lacking:
-        told = f"left out: {len(lacking)} of {len(cells)} networks, which have not been trained: {lacking[0].name}"
-        console.print(told + (" and others" if len(lacking) > 1 else ""), highlight=False, soft_wrap=True)
-    return there
+    lacking = untrained(cells)
+    if not lacking:
+        return list(cells)
+    told = f"{len(lacking)} of {len(cells)} networks"
+    if missing != LEAVE_OUT or len(lacking) == len(cells):
+        more = f"; missing={LEAVE_OUT} does without" if len(lacking) < len(cells) else ""
+        raise FileNotFoundError(f"{told} have not been trained: {missing_network(lacking[0])}{more}")
+    first = lacking[0].name + (" and others" if len(lacking) > 1 else "")
+    console.print(f"left out: {told}, which have not been trained: {first}", highlight=False, soft_wrap=True)
+    return [cell for cell in cells if cell not in lacking]

@@ -13,7 +13,7 @@ from experiments.training.cells import Cell, composed, read_sweep
 from experiments.training.checkpoints import final_weights
 from experiments.training.run_folder import data_name, run_name
 
-__all__ = ["about", "check_trained", "checked_sweep", "trained_weights"]
+__all__ = ["about", "check_trained", "checked_sweep", "missing_network", "trained_weights", "untrained"]
 
 
 def checked_sweep(read: Reader) -> DictConfig:
@@ -22,20 +22,32 @@ def checked_sweep(read: Reader) -> DictConfig:
     return read.config
 
 
-def check_trained(cells: Iterable[Cell]) -> None:
-    """Look for the networks of cells, and read none: they may be more than memory holds.
+def untrained(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells whose networks are neither among the runs nor in the archive; reads none: they may fill the memory.
 
     Raises:
-        FileNotFoundError: one has not been trained; the message says what trains it.
         ValueError: the index of the archive is damaged.
     """
     archive = read_index()
+    lacking = []
     for cell in cells:
         config = composed(cell)
         folder = cell_folder(config)
         there = folder.finished() is not None and any(folder.checkpoints.glob("*.ckpt"))
         if not there and run_name(config).as_posix() not in archive:
-            raise _missing(cell)
+            lacking.append(cell)
+    return lacking
+
+
+def check_trained(cells: Iterable[Cell]) -> None:
+    """Look for the networks of cells.
+
+    Raises:
+        FileNotFoundError: one has not been trained; the message says what trains it.
+        ValueError: the index of the archive is damaged.
+    """
+    for cell in untrained(cells):
+        raise missing_network(cell)
 
 
 def trained_weights(cell: Cell) -> dict[str, Tensor]:
@@ -50,14 +62,15 @@ def trained_weights(cell: Cell) -> dict[str, Tensor]:
     if weights is None:
         weights = archived_weights(config)
     if weights is None:
-        raise _missing(cell)
+        raise missing_network(cell)
     return weights
 
 
-def _missing(cell: Cell) -> FileNotFoundError:
+def missing_network(cell: Cell) -> FileNotFoundError:
     """Say that a network is not there, and what trains it."""
     config = composed(cell)
-    target = cell.sweep.replace("_", "-")
+    # The sweeps of the frontier, one a task, have one target.
+    target = "frontier" if cell.sweep.startswith("frontier_") else cell.sweep.replace("_", "-")
     scale = " SCALE=paper" if str(config.experiment_name).startswith("paper_") else ""
     return FileNotFoundError(
         f"no trained network of {cell.name} in {cell_folder(config).path}, nor in results/networks, which has a part "

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from experiments.manifest import write_manifest
 from experiments.paths import CONFIGS
+from experiments.provenance import modules_named
 from experiments.training.cells import composed, sweep_cells
 from experiments.training.finished_runs import Run
 from experiments.training.run_folder import run_name
@@ -43,11 +44,10 @@ def write_sweep_manifest(name: str, paths: Iterable[Path], runs: Iterable[Run]) 
             kinds.append(one["sources"])
     counts = [sum(one["sources"] == kind for one in made) for kind in kinds]
     most = kinds[counts.index(max(counts))]
-    data = str(runs[0].config.data._target_).rpartition(".")[0]
     return write_manifest(
         name,
         paths,
-        ["experiments.training.train", data],
+        ["experiments.training.train", *modules_named(*(run.config for run in runs))],
         {"runs": sorted(run_name(run.config).as_posix() for run in runs), **_seeds(runs)},
         kind=SWEEP,
         sources=dict(most),

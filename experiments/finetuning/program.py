@@ -23,6 +23,7 @@ from experiments.hydra_program import hydra_program
 from experiments.manifest import settings_of, write_manifest
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
+from experiments.provenance import modules_named
 from experiments.records import write_together
 from experiments.settings import read_settings
 from experiments.tasks.task import TrainingDivergedError
@@ -85,9 +86,8 @@ def run(settings: Settings, console: Console) -> tuple[pd.DataFrame, pd.DataFram
 def manifest(paths: list[Path], settings: Settings) -> None:
     """Write what the tables were made from, the runs of their networks included."""
     trained = [composed(cell) for cell in _cells(settings) if cell.method == TRAINED]
-    data = sorted({config.data._target_.rpartition(".")[0] for config in trained})
     runs = sorted(run_name(config).as_posix() for config in trained)
-    modules = ["experiments.finetuning.program", *data]
+    modules = ["experiments.finetuning.program", *modules_named(*trained)]
     write_manifest("finetuning", paths, modules, settings_of(settings.sweep), program="finetuning", runs=runs)
 
 

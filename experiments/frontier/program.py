@@ -16,51 +16,29 @@ from experiments.checks import writable
 from experiments.data.splits import Splits
 from experiments.frontier.images import large_images
 from experiments.frontier.measures import Measured, TiledMeasures, cut, run_tiles
-from experiments.frontier.settings import LEAVE_OUT, Settings
+from experiments.frontier.settings import Settings
 from experiments.hydra_program import hydra_program
 from experiments.interrupts import ended_on_error, unseen_interrupts
 from experiments.manifest import chosen_parts, settings_of, write_manifest
 from experiments.models.halo import crop
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
+from experiments.provenance import modules_named
 from experiments.records import write_together
 from experiments.settings import read_settings
+from experiments.trained_cells import trained_cells
 from experiments.trained_networks import trained_weights
 from experiments.training.cells import Cell, composed, sweep_cells
 from experiments.training.pool import default_jobs
 from experiments.training.run_folder import data_name, run_name
 from experiments.training.train import build_task
 
-__all__ = ["COLUMNS", "main", "measure", "run", "trained_cells"]
+__all__ = ["COLUMNS", "main", "measure", "run"]
 
 COLUMNS = ["data", "model", "method", "seed", "tile", "halo", "metric", "region", "value"]
 # By rows and columns of a tile, and pixels of true context that it is given.
 OfCell = dict[tuple[int, int], Measured]
 _images: dict[str, Splits] = {}
-
-
-def trained_cells(settings: Settings, console: Console) -> list[Cell]:
-    """The cells of the sweep whose networks have been trained.
-
-    Raises:
-        FileNotFoundError: a network has not been trained, unless such are to be left out; or none has.
-    """
-    cells, missing = sweep_cells(settings.sweep), []
-    for cell in cells:
-        try:
-            trained_weights(cell)
-        except FileNotFoundError:
-            missing.append(cell)
-    if not missing:
-        return cells
-    told = f"{len(missing)} of {len(cells)} networks have not been trained, the first one {missing[0].name}"
-    if len(missing) == len(cells) or settings.missing != LEAVE_OUT:
-        raise FileNotFoundError(
-            f"{told}; the runs are not part of the repository: `make reproduce-frontier METHODS={missing[0].method} "
-            f"SEEDS={missing[0].seed}` trains it, missing={LEAVE_OUT} does without"
-        )
-    console.print(f"left out: {told}", highlight=False, soft_wrap=True)
-    return [cell for cell in cells if cell not in missing]
 
 
 def images_of(config: DictConfig, settings: Settings) -> Splits:
@@ -103,18 +81,19 @@ def measure(cell: Cell, settings: Settings) -> OfCell:
     return {**found, (side, settings.context): untiled}
 
 
-def run(settings: Settings, console: Console) -> tuple[pd.DataFrame, dict[str, Any]]:
+def run(settings: Settings, console: Console) -> tuple[pd.DataFrame, dict[str, Any], list[Cell]]:
     """Measure every network.
 
     Returns:
         The table, and the values without each block of the test set: for each `DATA/MODEL/METRIC/REGION` an array of
-        methods, seeds, halos and blocks, NaN where there is no such network, and the names along its axes.
+        methods, seeds, halos and blocks, NaN where there is no such network, and the names along its axes. Last, the
+        cells whose networks were measured.
 
     Raises:
         FileNotFoundError: a network has not been trained, or data is missing.
         ValueError: the settings do not fit.
     """
-    cells = trained_cells(settings, console)
+    cells = trained_cells(sweep_cells(settings.sweep), settings.missing, console)
     found: dict[Cell, OfCell] = {}
     with progress_bar(len(cells), console) as advance:
         for cell, of_cell in _each(cells, settings):
@@ -126,7 +105,7 @@ def run(settings: Settings, console: Console) -> tuple[pd.DataFrame, dict[str, A
         for (tile, halo), measured in found[cell].items()
         for (metric, region), (value, _) in measured.items()
     ]
-    return pd.DataFrame(rows, columns=COLUMNS), _without_blocks(cells, found, settings)
+    return pd.DataFrame(rows, columns=COLUMNS), _without_blocks(cells, found, settings), cells
 
 
 def _place(cell: Cell) -> dict[str, Any]:
@@ -177,12 +156,11 @@ def main(config: DictConfig) -> None:
     settings, console = read_settings(Settings, config), Console()
     tables = REPOSITORY / settings.output_dir / "tables"
     writable("output_dir", tables)
-    table, arrays = run(settings, console)
+    table, arrays, cells = run(settings, console)
     paths = write_together({tables / "frontier.csv": table, tables / "frontier_blocks.npz": arrays})
-    configs = [composed(cell) for cell in trained_cells(settings, Console(quiet=True))]
-    data = sorted({str(of_run.data._target_).rpartition(".")[0] for of_run in configs})
+    configs = [composed(cell) for cell in cells]
     runs = sorted(run_name(of_run).as_posix() for of_run in configs)
-    modules = ["experiments.frontier.program", *data]
+    modules = ["experiments.frontier.program", *modules_named(*configs)]
     more = {"program": "frontier", "overrides": chosen_parts(), "runs": runs}
     write_manifest("frontier", paths, modules, settings_of(config), **more)
     for path in paths:

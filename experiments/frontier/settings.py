@@ -9,12 +9,11 @@ from omegaconf import DictConfig
 
 from experiments.checks import choice, folder, integer, integers, mapping, torch_device
 from experiments.settings import group, setting
+from experiments.trained_cells import ERROR, LEAVE_OUT
 from experiments.trained_networks import checked_sweep
 
-__all__ = ["ERROR", "LEAVE_OUT", "Settings", "data_arguments"]
+__all__ = ["Settings", "data_arguments"]
 
-# What becomes of networks that have not been trained.
-ERROR, LEAVE_OUT = "error", "leave_out"
 # Along an axis of an image.
 MOST_PIXELS = 4096
 

@@ -27,6 +27,7 @@ from experiments.position.pictures import KINDS, pictures
 from experiments.position.readout import TARGETS, fit_readout, mean_absolute_error, spearman, target_maps
 from experiments.position.settings import Settings
 from experiments.progress import progress_bar
+from experiments.provenance import modules_named
 from experiments.records import write_table
 from experiments.settings import read_settings
 from experiments.tasks.task import Task
@@ -114,7 +115,7 @@ def main(config: DictConfig) -> None:
     table = run(settings, Console())
     write_table(path, table)
     configs = [composed(cell) for cell in needed_cells(settings)]
-    modules = ["experiments.position.program", configs[0].data._target_.rpartition(".")[0]]
+    modules = ["experiments.position.program", *modules_named(*configs)]
     runs = sorted(run_name(config).as_posix() for config in configs)
     write_manifest("position", [path], modules, settings_of(config), program="position", runs=runs)
     print(path)

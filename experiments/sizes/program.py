@@ -26,6 +26,7 @@ from experiments.metrics.dense import RegionError
 from experiments.models.halo import crop
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
+from experiments.provenance import modules_named
 from experiments.records import write_table
 from experiments.settings import read_settings
 from experiments.sizes.patches import batches, chosen_squares, squares, within
@@ -125,7 +126,7 @@ def main(config: DictConfig) -> None:
     table = run(settings, Console())
     write_table(path, table)
     configs: list[Any] = [composed(cell) for cell in sweep_cells(config)]
-    modules = ["experiments.sizes.program", configs[0].data._target_.rpartition(".")[0]]
+    modules = ["experiments.sizes.program", *modules_named(*configs)]
     runs = sorted(run_name(config).as_posix() for config in configs)
     scale = {"overrides": ["scale=paper"]} if config.scale == "paper" else {}
     write_manifest(name, [path], modules, settings_of(config), program="sizes", runs=runs, **scale)

@@ -11,6 +11,7 @@ from experiments.hydra_program import hydra_program
 from experiments.manifest import chosen_parts, settings_of, write_manifest
 from experiments.paths import REPOSITORY
 from experiments.progress import progress_bar
+from experiments.provenance import modules_named
 from experiments.records import write_together
 from experiments.settings import read_settings
 from experiments.surrogate.measures import bounded_time, held
@@ -96,12 +97,9 @@ def main(config: DictConfig) -> None:
     found, cells = run(settings, console)
     paths = write_together({tables / f"{name}.csv": table for name, table in found.items()})
     configs = [composed(cell) for cell in cells]
-    # Named by the configuration, and imported by nothing.
-    modules = {str(config[part]._target_).rpartition(".")[0] for config in configs for part in ("data", "model")}
+    modules = ["experiments.surrogate.program", *modules_named(*configs)]
     runs = sorted(run_name(config).as_posix() for config in configs)
     more = {"program": "surrogate", "overrides": chosen_parts(), "runs": runs}
-    write_manifest(
-        "surrogate_rollouts", paths, ["experiments.surrogate.program", *sorted(modules)], settings_of(config), **more
-    )
+    write_manifest("surrogate_rollouts", paths, modules, settings_of(config), **more)
     for path in paths:
         print(path)

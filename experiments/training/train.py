@@ -15,7 +15,7 @@ from experiments.data.load import load_data
 from experiments.data.splits import Splits
 from experiments.models.build import build_model
 from experiments.padding_configs import mode_name
-from experiments.provenance import made_from
+from experiments.provenance import made_from, modules_named
 from experiments.tasks.classification import Classification
 from experiments.tasks.segmentation import Segmentation
 from experiments.tasks.super_resolution import SuperResolution
@@ -150,7 +150,7 @@ def _record(config: DictConfig, folder: RunFolder, data: Splits, task: Task, tra
         "test_images": len(data.test),
         "results": task.test_results,
         "results_without_each_block": task.test_results_without_each_block,
-        "made_from": made_from("experiments.training.train", config.data._target_.rpartition(".")[0]),
+        "made_from": made_from("experiments.training.train", *modules_named(config)),
         "environment": _environment(trainer),
     }
 

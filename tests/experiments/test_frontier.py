@@ -133,7 +133,7 @@ def test_large_images_are_normalised_as_those_of_the_training():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_table_and_the_values_without_blocks(measured):
-    _, (table, arrays) = measured
+    _, (table, arrays, _) = measured
     assert list(table.columns) == COLUMNS
     assert set(table["model"]) == {"unet", "unet_group_norm", "unet_no_norm"}
     assert set(table["method"]) == {"zeros", "halo"}
@@ -162,9 +162,9 @@ def test_networks_that_are_not_there_are_told_of_or_left_out(measured, capsys):
     few = ["seeds=[0]", "only=[zeros,diff]", "sweep=frontier_globe", "halos=[0,64]", "most_images=2"]
     with pytest.raises(FileNotFoundError, match=r"3 of 6 networks .* `make reproduce-frontier METHODS=diff SEEDS=0`"):
         run(read_settings(Settings, settings(runs, *few)), Console(quiet=True))
-    table, arrays = run(read_settings(Settings, settings(runs, *few, "missing=leave_out")), Console())
+    table, arrays, _ = run(read_settings(Settings, settings(runs, *few, "missing=leave_out")), Console())
     assert set(table["method"]) == set(arrays["method"]) == {"zeros"}
-    assert "left out: 3 of 6 networks have not been trained" in capsys.readouterr().out
+    assert "left out: 3 of 6 networks, which have not been trained" in capsys.readouterr().out
     alone = settings(runs, *few, "seeds=[7]", "only=[zeros]", "missing=leave_out")
     alone.sweeps.frontier_globe.embedded.variants = {"unet": ["model.options.batch_norm=true"]}
     with pytest.raises(FileNotFoundError, match="1 of 1 networks"):
