@@ -94,16 +94,15 @@ def evidence(tables: Path) -> str:
     for task in TASKS:
         for row in claims(tables, task).to_dict("records"):
             unit = "points" if METRICS[row["metric"]].higher_is_better else f"% of `{row['other']}`"
-            interval = f"{rounded(row['estimate'])} [{rounded(row['low'])}, {rounded(row['high'])}] {unit}"
-            corrected = "primary" if row["primary"] else p_value(row["corrected"]).removeprefix("p = ")
+            interval = f" [{rounded(row['low'])}, {rounded(row['high'])}]" if np.isfinite(row["low"]) else ""
             cells = (
                 f"{task}, {row['model']}",
                 f"`{row['method']}` − `{row['other']}`",
                 f"{row['metric']}, {row['region']}",
-                interval,
+                f"{rounded(row['estimate'])}{interval} {unit}",
                 f"{row['seeds']}, {row['blocks'] or 'none'}",
-                p_value(row["p"]).removeprefix("p = "),
-                corrected,
+                _p_cell(row["p"]),
+                "primary" if row["primary"] else _p_cell(row["corrected"]),
                 verdict(row),
             )
             lines.append("| " + " | ".join(cells) + " |")
@@ -155,6 +154,10 @@ def _reading(found: dict[str, pd.DataFrame]) -> str:
     if without:
         lines += ["", f"The intervals of {listed(without)} count the seeds alone, not the choice of the test set."]
     return "\n".join(lines)
+
+
+def _p_cell(value: float) -> str:
+    return p_value(value).removeprefix("p = ") if np.isfinite(value) else "none"
 
 
 def _counted(seeds: int) -> str:
