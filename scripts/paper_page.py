@@ -33,12 +33,13 @@ def verdicts(tables: Path) -> str:
     lines = [
         f"Of {len(claims)} claims: {words}.",
         "",
-        "| claim | in the paper | verdict | what we found | table |",
-        "|---|---|---|---|---|",
+        "| claim (where it is made) | verdict | what we found |",
+        "|---|---|---|",
     ]
     for claim in claims:
         links = ", ".join(f"[{name}](../results/tables/{name}.csv)" for name in claim.tables)
-        lines.append(f"| {claim.claim} | {claim.place} | **{claim.verdict}** | {claim.measured} | {links} |")
+        found = claim.measured + (f" Table: {links}." if links else "")
+        lines.append(f"| {claim.claim} ({claim.place}) | **{claim.verdict}** | {found} |")
     return "\n".join(lines)
 
 
