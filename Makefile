@@ -221,6 +221,7 @@ pages: findings ## Put every number that a table has into README, docs and noteb
 	test ! -e results/tables/frontier.csv || $(RUN) -m scripts.frontier_page
 	test ! -e results/tables/position.csv || $(RUN) -m scripts.position_page
 	$(RUN) -m scripts.command_page
+	$(RUN) -m scripts.paper_page
 	test ! -e results/tables/surrogate_rollouts.csv || $(RUN) -m scripts.surrogate_page
 	$(RUN) -m scripts.page_numbers
 
