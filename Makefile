@@ -161,14 +161,17 @@ reproduce-surrogate: env ## Networks that step a flow on in windows, every mode:
 	$(RUN) -m scripts.figures.surrogate $(DRAWN)
 	$(if $(OUTPUT),,$(RUN) -m scripts.surrogate_page)
 
+define step_on
+	$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP)
+	$(RUN) -m experiments.surrogate sweep=$(1) $(SWEEP) $(ELSEWHERE) $(ARGS)
+	$(if $(OUTPUT),,$(RUN) -m scripts.surrogate_page)
+endef
 .PHONY: reproduce-surrogate-unrolled reproduce-surrogate-advection
-reproduce-surrogate-unrolled: env ## The same networks trained on two steps: runs, tables
-	$(RUN) -m experiments.reproduce sweep=surrogate_unrolled $(SWEEP)
-	$(RUN) -m scripts.collect surrogate_unrolled $(COLLECT)
+reproduce-surrogate-unrolled: env ## The same networks trained on two steps: runs, rollouts, page
+	$(call step_on,surrogate_unrolled)
 
-reproduce-surrogate-advection: env ## The same networks for advection-diffusion: runs, tables
-	$(RUN) -m experiments.reproduce sweep=surrogate_advection $(SWEEP)
-	$(RUN) -m scripts.collect surrogate_advection $(COLLECT)
+reproduce-surrogate-advection: env ## The same networks for advection-diffusion: runs, rollouts, page
+	$(call step_on,surrogate_advection)
 
 SPACE := $() $()
 # A study of few seeds: the first three.

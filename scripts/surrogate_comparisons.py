@@ -11,26 +11,27 @@ from scripts.finding_sentences import rounded
 from scripts.intervals import estimate, holm
 from scripts.sweeps import REFERENCE, SWEEPS
 
-__all__ = ["TASK", "all_seeds", "cell", "comparisons", "relative", "rollout_comparisons"]
+__all__ = ["TASK", "all_seeds", "cell", "comparisons", "corrected", "relative", "rollout_comparisons"]
 
 TASK = "surrogate"
 COLUMNS = ["method", "metric", "region", "step", "primary", "seeds", "flows", "estimate", "low", "high", "p"]
 
 
-def rollout_comparisons(flows: pd.DataFrame) -> pd.DataFrame:
+def rollout_comparisons(flows: pd.DataFrame, first: int = 2) -> pd.DataFrame:
     """Compare every method with zero padding on the seeds that both have, in windows.
 
     Args:
         flows: the table `surrogate_flows`.
+        first: step whose errors are the first to be compared; those of one step are in the sweep's own tables.
 
     Returns:
-        A row for each method, metric, region and step, but for errors of one step, which the sweep's own tables have:
-        `estimate`, `low` and `high` in % of the mean of zeros for errors, in steps for times; `p` of no difference.
+        A row for each method, metric, region and step: `estimate`, `low` and `high` in % of the mean of
+        zeros for errors, in steps for times; `p` of no difference.
     """
     own = flows[(flows["context"] == WINDOW) & (flows["method"] != PERSISTENCE)]
     rows = []
     for (metric, region, step), at in own.groupby(["metric", "region", "step"], sort=False):
-        if metric == "mse" and step == 1:
+        if metric == "mse" and step < first:
             continue
         by = at.pivot(index=["method", "seed"], columns="flow", values="value")
         zeros = by.loc[REFERENCE]
@@ -60,8 +61,13 @@ def comparisons(tables: Path, flows: pd.DataFrame) -> pd.DataFrame:
     """
     one = claims(tables, TASK)
     one = one[one["other"] == REFERENCE].assign(step=1).rename(columns={"blocks": "flows"})
-    table = pd.concat([part for part in (one[COLUMNS], rollout_comparisons(flows)) if len(part)], ignore_index=True)
-    table["corrected"] = table["p"].astype(float)
+    parts = one[COLUMNS], rollout_comparisons(flows)
+    return corrected(pd.concat([part for part in parts if len(part)], ignore_index=True))
+
+
+def corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons with `corrected`: p for the primary one, Holm's correction over all others."""
+    table = table.assign(corrected=table["p"].astype(float))
     others = ~table["primary"].astype(bool)
     table.loc[others, "corrected"] = holm(table.loc[others, "p"].to_numpy(float))
     return table

@@ -8,14 +8,14 @@ import pandas as pd
 
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
-from experiments.surrogate.rows import TABLES
+from experiments.surrogate.rows import TABLES, tables_of
 from scripts.claims import LEVEL, SEEN
 from scripts.figures.tables import TABLES as FOLDER
 from scripts.figures.tables import read_tables
 from scripts.finding_sentences import p_value, rounded, verdict
 from scripts.pages import update
 from scripts.prose import listed
-from scripts.surrogate_comparisons import TASK, all_seeds, comparisons
+from scripts.surrogate_comparisons import TASK, all_seeds, comparisons, corrected, rollout_comparisons
 from scripts.surrogate_tables import TIMES, differences, levels, spectra
 
 __all__ = ["COMMAND", "MARKS", "PAGE", "main", "parts", "sentences"]
@@ -24,8 +24,10 @@ COMMAND = "make reproduce-surrogate"
 PAGE = REPOSITORY / "docs" / "surrogate.md"
 MARKS = {
     part: (f"<!-- surrogate {part} -->", f"<!-- end of surrogate {part} -->")
-    for part in ("sentences", "differences", "levels", "spectra")
+    for part in ("sentences", "differences", "levels", "spectra", "others")
 }
+# Sweeps of the same networks, whose errors of one step are told from their rollouts.
+OTHERS = {"surrogate_unrolled": "Trained on two steps", "surrogate_advection": "Advection-diffusion"}
 WIDTH = 118
 
 
@@ -39,10 +41,11 @@ def parts(tables: Path) -> dict[str, str]:
     compared = comparisons(tables, flows)
     told = sentences(compared, all_seeds(tables), flows)
     return {
-        "sentences": textwrap.fill(told, WIDTH, break_on_hyphens=False, break_long_words=False),
+        "sentences": _filled(told),
         "differences": differences(compared),
         "levels": levels(rollouts, flows),
         "spectra": spectra(of_lines),
+        "others": "\n\n".join(_other(tables, sweep, name) for sweep, name in OTHERS.items()),
     }
 
 
@@ -67,15 +70,31 @@ def sentences(compared: pd.DataFrame, every: tuple[int, float, float, float] | N
             p = f"{p_value(other['corrected'])} after correction"
             lines.append(f"In the interior (secondary, {count}): {_percent(other)}, {p}; {_so(other)}.")
         lines += _of_rollouts(compared[same & (compared["region"] != "interior") & ~compared["primary"].astype(bool)])
-    bounded = flows[(flows["metric"] == "bounded_time")]
-    if len(bounded):
-        most, blown = bounded["step"].max(), bounded[bounded["value"] < bounded["step"]]
-        which = [
-            f"`{method}` {len(of)} of {(bounded['method'] == method).sum()}" for method, of in blown.groupby("method")
-        ]
-        told = listed(which) if which else "none"
-        lines.append(f"Rollouts that blew up within {most} steps: {told}.")
-    return " ".join(lines)
+    return " ".join([*lines, _blown_up(flows)])
+
+
+def _other(tables: Path, sweep: str, name: str) -> str:
+    """What the rollouts of another sweep say, or what makes them."""
+    columns, command = tables_of(sweep), f"make reproduce-{sweep.replace('_', '-')}"
+    if not all((tables / f"{table}.csv").is_file() for table in columns):
+        return f"**{name}**: no table has it yet (`{command}`)."
+    rollouts, flows, _ = read_tables(tables, columns, command)
+    told = _filled(f"**{name}** (`{command}`). {_blown_up(flows)} Differences to zero padding, as above:")
+    compared = differences(corrected(rollout_comparisons(flows, first=1)))
+    return "\n\n".join([told, compared, "Errors as they are, as above:", levels(rollouts, flows)])
+
+
+def _blown_up(flows: pd.DataFrame) -> str:
+    """Of how many rollouts a value has left the bounds."""
+    bounded = flows[flows["metric"] == "bounded_time"]
+    most, blown = bounded["step"].max(), bounded[bounded["value"] < bounded["step"]]
+    counts = bounded.groupby("method").size()
+    which = [f"`{method}` {len(of)} of {counts[method]}" for method, of in blown.groupby("method")]
+    return f"Rollouts that blew up within {most} steps: {listed(which) if which else 'none'}."
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False, break_long_words=False)
 
 
 def _of_rollouts(rows: pd.DataFrame) -> list[str]:

@@ -16,7 +16,7 @@ from experiments.records import write_together
 from experiments.settings import read_settings
 from experiments.surrogate.measures import bounded_time, held
 from experiments.surrogate.rollouts import cut, on_domain, persistence, predicted, stepping, wrapping
-from experiments.surrogate.rows import DOMAIN, PERSISTENCE, TABLES, WINDOW, Rows, by_flow, rows_of
+from experiments.surrogate.rows import DOMAIN, PERSISTENCE, WINDOW, Rows, by_flow, rows_of, tables_of
 from experiments.surrogate.settings import Settings
 from experiments.trained_cells import trained_cells
 from experiments.trained_networks import about, trained_weights
@@ -52,7 +52,7 @@ def run(settings: Settings, console: Console) -> tuple[dict[str, pd.DataFrame], 
     """Measure every network, and the control that predicts no change.
 
     Returns:
-        The tables, by the names of `TABLES`, and the cells whose networks were measured.
+        The tables, by the names of `tables_of`, and the cells whose networks were measured.
 
     Raises:
         FileNotFoundError: a network has not been trained, or data is missing.
@@ -76,7 +76,7 @@ def run(settings: Settings, console: Console) -> tuple[dict[str, pd.DataFrame], 
     place = {**about(cells[0], config), "model": "none", "method": PERSISTENCE, "seed": 0, "context": WINDOW}
     control = rows_of(place, persistence(windows), windows.truth, settings, len(flows))
     tables = {}
-    for (name, columns), rows, more in zip(TABLES.items(), found, control, strict=True):
+    for (name, columns), rows, more in zip(tables_of(settings.sweep.sweep).items(), found, control, strict=True):
         tables[name] = pd.DataFrame([*rows, *more], columns=columns)
     return tables, cells
 
@@ -100,6 +100,6 @@ def main(config: DictConfig) -> None:
     modules = ["experiments.surrogate.program", *modules_named(*configs)]
     runs = sorted(run_name(config).as_posix() for config in configs)
     more = {"program": "surrogate", "overrides": chosen_parts(), "runs": runs}
-    write_manifest("surrogate_rollouts", paths, modules, settings_of(config), **more)
+    write_manifest(f"{config.sweep}_rollouts", paths, modules, settings_of(config), **more)
     for path in paths:
         print(path)

@@ -8,14 +8,14 @@ from torch import Tensor
 from experiments.surrogate.measures import line_spectrum, region_errors, relative_errors, stable_time
 from experiments.surrogate.settings import Settings
 
-__all__ = ["DOMAIN", "PERSISTENCE", "TABLES", "WINDOW", "Rows", "by_flow", "rows_of"]
+__all__ = ["DOMAIN", "PERSISTENCE", "TABLES", "WINDOW", "Rows", "by_flow", "rows_of", "tables_of"]
 
 # What a network is given: a window, whose surroundings are unknown; or the whole periodic domain, the control.
 WINDOW, DOMAIN = "window", "domain"
 # The control that predicts no change, which is no network.
 PERSISTENCE = "persistence"
 ABOUT = ["data", "model", "method", "seed", "context"]
-# The tables, and their columns.
+# The tables of the sweep `surrogate`, and their columns.
 #   surrogate_rollouts  mean squared error by region and step, in variances of the training flows
 #   surrogate_flows     the same for each held-out flow, an independent part of the test set; and `stable_time` and
 #                       `bounded_time`, in steps, of which `step` is the largest number possible
@@ -27,6 +27,16 @@ TABLES = {
 }
 # Regions whose errors are told at every step; shells, and errors by flow, are told at some.
 ALWAYS, BY_FLOW = ("whole", "frame", "interior"), ("frame", "interior")
+
+
+def tables_of(sweep: str) -> dict[str, list[str]]:
+    """The tables of another sweep of such networks, and their columns.
+
+    Example:
+        >>> list(tables_of("surrogate_unrolled"))
+        ['surrogate_unrolled_rollouts', 'surrogate_unrolled_flows', 'surrogate_unrolled_spectra']
+    """
+    return {sweep + name.removeprefix("surrogate"): columns for name, columns in TABLES.items()}
 
 
 class Rows(NamedTuple):

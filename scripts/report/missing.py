@@ -37,6 +37,8 @@ COMMANDS = {
     "frontier_cost": "make reproduce-frontier",
     "surrogate": "make reproduce-surrogate",
     "surrogate_rollouts": "make reproduce-surrogate",
+    "surrogate_unrolled_rollouts": "make reproduce-surrogate-unrolled",
+    "surrogate_advection_rollouts": "make reproduce-surrogate-advection",
     "position": "make reproduce-position",
     "power": "python -m scripts.power",
     "coverage": "python -m scripts.coverage",

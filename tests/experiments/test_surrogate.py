@@ -185,7 +185,7 @@ def test_networks_that_are_not_there_are_left_out_only_if_a_setting_says_so(meas
     assert set(tables["surrogate_rollouts"]["method"]) == {"zeros", PERSISTENCE}
     assert "left out: 1 of 2 networks, which have not been trained: surrogate diff seed 0" in capsys.readouterr().out
     settings = read_settings(Settings, composed_settings(runs, "seeds=[0]", "only=[diff]", "missing=leave_out"))
-    with pytest.raises(FileNotFoundError, match="none of 1 networks has been trained"):
+    with pytest.raises(FileNotFoundError, match="1 of 1 networks have not been trained"):
         run(settings, Console(quiet=True))
 
 
@@ -196,6 +196,8 @@ def test_networks_that_are_not_there_are_left_out_only_if_a_setting_says_so(meas
         ("starts=[7]", "starts must .*at most 6, got 7"),
         ("told_steps=[17]", "told_steps must .*at most 16, got 17"),
         ("missing=none", "missing must be one of"),
+        ("sweep=[surrogate,surrogate_unrolled]", "sweep must be one of surrogate, surrogate_...; got"),
+        ("sweep=classification", "sweep must be one of surrogate, surrogate_...; got 'classification'"),
     ],
 )
 def test_settings_that_do_not_fit_are_told(override, told):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from experiments.records import write_table
-from experiments.surrogate.rows import DOMAIN, PERSISTENCE, TABLES, WINDOW
+from experiments.surrogate.rows import DOMAIN, PERSISTENCE, TABLES, WINDOW, tables_of
 from scripts import surrogate_page
 from scripts.claims import claims
 from scripts.figures import style, surrogate
@@ -19,7 +19,7 @@ from scripts.figures.tables import read_tables
 from scripts.intervals import estimate, holm
 from scripts.pages import between_marks
 from scripts.summary import BLOCK_COLUMNS, RUN_COLUMNS
-from scripts.surrogate_comparisons import comparisons, relative, rollout_comparisons
+from scripts.surrogate_comparisons import comparisons, corrected, relative, rollout_comparisons
 
 FLOWS, STEPS, LONG = 4, (1, 3), 10
 SEEDS = {"zeros": 4, "adaptive": 4, "reflect": 2, "halo": 1}
@@ -165,6 +165,32 @@ def test_the_command_fills_the_page(tmp_path, monkeypatch):
     text = page.read_text(encoding="utf-8")
     for name, content in surrogate_page.parts(tmp_path).items():
         assert between_marks(text, *surrogate_page.MARKS[name]) == content
+
+
+def test_other_sweeps_are_told_by_their_rollouts(tmp_path):
+    write(tmp_path)
+    for old, new in zip(TABLES, tables_of("surrogate_advection"), strict=True):
+        (tmp_path / f"{old}.csv").rename(tmp_path / f"{new}.csv")
+    write(tmp_path, blown="reflect")
+    for old, new in zip(TABLES, tables_of("surrogate_unrolled"), strict=True):
+        (tmp_path / f"{old}.csv").rename(tmp_path / f"{new}.csv")
+    write(tmp_path)
+    told = surrogate_page.parts(tmp_path)["others"]
+    two, advection = told.split("**Advection-diffusion**")
+    assert "Rollouts that blew up within 10 steps: `reflect` 2 of 8." in two.replace("\n", " ")
+    assert "Rollouts that blew up within 10 steps: none." in advection.replace("\n", " ")
+    # Of one step too, all corrected together: nine for each of two methods, and none where there is one seed.
+    assert two.count("one step, frame, %") == 1
+    flows = read_tables(tmp_path, TABLES, "none")[1]
+    compared = corrected(rollout_comparisons(flows, first=1))
+    assert set(compared.loc[compared["metric"] == "mse", "step"]) == set(STEPS)
+    tests = compared["p"].notna()
+    np.testing.assert_allclose(compared.loc[tests, "corrected"], holm(compared.loc[tests, "p"].to_numpy(float)))
+    assert f"Holm's correction counts: {tests.sum()}." in advection
+    for table in tables_of("surrogate_unrolled"):
+        (tmp_path / f"{table}.csv").unlink()
+    told = surrogate_page.parts(tmp_path)["others"]
+    assert told.startswith("**Trained on two steps**: no table has it yet (`make reproduce-surrogate-unrolled`).")
 
 
 @pytest.mark.skipif(not (FOLDER / "surrogate_rollouts.csv").is_file(), reason="the tables have not been made")
