@@ -158,11 +158,11 @@ def test_fit_equals_a_plain_least_squares_solve(width):
 def test_scores_are_those_of_windows_copied_out():
     image, width, taps = noise(11, 14), 2, 4
     reach = 8
-    differences = edge_differences(image[None, None], (-1,), reach + width, 64, 1, torch.float64)
+    differences, counts = edge_differences(image[None, None], (-1,), reach + width, 64, 1, torch.float64)
     products = gram_matrix(differences.flatten(-2), width + taps - 1)
     fixed = polynomials((0, 1, 3), width, taps, torch.float64).expand(1, 1, 1, -1, -1, -1)
     candidates = torch.cat([fixed, fitted(products, width, [taps], 1e-13)], -3)
-    actual = scores(differences, candidates, [0, 0, 0, 3], ())[0, 0, 0]
+    actual = scores(differences, counts, candidates, [0, 0, 0, 3], ())[0, 0, 0]
 
     rows = image.numpy()
     bands = [row[: reach + width] for row in rows] + [row[::-1][: reach + width] for row in rows]
@@ -279,7 +279,7 @@ def test_neighbour_correlation():
     same, apart = torch.ones(1, 1, 4, 50), torch.randn(1, 1, 4, 5000, generator=generator)
 
     def correlation(residuals):
-        return neighbour_correlation(residuals.flatten(-2), residuals.shape[-1]).item()
+        return neighbour_correlation(residuals[None, None], (residuals.shape[-1],)).item()
 
     assert correlation(same) == pytest.approx(1)
     assert correlation(apart) == pytest.approx(0, abs=0.03)
