@@ -364,10 +364,10 @@ def _of_correlation(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the bounds of rho, and the terms of f / (q l) = f / (q M) (2 / (1 - rho) - 1), each (axes, fits, 1).
 
-    From a certain rho on l is 1.
+    From a certain rho on l is 1. The lower bound is above 0, so that a rho of 0 has no gradient.
     """
     columns = (
-        [[0.0] * len(shares) for _ in lines],
+        [[torch.finfo(dtype).tiny] * len(shares) for _ in lines],
         [[(count - 1) / (count + 1)] * len(shares) for count in lines],
         [[1 - share / count for share in shares] for count in lines],
         [[2 * share / count for share in shares] for count in lines],
