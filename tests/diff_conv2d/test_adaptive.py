@@ -293,10 +293,9 @@ def test_pooled_scores_are_shared_too(pool):
 )
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 @pytest.mark.parametrize(("width", "step"), [(1, 1), (2, 1), (2, 2)])
-def test_axes_of_unequal_length_are_fitted_as_each_by_itself(
-    sizes, options, device, width, step, monkeypatch
-):
+def test_axes_of_unequal_length_are_fitted_as_each_by_itself(sizes, options, device, width, step, monkeypatch):
     monkeypatch.setattr(precision, "CPU", "cpu" if device == "cpu" else "none")
+    monkeypatch.setattr(adaptive, "_AT_ONCE", 1 << 30)
     sizes = tuple(step * size for size in sizes)
     image = noise(2, 3, *sizes)
     # A flat image, and one whose edge is not finite.
