@@ -288,7 +288,7 @@ def scores(
             # (N, C, axes, fits, p, q M) as (N, C, axes, fits p, q, M).
             each = torch.unflatten(residuals[..., fixed:, :, :].flatten(-3, -2), -1, (-1, differences.shape[-1]))
             correlation = torch.unflatten(neighbour_correlation(each, counts, pooled), -1, (len(shares), p))
-            together = prod(differences.shape[dim] for dim in pooled)
+            together = prod([differences.shape[dim] for dim in pooled])
             factor = _corrections(correlation, shares, tuple(together * lines for lines in counts))
         else:
             ones = tuple(1 + share for share in shares)
@@ -489,7 +489,7 @@ def _solved(matrix: Tensor, moments: Tensor) -> Tensor:
 def _eliminate(matrix: Tensor, moments: Tensor) -> Tensor:
     """Solve by Gauss-Jordan elimination, which needs no pivoting for a positive definite matrix."""
     size = matrix.shape[-1]
-    system = torch.cat([matrix, moments], -1)
+    system = torch.cat([matrix, moments.expand(*matrix.shape[:-1], -1)], -1)
     for step in range(size):
         row = system[..., step : step + 1, :] / system[..., step : step + 1, step : step + 1]
         reduced = system - system[..., :, step : step + 1] * row
