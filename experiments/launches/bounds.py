@@ -44,7 +44,7 @@ BOUNDS: dict[tuple[str, str], Bound] = {
     ("gpu", "adaptive_running"): Bound(_FRAME, aim=_FRAME),
     ("gpu", "adaptive_running_in_evaluation"): Bound(_FRAME, aim=_FRAME),
     ("gpu", "explicit"): Bound((8, 8), aim=(8, 8)),
-    # Axes whose fits differ in size, as of 320 and 258 samples, are fitted one by one; no layer that is counted has any.
+    # Axes whose fits differ in size, as of 320 and 258 samples, are fitted one by one; no counted layer has them.
     ("gpu", "adaptive"): Bound((40, 12), aim=(40, 12)),
 }
 
