@@ -261,7 +261,7 @@ class Adaptive(Extension):
         """Return the weights of every axis."""
         first, axes = sizes[0], tuple(range(len(sizes)))
         # Symbolic sizes of torch.export must not be compared.
-        alike = not torch.compiler.is_exporting() and len({*image.shape[2:]}) == len({*geometry.dilation}) == 1
+        alike = not torch.compiler.is_exporting() and len({*geometry.dilation}) == 1
         if first is not None and alike and all(s == first for s in sizes) and self._fits_at_once(image, first):
             # Fewer calls.
             return self._weights_along(image, first, geometry, axes)
@@ -276,7 +276,7 @@ class Adaptive(Extension):
         """Return about how many residuals the score of one image has along one axis, at least 1."""
         p, m, rows, fit = sizes
         across = image.ndim - 3
-        lines = 2 * min(prod(image.shape[3:]), int(2**across) * fit.lines)
+        lines = 2 * min(prod(image.shape[2:]) // min(image.shape[2:]), int(2**across) * fit.lines)
         return max(1, image.shape[1] * lines * rows * p * (min(2 * p, m - 1) + 4))
 
     def _weights_along(
@@ -287,7 +287,7 @@ class Adaptive(Extension):
         n, step = fit.taps, geometry.dilation[axes[0]]
         pooled = _POOLED[self.pool]
         dims = tuple(geometry.dims[axis] for axis in axes)
-        differences = edge_differences(image, dims, rows, fit.lines, step, working_dtype(image))
+        differences, lines = edge_differences(image, dims, rows, fit.lines, step, working_dtype(image))
         dtype = self.fit_dtype or fitting_dtype(differences)
         ridge = self.ridge or _RIDGES[dtype]
         if is_autocast(differences):
@@ -309,7 +309,7 @@ class Adaptive(Extension):
             freedom = [0] * len(degrees) + [count - 1 for count in counts]
             # Consecutive lines of volumes are no neighbours.
             in_a_row = image.ndim < 5
-            errors = scores(differences, candidates.to(differences.dtype), freedom, pooled, in_a_row)
+            errors = scores(differences, lines, candidates.to(differences.dtype), freedom, pooled, in_a_row)
             # Where samples are not finite no error is a number, and the edge samples are repeated.
             v = torch.nan_to_num(blend(candidates, errors.to(dtype)), 0.0, 0.0, 0.0)
         return v.unbind(2)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from math import prod
 
 import torch
 from torch import Tensor
@@ -48,12 +49,12 @@ _LEAST_ERROR = 1 << 12
 
 def edge_differences(
     image: Tensor, dims: tuple[int, ...], rows: int, lines: int, step: int, dtype: torch.dtype
-) -> Tensor:
+) -> tuple[Tensor, tuple[int, ...]]:
     """Return the differences of the samples near both ends of axes, ordered from outside in.
 
     Args:
         image: images (N, C, ...).
-        dims: the axes, counted from the last; if there are several, the image has the same size along each.
+        dims: the axes, counted from the last.
         rows: samples taken from each end, at most the size of the axis; a multiple of `step`.
         lines: how many lines along the axis are taken at least, evenly spread; all if there are fewer.
         step: distance between the two samples of a difference.
@@ -61,7 +62,8 @@ def edge_differences(
 
     Returns:
         Differences (N, C, axes, rows / step - 1, step, M), outermost first: each lattice is a line of its own. The
-        lines of the low end come first, then those of the high one.
+        lines of the low end come first, then those of the high one, then lines of zeros if another axis has more;
+        and how many lines each axis has without these.
     """
     sizes = tuple(image.shape[2:])
     if is_plain(image) and not image.requires_grad:
@@ -72,11 +74,11 @@ def edge_differences(
     else:
         strides = _row_major(sizes)
         samples = image.flatten(2)
-    places = kept(_places, image)(sizes, strides, dims, rows, lines, image.device)
+    places, counts = kept(_places, image)(sizes, strides, dims, rows, lines, image.device)
     near = samples.gather(2, places.expand(*samples.shape[:2], -1))
     near = torch.unflatten(near, 2, (len(dims), rows // step, step, -1))
-    near = near * kept(_signs, image)(near.shape[-1], dtype, image.device)
-    return near.narrow(3, 1, rows // step - 1) - near.narrow(3, 0, rows // step - 1)
+    near = near * kept(_signs, image)(counts, dtype, image.device)
+    return near.narrow(3, 1, rows // step - 1) - near.narrow(3, 0, rows // step - 1), counts
 
 
 def _row_major(sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -91,8 +93,11 @@ def _places(
     rows: int,
     lines: int,
     device: torch.device,
-) -> Tensor:
-    """Return where in memory the samples of `edge_differences` are: for each axis from outside in, line by line."""
+) -> tuple[Tensor, tuple[int, ...]]:
+    """Return where in memory the samples of `edge_differences` are, and how many lines each axis has.
+
+    They come axis by axis, from outside in, line by line. An axis with fewer lines than another repeats its last one.
+    """
     places = torch.zeros((), dtype=torch.int64, device=device)
     for size, stride in zip(sizes, strides, strict=True):
         places = places.unsqueeze(-1) + stride * torch.arange(size, device=device)
@@ -107,14 +112,24 @@ def _places(
             for other in range(1, low.ndim):
                 bands = [part for band in bands for part in _evenly_spread(band, other, each)]
             ends += [band.reshape(rows, -1) for band in bands]
-        pieces.append(torch.cat(ends, 1).flatten())
-    return torch.cat(pieces)
+        pieces.append(torch.cat(ends, 1))
+    counts = tuple(piece.shape[1] for piece in pieces)
+    repeated = [
+        piece if count == max(counts) else torch.cat([piece, piece[:, -1:].expand(-1, max(counts) - count)], 1)
+        for piece, count in zip(pieces, counts, strict=True)
+    ]
+    return torch.cat([piece.flatten() for piece in repeated]), counts
 
 
-def _signs(lines: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return 1 for the lines of the low end and -1 for those of the high end: differences are those of the image."""
-    signs = torch.ones(lines, dtype=dtype, device=device)
-    signs[lines // 2 :] = -1
+def _signs(counts: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return 1 for the lines of the low end and -1 for those of the high end: differences are those of the image.
+
+    The shape is (axes, 1, 1, M). Lines that an axis lacks are multiplied by 0.
+    """
+    signs = torch.zeros(len(counts), 1, 1, max(counts), dtype=dtype, device=device)
+    for axis, count in enumerate(counts):
+        signs[axis, ..., : count // 2] = 1
+        signs[axis, ..., count // 2 : count] = -1
     return signs
 
 
@@ -222,6 +237,7 @@ def polynomials(
 
 def scores(
     differences: Tensor,
+    counts: tuple[int, ...],
     candidates: Tensor,
     freedom: Sequence[int],
     pooled: tuple[int, ...],
@@ -245,14 +261,15 @@ def scores(
     noise in full.
 
     Args:
-        differences: D of shape (N, C, *, R, lattices, M), from `edge_differences`.
-        candidates: weights v of shape (N, C, *, c, p, m - 1), with size 1 in pooled dimensions.
+        differences: D of shape (N, C, axes, R, lattices, lines), from `edge_differences`.
+        counts: M of each axis; beyond it lines are 0.
+        candidates: weights v of shape (N, C, axes, c, p, m - 1), with size 1 in pooled dimensions.
         freedom: degrees of freedom f of each of the c candidates, those with 0 first.
         pooled: dimensions over which the residuals are taken together.
         in_a_row: consecutive lines are neighbours; otherwise, as in volumes, all lines count as one.
 
     Returns:
-        N e of shape (N, C, *, c, p), with size 1 in pooled dimensions.
+        N e of shape (N, C, axes, c, p), with size 1 in pooled dimensions.
     """
     count, p, inner = candidates.shape[-3:]
     rows, width = differences.shape[-3], p + inner
@@ -267,7 +284,15 @@ def scores(
     factor = None
     if fixed < count:
         shares = [f / (zeros + 1) for f in freedom[fixed:]]
-        factor = _corrections(residuals[..., fixed:, :, :], shares, differences, pooled, in_a_row)
+        if in_a_row:
+            # (N, C, axes, fits, p, q M) as (N, C, axes, fits p, q, M).
+            each = torch.unflatten(residuals[..., fixed:, :, :].flatten(-3, -2), -1, (-1, differences.shape[-1]))
+            correlation = torch.unflatten(neighbour_correlation(each, counts, pooled), -1, (len(shares), p))
+            together = prod([differences.shape[dim] for dim in pooled])
+            factor = _corrections(correlation, shares, tuple(together * lines for lines in counts))
+        else:
+            ones = tuple(1 + share for share in shares)
+            factor = kept(_column, residuals)(ones, residuals.dtype, residuals.device)
     # In place if no gradient is needed: new memory costs more than the absolute values.
     residuals = residuals.abs() if residuals.requires_grad else residuals.abs_()
     total, largest = residuals.sum(-1), residuals.amax((-2, -1))
@@ -316,61 +341,84 @@ def _filtered(lines: Tensor, filters: Tensor, zeros: int) -> Tensor:
     return torch.unflatten(matrices @ lines, -2, (count, p, zeros + 1)).flatten(-2)
 
 
-def _corrections(
-    residuals: Tensor, shares: Sequence[float], differences: Tensor, pooled: tuple[int, ...], in_a_row: bool
-) -> Tensor:
-    """Return the factors 1 + f / (q l) of `scores`, (*, fits, p), for shares f / q."""
-    each = lines = differences.shape[-1]
-    constant = kept(_column, residuals)
-    if not in_a_row:
-        return constant(tuple(1 + share for share in shares), residuals.dtype, residuals.device)
-    for dim in pooled:
-        lines = lines * differences.shape[dim]
-    correlation = neighbour_correlation(residuals.flatten(-3, -2), each, pooled)
-    correlation = torch.unflatten(correlation, -1, (len(shares), -1))
+def _corrections(correlation: Tensor, shares: Sequence[float], lines: tuple[int, ...]) -> Tensor:
+    """Return the factors 1 + f / (q l) of `scores`.
+
+    Args:
+        correlation: rho of shape (*, axes, fits, p).
+        shares: f / q of each fit.
+        lines: M of each axis, over all that is pooled.
+    """
+    dtype, device = correlation.dtype, correlation.device
     if torch.compiler.is_exporting():
         # M may be open.
         correlation = correlation.clamp(0, 1)
-        independent = (lines * (1 - correlation) / (1 + correlation)).clamp_min(1)
-        return 1 + constant(tuple(shares), residuals.dtype, residuals.device) / independent
-    # f / (q l) = f / (q M) (2 / (1 - rho) - 1); from a certain rho on l is 1.
-    remaining = 1 - correlation.clamp(0, (lines - 1) / (lines + 1))
-    constants = tuple(1 - share / lines for share in shares), tuple(2 * share / lines for share in shares)
-    first, second = (constant(values, residuals.dtype, residuals.device) for values in constants)
-    return torch.addcdiv(first, second, remaining)
+        independent = (lines[0] * (1 - correlation) / (1 + correlation)).clamp_min(1)
+        return 1 + _column(tuple(shares), dtype, device) / independent
+    least, most, first, second = kept(_of_correlation, correlation)(tuple(shares), lines, dtype, device)
+    return torch.addcdiv(first, second, 1 - correlation.clamp(least, most))
+
+
+def _of_correlation(
+    shares: tuple[float, ...], lines: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the bounds of rho, and the terms of f / (q l) = f / (q M) (2 / (1 - rho) - 1), each (axes, fits, 1).
+
+    From a certain rho on l is 1. The lower bound is above 0, so that a rho of 0 has no gradient.
+    """
+    columns = (
+        [[torch.finfo(dtype).tiny] * len(shares) for _ in lines],
+        [[(count - 1) / (count + 1)] * len(shares) for count in lines],
+        [[1 - share / count for share in shares] for count in lines],
+        [[2 * share / count for share in shares] for count in lines],
+    )
+    least, most, first, second = (torch.tensor(c, dtype=dtype, device=device).unsqueeze(-1) for c in columns)
+    return least, most, first, second
 
 
 def _column(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.tensor(values, dtype=dtype, device=device).unsqueeze(-1)
 
 
-def neighbour_correlation(residuals: Tensor, lines: int, pooled: tuple[int, ...] = ()) -> Tensor:
+def neighbour_correlation(residuals: Tensor, counts: tuple[int, ...], pooled: tuple[int, ...] = ()) -> Tensor:
     r"""Return the correlation of neighbouring lines.
 
     .. math:: \rho = \frac{\sum r_i r_{i + 1}}{\sum r_i^2}
 
     Args:
-        residuals: r of shape (N, C, *, k, q M), M lines at q positions.
-        lines: M.
+        residuals: r of shape (N, C, axes, k, q, lines), at q positions.
+        counts: M of each axis; beyond it residuals are 0.
         pooled: dimensions over which the lines are taken together.
 
     Returns:
-        Correlations (N, C, *, k), with size 1 in pooled dimensions; 0 where all residuals are 0.
+        Correlations (N, C, axes, k), with size 1 in pooled dimensions; 0 where all residuals are 0.
 
     Example:
-        >>> neighbour_correlation(torch.tensor([[[1.0, 1.0, 1.0], [1.0, -1.0, 0.0]]]), lines=3)
-        tensor([[ 1.0000, -0.5000]])
+        >>> residuals = torch.tensor([[1.0, 1.0, 1.0, 0.0], [1.0, -1.0, 0.0, 0.0]])
+        >>> neighbour_correlation(residuals.view(1, 1, 1, 2, 1, 4), (3,))
+        tensor([[[[ 1.0000, -0.5000]]]])
     """
     # The last line counts as a neighbour of the first, so that a mirrored image has the same pairs.
-    neighbours = torch.unflatten(residuals, -1, (-1, lines)).roll(1, -1).flatten(-2)
+    if all(count == residuals.shape[-1] for count in counts):
+        neighbours = residuals.roll(1, -1)
+    else:
+        places = kept(_lines_before, residuals)(counts, residuals.shape[-1], residuals.device)
+        neighbours = residuals.gather(-1, places.expand_as(residuals))
     # The diagonals of matrix products, which read the residuals once. The smallest number keeps 0 / 0 from arising.
-    first, second = (x.flatten(0, -3) for x in (residuals, neighbours))
+    first, second = (x.flatten(-2).flatten(0, -3) for x in (residuals, neighbours))
     least = kept(_least, residuals)(residuals.dtype, residuals.device)
     both = first @ second.mT, torch.baddbmm(least, first, first.mT)
-    products, squares = (torch.unflatten(x.diagonal(dim1=1, dim2=2), 0, residuals.shape[:-2]) for x in both)
+    products, squares = (torch.unflatten(x.diagonal(dim1=1, dim2=2), 0, residuals.shape[:-3]) for x in both)
     if pooled:
         products, squares = products.sum(pooled, keepdim=True), squares.sum(pooled, keepdim=True)
     return products / squares
+
+
+def _lines_before(counts: tuple[int, ...], lines: int, device: torch.device) -> Tensor:
+    """Return the neighbour of each line of each axis, (axes, 1, 1, lines): the one before it."""
+    places = torch.arange(-1, lines - 1, device=device).repeat(len(counts), 1)
+    places[:, 0] = torch.tensor(counts, device=device) - 1
+    return places[:, None, None]
 
 
 def _least(dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -441,7 +489,7 @@ def _solved(matrix: Tensor, moments: Tensor) -> Tensor:
 def _eliminate(matrix: Tensor, moments: Tensor) -> Tensor:
     """Solve by Gauss-Jordan elimination, which needs no pivoting for a positive definite matrix."""
     size = matrix.shape[-1]
-    system = torch.cat([matrix, moments], -1)
+    system = torch.cat([matrix, moments.expand(*matrix.shape[:-1], -1)], -1)
     for step in range(size):
         row = system[..., step : step + 1, :] / system[..., step : step + 1, step : step + 1]
         reduced = system - system[..., :, step : step + 1] * row

@@ -4,6 +4,9 @@ import torch
 from torch.autograd import gradcheck
 
 import diff_conv2d
+from diff_conv2d import precision
+from diff_conv2d.geometry import Geometry
+from diff_conv2d.modes import adaptive
 from diff_conv2d.modes.adaptive import Adaptive
 from diff_conv2d.modes.prediction_weights import (
     blend,
@@ -158,11 +161,11 @@ def test_fit_equals_a_plain_least_squares_solve(width):
 def test_scores_are_those_of_windows_copied_out():
     image, width, taps = noise(11, 14), 2, 4
     reach = 8
-    differences = edge_differences(image[None, None], (-1,), reach + width, 64, 1, torch.float64)
+    differences, counts = edge_differences(image[None, None], (-1,), reach + width, 64, 1, torch.float64)
     products = gram_matrix(differences.flatten(-2), width + taps - 1)
     fixed = polynomials((0, 1, 3), width, taps, torch.float64).expand(1, 1, 1, -1, -1, -1)
     candidates = torch.cat([fixed, fitted(products, width, [taps], 1e-13)], -3)
-    actual = scores(differences, candidates, [0, 0, 0, 3], ())[0, 0, 0]
+    actual = scores(differences, counts, candidates, [0, 0, 0, 3], ())[0, 0, 0]
 
     rows = image.numpy()
     bands = [row[: reach + width] for row in rows] + [row[::-1][: reach + width] for row in rows]
@@ -274,12 +277,88 @@ def test_pooled_scores_are_shared_too(pool):
     torch.testing.assert_close(pad(image.flip(dim), 1, pool=pool), padded.flip(dim))
 
 
+# Axes of unequal length
+
+
+@pytest.mark.parametrize(
+    ("sizes", "options"),
+    [
+        ((24, 19), {}),
+        ((20, 110), {"fit_gradient": True}),
+        ((40, 28), {"pool": "all"}),
+        ((330, 310), {"pool": "channels"}),
+        ((18, 21), {"select": False}),
+        ((30, 19, 20), {"fit_gradient": True}),
+    ],
+)
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@pytest.mark.parametrize(("width", "step"), [(1, 1), (2, 1), (2, 2)])
+def test_axes_of_unequal_length_are_fitted_as_each_by_itself(sizes, options, device, width, step, monkeypatch):
+    monkeypatch.setattr(precision, "CPU", "cpu" if device == "cpu" else "none")
+    monkeypatch.setattr(adaptive, "_AT_ONCE", 1 << 30)
+    sizes = tuple(step * size for size in sizes)
+    image = noise(2, 3, *sizes)
+    # A flat image, and one whose edge is not finite.
+    image[1, 0], image[1, 1, 0] = 2, torch.nan
+    image.requires_grad_(options.get("fit_gradient", False))
+    per_axis = (width * step,) * len(sizes)
+    geometry = Geometry((2 * width + 1,) * len(sizes), (1,) * len(sizes), (step,) * len(sizes), per_axis, per_axis)
+    mode = Adaptive(**options)
+    each = [mode.sizes(size, geometry, axis) for axis, size in enumerate(sizes)]
+    fits = counted_calls(monkeypatch, "edge_differences")
+    together = mode.weights_of_axes(image, each, geometry)
+    assert len(fits) == 1
+    apart = [mode.weights(image, found, geometry, axis) for axis, found in enumerate(each)]
+    assert len(fits) == 1 + len(sizes)
+    torch.testing.assert_close(together, apart, rtol=1e-12, atol=1e-13)
+    if image.requires_grad:
+        gradients = [torch.autograd.grad(sum(v[0].sum() for v in vs), image)[0] for vs in (together, apart)]
+        torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12, equal_nan=True)
+        assert gradients[0].any()
+
+
+def counted_calls(monkeypatch, name):
+    """Return a list that gets the arguments of each later call of a function of the mode."""
+    calls, function = [], getattr(adaptive, name)
+
+    def called(*arguments):
+        calls.append(arguments)
+        return function(*arguments)
+
+    monkeypatch.setattr(adaptive, name, called)
+    return calls
+
+
+def test_lines_that_an_axis_lacks_are_zeros():
+    image = noise(1, 1, 20, 12)
+    differences, counts = edge_differences(image, (-2, -1), 6, 64, 1, torch.float64)
+    # Twelve lines go along the first axis, and twenty along the second one, from both ends.
+    assert counts == (24, 40)
+    assert differences.shape == (1, 1, 2, 5, 1, 40)
+    assert not differences[:, :, 0, ..., 24:].any()
+    assert differences[:, :, 0, ..., :24].all()
+    for axis, dim in enumerate((-2, -1)):
+        alone, count = edge_differences(image, (dim,), 6, 64, 1, torch.float64)
+        assert count == counts[axis : axis + 1]
+        assert torch.equal(differences[:, :, axis, ..., : counts[axis]], alone[:, :, 0])
+
+
+def test_neighbour_correlation_leaves_out_the_lines_that_an_axis_lacks():
+    generator = torch.Generator().manual_seed(0)
+    residuals = torch.randn(2, 1, 2, 3, 4, 9, generator=generator)
+    residuals[:, :, 0, ..., 5:] = 0
+    actual = neighbour_correlation(residuals, (5, 9))
+    first = neighbour_correlation(residuals[:, :, :1, ..., :5].contiguous(), (5,))
+    second = neighbour_correlation(residuals[:, :, 1:], (9,))
+    torch.testing.assert_close(actual, torch.cat([first, second], 2))
+
+
 def test_neighbour_correlation():
     generator = torch.Generator().manual_seed(0)
     same, apart = torch.ones(1, 1, 4, 50), torch.randn(1, 1, 4, 5000, generator=generator)
 
     def correlation(residuals):
-        return neighbour_correlation(residuals.flatten(-2), residuals.shape[-1]).item()
+        return neighbour_correlation(residuals[None, None], (residuals.shape[-1],)).item()
 
     assert correlation(same) == pytest.approx(1)
     assert correlation(apart) == pytest.approx(0, abs=0.03)

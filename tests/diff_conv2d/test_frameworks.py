@@ -106,6 +106,16 @@ def test_exports_with_dynamic_sizes(mode):
         torch.testing.assert_close(exported(OTHER), module(OTHER), rtol=1e-4, atol=1e-4)
 
 
+def test_exports_an_adaptive_layer_with_fits_of_two_lengths():
+    """From 16 samples on there are two, which one elimination solves for."""
+    module = layer("adaptive").eval()
+    # Sizes between two choices of the lines that are read, which a program for open sizes cannot make.
+    image, other = (torch.rand(2, IMAGE.shape[1], size, 30) for size in (44, 46))
+    sizes = {2: torch.export.Dim("height", min=40, max=47)}
+    exported = torch.export.export(module, (image,), dynamic_shapes={"input": sizes}).module()
+    torch.testing.assert_close(exported(other), module(other), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.slow
 @every_mode
 def test_runs_from_an_onnx_file(mode, tmp_path):
