@@ -23,7 +23,7 @@ COMMAND = "make reproduce-surrogate"
 ABSOLUTE = (REFERENCE, "adaptive")
 # Inches.
 LEFT, RIGHT, GAP, BETWEEN, HEIGHT, TITLE, BOTTOM, ACROSS = 0.52, 0.06, 0.5, 0.56, 1.5, 0.2, 0.78, 3
-COLUMNS_OF_LEGEND, LEGEND_ROW = 7, 0.17
+COLUMNS_OF_LEGEND, LEGEND_ROW = 4, 0.17
 
 
 def draw(rollouts: pd.DataFrame, flows: pd.DataFrame, spectra: pd.DataFrame) -> Figure:
