@@ -30,7 +30,7 @@ ifdef OWN_VENV
 env: $(STAMP) ## Make the environment .venv from exp_requirements.txt (nothing to do when current)
 
 # The stamp is written last: an install that was interrupted is taken up again.
-$(STAMP): exp_requirements.txt
+$(STAMP): exp_requirements.txt pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { echo "There is no $(PYTHON); name another: make env PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another: make env PYTHON=python3.12")'
 	@echo "Making the environment $(VENV): a few minutes and about 6 GB, once."
@@ -64,6 +64,17 @@ FUZZ_JOBS ?= $(if $(JOBS),$(JOBS),2)
 .PHONY: fuzz
 fuzz: env ## Generated cases against torch and an independent oracle: CASES=10000 SEED=1
 	OMP_NUM_THREADS=1 $(RUN) -m tests.fuzz --cases $(CASES) --seed $(SEED) --jobs $(FUZZ_JOBS) $(ARGS)
+
+# The package, away from the repository. ARGS=--download installs torch anew, and lends nothing.
+.PHONY: dist test-oldest test-newest
+dist: env ## Build wheel and sdist into dist/, and try the wheel in an environment without the repository
+	OMP_NUM_THREADS=1 $(RUN) -m scripts.release.dist $(ARGS)
+
+test-oldest: env ## The library's tests on the oldest Python, torch, ... that are allowed (an environment of 7 GB)
+	$(RUN) -m scripts.release.ends oldest $(ARGS)
+
+test-newest: env ## The same on the newest that can be had; ARGS="--python /path/to/python3.13"
+	$(RUN) -m scripts.release.ends newest $(ARGS)
 
 lint: env ## Check style (ruff) and types (mypy, strict)
 	$(RUN) -m ruff check .

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from diff_conv2d.overriding import override
     from diff_conv2d.torch_layers import Conv1d, Conv2d, Conv3d
 
+#: The one place of the version: the package, CITATION.cff and CHANGELOG.md have the same.
+__version__ = "1.0.0rc1"
+
 __all__ = [
     "MODES",
     "AvgPool1d",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "is_autocast",
     "is_differentiated",
+    "is_exporting",
     "is_plain",
     "is_traced",
     "is_transformed",
@@ -34,6 +35,16 @@ _R = TypeVar("_R")
 def is_traced() -> bool:
     """Whether a compiler or torch.jit.trace records the operations, for which sizes may be symbols."""
     return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+
+
+def is_exporting() -> bool:
+    """Whether torch.export records the operations, so that comparisons of sizes must hold for all that are open.
+
+    The compiler of torch 2.9 puts True in the place of torch.compiler.is_exporting() under torch.compile, too
+    (pytorch issue 176347), and would compile what is meant for an export. The flag behind it is private, but right.
+    """
+    flag = getattr(torch.compiler, "_is_exporting_flag", None)
+    return torch.compiler.is_exporting() if flag is None else bool(flag)
 
 
 def is_autocast(tensor: Tensor) -> bool:
@@ -115,7 +126,7 @@ def _kept(function: Callable[..., _R], *arguments: Any) -> _R:
 
 def size_is_at_least(size: int, least: int) -> bool:
     """Whether a size is at least so large; for a symbolic size of torch.export, whether it always is."""
-    if torch.compiler.is_exporting():
+    if is_exporting():
         from torch.fx.experimental.symbolic_shapes import statically_known_true
 
         return statically_known_true(size >= least)
@@ -124,7 +135,7 @@ def size_is_at_least(size: int, least: int) -> bool:
 
 def size_is_below(size: int, least: int) -> bool:
     """Whether a size is smaller; for a symbolic size of torch.export, whether it always is."""
-    if torch.compiler.is_exporting():
+    if is_exporting():
         from torch.fx.experimental.symbolic_shapes import statically_known_true
 
         return statically_known_true(size < least)

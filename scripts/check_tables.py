@@ -32,10 +32,9 @@ from experiments.training.cells import composed, sweep_cells
 from experiments.training.pool import default_jobs, run_cells
 from scripts.collect import recompute
 from scripts.figures.tables import TABLES
-from scripts.manifests import SWEEP, configured_runs, sweep_config
+from scripts.manifests import SWEEP, configured_runs, decisive, sweep_config
 
 __all__ = [
-    "NO_INFLUENCE",
     "QUICK",
     "Quick",
     "compared",
@@ -45,25 +44,6 @@ __all__ = [
     "trained_again",
     "unnamed",
 ]
-
-# These say how things are told or kept, and decide no number.
-NO_INFLUENCE = (
-    "experiments/__init__.py",
-    "experiments/checks.py",
-    "experiments/hydra_program.py",
-    "experiments/interrupts.py",
-    "experiments/manifest.py",
-    "experiments/paths.py",
-    "experiments/program.py",
-    "experiments/progress.py",
-    "experiments/provenance.py",
-    "experiments/sentences.py",
-    "experiments/settings.py",
-    "experiments/training/arguments.py",
-    "experiments/training/loggers.py",
-    "experiments/training/quiet.py",
-    "scripts/figures/tables.py",
-)
 
 
 @dataclass(frozen=True)
@@ -141,12 +121,8 @@ def stale(path: Path) -> list[str]:
             why.append(f"{name} {DAMAGED[0]}")
         elif digest(tables / name) != kept:
             why.append(f"{name} {DAMAGED[1]}")
-    now = sources_of(*manifest["modules"])
-    changed = [
-        file
-        for file in sorted({*now, *manifest["sources"]} - set(NO_INFLUENCE))
-        if now.get(file) != manifest["sources"].get(file)
-    ]
+    now, then = decisive(sources_of(*manifest["modules"])), decisive(manifest["sources"])
+    changed = [file for file in sorted({*now, *then}) if now.get(file) != then.get(file)]
     if changed:
         more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
         why.append(f"the code has changed since: {', '.join(changed[:4])}{more}")

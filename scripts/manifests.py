@@ -17,10 +17,43 @@ from experiments.training.finished_runs import Run
 from experiments.training.run_folder import run_name
 from scripts.sweeps import PAPER
 
-__all__ = ["SWEEP", "configured_runs", "sweep_config", "write_sweep_manifest"]
+__all__ = ["NO_INFLUENCE", "SWEEP", "configured_runs", "decisive", "sweep_config", "write_sweep_manifest"]
 
 # The kind of a manifest whose tables come from training runs.
 SWEEP = "sweep"
+# These say how things are told or kept, and decide no number.
+NO_INFLUENCE = (
+    # Its version, and which of its files has which name.
+    "diff_conv2d/__init__.py",
+    "experiments/__init__.py",
+    "experiments/checks.py",
+    "experiments/hydra_program.py",
+    "experiments/interrupts.py",
+    "experiments/manifest.py",
+    "experiments/paths.py",
+    "experiments/program.py",
+    "experiments/progress.py",
+    "experiments/provenance.py",
+    "experiments/sentences.py",
+    "experiments/settings.py",
+    "experiments/training/arguments.py",
+    "experiments/training/loggers.py",
+    "experiments/training/quiet.py",
+    "scripts/figures/tables.py",
+)
+
+
+def decisive(sources: Mapping[str, str]) -> dict[str, str]:
+    """The digests of sources that can change a result, by path.
+
+    Args:
+        sources: digests of all sources, as `experiments.provenance.sources_of` gives them.
+
+    Example:
+        >>> decisive({"experiments/progress.py": "0c11", "experiments/shells/program.py": "5a3e"})
+        {'experiments/shells/program.py': '5a3e'}
+    """
+    return {path: digest for path, digest in sources.items() if path not in NO_INFLUENCE}
 
 
 def write_sweep_manifest(name: str, paths: Iterable[Path], runs: Iterable[Run]) -> Path | None:
@@ -40,9 +73,9 @@ def write_sweep_manifest(name: str, paths: Iterable[Path], runs: Iterable[Run]) 
         return None
     kinds: list[Mapping[str, str]] = []
     for one in made:
-        if one["sources"] not in kinds:
+        if decisive(one["sources"]) not in map(decisive, kinds):
             kinds.append(one["sources"])
-    counts = [sum(one["sources"] == kind for one in made) for kind in kinds]
+    counts = [sum(decisive(one["sources"]) == decisive(kind) for one in made) for kind in kinds]
     most = kinds[counts.index(max(counts))]
     return write_manifest(
         name,

@@ -27,14 +27,17 @@ HEAD = (
 
 
 def requirements(lines: Iterable[str]) -> list[Requirement]:
-    """The requirements of a file such as exp_requirements.txt, without its comments.
+    """The requirements of a file such as exp_requirements.txt that hold here, without its comments.
 
     Example:
+        >>> requirements(["zarr>=2.18,<3; python_version < '3.4'"])
+        []
         >>> [str(requirement) for requirement in requirements(["# images", "", "dask[array]>=2025.1"])]
         ['dask[array]>=2025.1']
     """
     named = (line.partition("#")[0].strip() for line in lines)
-    return [Requirement(line) for line in named if line]
+    found = [Requirement(line) for line in named if line]
+    return [one for one in found if one.marker is None or one.marker.evaluate()]
 
 
 def installed(wanted: Iterable[Requirement]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from importlib import metadata, util
 
 import torch
 
+import diff_conv2d
 from diff_conv2d.algorithms import blocks, segments
 from diff_conv2d.command import Parser
 from diff_conv2d.command.printing import text_table
@@ -53,7 +54,7 @@ def _version(name: str) -> str:
 
 def _versions() -> list[tuple[str, str]]:
     rows = [
-        ("diff-conv2d", _version("diff-conv2d") or "not installed, run from its source"),
+        ("diff-conv2d", diff_conv2d.__version__),
         ("python", platform.python_version()),
         ("torch", torch.__version__),
     ]

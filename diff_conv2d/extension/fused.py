@@ -26,7 +26,7 @@ from torch import Tensor
 from diff_conv2d.extension import by_axis, fused_plain
 from diff_conv2d.extension.axis import IntegerMatrix
 from diff_conv2d.extension.fused_tables import Plan, Predictor, axes_of, plan_for
-from diff_conv2d.tracing import is_differentiated
+from diff_conv2d.tracing import is_differentiated, is_exporting
 
 __all__ = ["Rules", "as_written", "can_be_fused", "extended_as_written", "extended_fused"]
 
@@ -42,7 +42,7 @@ def can_be_fused(input: Tensor) -> bool:
     """Whether the operators take an image: real, on a CPU or a GPU, outside transforms, traces and exports."""
     if type(input) not in (Tensor, torch.nn.Parameter) or input.dtype not in _DTYPES:
         return False
-    if input.device.type not in ("cpu", "cuda") or torch.compiler.is_exporting():
+    if input.device.type not in ("cpu", "cuda") or is_exporting():
         return False
     return not (torch.jit.is_tracing() or is_differentiated())  # type: ignore[attr-defined, no-untyped-call]
 

@@ -17,7 +17,7 @@ from diff_conv2d.modes.base import AxisExtension, Extension, Parts
 from diff_conv2d.modes.polynomial_weights import Polynomial
 from diff_conv2d.modes.prediction_weights import blend, edge_differences, fitted, gram_matrix, polynomials, scores
 from diff_conv2d.precision import fitting_dtype, is_on_cpu, working_dtype
-from diff_conv2d.tracing import is_autocast, is_plain, kept, size_is_at_least
+from diff_conv2d.tracing import is_autocast, is_exporting, is_plain, kept, size_is_at_least
 
 __all__ = ["Adaptive", "Predicted", "Sizes"]
 
@@ -261,7 +261,7 @@ class Adaptive(Extension):
         """Return the weights of every axis."""
         first, axes = sizes[0], tuple(range(len(sizes)))
         # Symbolic sizes of torch.export must not be compared.
-        alike = not torch.compiler.is_exporting() and len({*geometry.dilation}) == 1
+        alike = not is_exporting() and len({*geometry.dilation}) == 1
         if first is not None and alike and all(s == first for s in sizes) and self._fits_at_once(image, first):
             # Fewer calls.
             return self._weights_along(image, first, geometry, axes)

@@ -18,7 +18,7 @@ from diff_conv2d.extension.by_terms import extended_by_terms, terms_of, weights_
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.adaptive import Adaptive, Predicted
 from diff_conv2d.modes.base import AxisExtension, Boundary, Extension, Parts
-from diff_conv2d.tracing import is_transformed
+from diff_conv2d.tracing import is_exporting, is_transformed
 
 __all__ = ["Frozen", "LearnedPredictors", "RunningPredictors", "fit"]
 
@@ -146,7 +146,7 @@ class Frozen(Extension):
         if v.shape[0] not in (1, input.shape[1]):
             raise ValueError(f"input must have {v.shape[0]} channels, as the predictors have, got {input.shape[1]}")
         # A size that is open while a network is exported must be large enough, which torch then checks.
-        taps = v.shape[-1] + 1 if torch.compiler.is_exporting() else min(v.shape[-1] + 1, size // step)
+        taps = v.shape[-1] + 1 if is_exporting() else min(v.shape[-1] + 1, size // step)
         return v[None, :, :distances, : taps - 1].to(input.device) if taps > 1 else None
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from diff_conv2d.geometry import Geometry
 from diff_conv2d.modes.base import Extension
-from diff_conv2d.tracing import is_transformed
+from diff_conv2d.tracing import is_exporting, is_transformed
 
 __all__ = ["Peripheral"]
 
@@ -154,7 +154,7 @@ class _Rings(Extension):
 def _with_line(image: Tensor, line: Tensor, dim: int, place: int) -> Tensor:
     """Put a row or a column in its place; its ends are the zeros of the outermost corners."""
     compiled = torch.compiler.is_compiling()
-    if torch.compiler.is_exporting() or (not compiled and is_transformed()):
+    if is_exporting() or (not compiled and is_transformed()):
         # ONNX has no write to a part of a tensor whose size is open, and vmap none to one image of many values.
         line = line.expand(*image.shape[:2], -1, -1)
         before, _, after = torch.split(image, [place, 1, image.shape[dim] - place - 1], dim)

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from diff_conv2d.modes.polynomial_weights import extrapolation_weights
 from diff_conv2d.precision import is_on_cpu
-from diff_conv2d.tracing import is_plain, kept, size_is_at_least
+from diff_conv2d.tracing import is_exporting, is_plain, kept, size_is_at_least
 
 __all__ = [
     "blend",
@@ -350,7 +350,7 @@ def _corrections(correlation: Tensor, shares: Sequence[float], lines: tuple[int,
         lines: M of each axis, over all that is pooled.
     """
     dtype, device = correlation.dtype, correlation.device
-    if torch.compiler.is_exporting():
+    if is_exporting():
         # M may be open.
         correlation = correlation.clamp(0, 1)
         independent = (lines[0] * (1 - correlation) / (1 + correlation)).clamp_min(1)
@@ -479,7 +479,7 @@ def _solved(matrix: Tensor, moments: Tensor) -> Tensor:
     if matrix.shape[-1] == 1:
         # torch factorises matrix by matrix, and there may be thousands of them.
         return moments / matrix
-    if torch.compiler.is_exporting():
+    if is_exporting():
         # ONNX has no factorisation.
         return _eliminate(matrix, moments)
     factor, _ = torch.linalg.cholesky_ex(matrix)

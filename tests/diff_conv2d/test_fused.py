@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from packaging.version import Version
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import diff_conv2d
@@ -553,7 +554,9 @@ assert len(fused_kernels.multiplied.device_caches[0][0]) == before
 @plain_only
 def test_the_kernels_compile_for_a_gpu():
     """Types that the interpreter forgives."""
-    pytest.importorskip("triton", exc_type=ImportError)
+    triton = pytest.importorskip("triton", exc_type=ImportError)
+    if Version(triton.__version__) < Version("3.6"):
+        pytest.skip("Triton 3.5 compiles none of these kernels, and says so")
     if torch.version.hip or sys.platform != "linux":
         pytest.skip("Triton compiles for NVIDIA's GPUs on Linux")
     lines = run("-c", COMPILE).splitlines()

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from packaging.version import Version
 
 import diff_conv2d
 from diff_conv2d import conv2d, convert, pad
@@ -158,6 +159,8 @@ def test_memory_and_gradients_are_those_of_the_padded_image(first, second):
     ],
 )
 def test_numpys_answers_for_pads_up_to_five_times_the_image(mode, options, numpys):
+    if mode in ("symmetric", "reflect", "antireflect") and Version(np.__version__) < Version("2"):
+        pytest.skip("numpy 1 mirrors an image wrongly where both pads are wider")
     for rows, columns in itertools.product(range(1, 5), (1, 3, 6)):
         image = IMAGE[:1, :1, :rows, :columns]
         for width in (1, 2, 3, 5 * rows):

@@ -358,6 +358,22 @@ def test_the_manifest_names_further_seeds(places):
     }
 
 
+def test_runs_differ_by_sources_that_decide_numbers_alone(places):
+    runs, tables = places
+    for method in METHODS:
+        for s in (0, 1, 2):
+            # As when a version was given while a sweep ran; and one run of other code.
+            sources = {
+                "diff_conv2d/__init__.py": str(s),
+                "diff_conv2d/modes/base.py": "1" if (method, s) != ("diff", 2) else "2",
+            }
+            made = {"sources": sources, "torch": "2", "machine": "m", "date": "d"}
+            record = write_run(runs, "globe", method, s, flat_results("globe", 1.0 + s)).record
+            record.write_text(json.dumps(json.loads(record.read_text()) | {"made_from": made}))
+    collect.collect("super_resolution", runs, tables, list(METHODS), [0, 1, 2], {})
+    assert read_manifest(tables / FOLDER / "super_resolution.json")["other_sources"] == 1
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -1,0 +1,19 @@
+"""What the compiler of older versions of torch cannot do, which docs/policy.md says."""
+
+import pytest
+import torch
+from packaging.version import Version
+
+#: torch 2.13 compiles a layer as one graph, for changing sizes too; 2.9 ends with an error of its own in many modes.
+#: What it does compile must be right. Versions between were not tried.
+ONE_GRAPH = Version(torch.__version__) >= Version("2.13")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    try:
+        return (yield)
+    except torch._dynamo.exc.TorchDynamoException as error:
+        if ONE_GRAPH:
+            raise
+        pytest.xfail(f"the compiler of torch {torch.__version__}: {str(error).splitlines()[0]}")
