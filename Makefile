@@ -41,6 +41,7 @@ $(STAMP): exp_requirements.txt pyproject.toml
 else
 env:
 	@test -x $(RUN) || { echo "VENV=$(VENV) holds no bin/python: name an environment that exists, or leave VENV out to make .venv" >&2; exit 1; }
+	@$(RUN) -c 'import hydra, lightning, pandas, pytest' 2> /dev/null || { echo "VENV=$(VENV) lacks what the experiments need: $(RUN) -m pip install --requirement exp_requirements.txt" >&2; exit 1; }
 endif
 
 .PHONY: test lint interruptions

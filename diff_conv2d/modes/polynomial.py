@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,10 @@ from diff_conv2d.precision import computing_dtype
 from diff_conv2d.tracing import is_traced
 
 __all__ = ["Diff", "DiffExplicit", "Extrapolate"]
+
+
+# A default degree with larger weights is warned of: they turn a picture's rounding to grey levels into as many.
+_LARGE = 100_000
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,18 @@ def _axes(mode: _Polynomial, geometry: Geometry, dtype: torch.dtype) -> tuple[Ax
                 "give a degree such as 1 or 2 (for a kernel of k samples the default is k - 1 in 'diff', k // 2 in "
                 "'extrapolate')"
             )
+        if distance and mode.degree is None and not is_traced():
+            _warn_of_large_weights(mode.name, degree, distance)
         matrix = Polynomial(degree, step)
         axes.append(Axis(geometry.dims[axis], before, after, matrix, matrix))
     return tuple(axes)
+
+
+def _warn_of_large_weights(mode: str, degree: int, distance: int) -> None:
+    if not weights_are_at_most(_LARGE, degree + 1, distance):
+        told = f"mode {mode!r} continues the image by a polynomial of degree {degree}, as long as the kernel"
+        more = f"its weights exceed {_LARGE}, and multiply all that is not smooth; give a degree such as 1 or 2"
+        warnings.warn(f"{told}: {more}", stacklevel=3)
 
 
 @dataclass(frozen=True)

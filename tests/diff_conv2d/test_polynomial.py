@@ -1,13 +1,17 @@
 """The continuation of whole images is that of one axis after the other, and so are all its derivatives."""
 
+import warnings
+
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import gradcheck, gradgradcheck
 
+import diff_conv2d
 from diff_conv2d.extension import by_axis, by_table
 from diff_conv2d.extension.axis import Axis
 from diff_conv2d.extension.in_place import extended_in_place
+from diff_conv2d.modes import polynomial as modes
 from diff_conv2d.modes.polynomial_weights import Polynomial
 
 
@@ -191,3 +195,17 @@ def test_nan_stays_on_its_lines(monkeypatch, way):
     result = extended_in_place(image, (polynomial(-2, 1, 1, 2, 1), polynomial(-1, 1, 1, 2, 1)))[0, 0]
     # The column's three samples nearest the top hold it, no other three do.
     assert result.isnan().nonzero().tolist() == [[0, 5], [2, 5]]
+
+
+def test_a_default_degree_whose_weights_are_large_is_warned_of():
+    """A picture that is filtered by a long kernel had corners of -1e13, in silence."""
+    modes._axes.cache_clear()
+    image = torch.rand(1, 1, 40, 41, dtype=torch.float64)
+    kernel = torch.ones(1, 1, 11, 11, dtype=torch.float64) / 121
+    with pytest.warns(UserWarning, match="mode 'diff' continues the image by a polynomial of degree 10, as long as"):
+        diff_conv2d.conv2d(image, kernel, padding="same", padding_mode="diff")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        diff_conv2d.conv2d(image, kernel, padding="same", padding_mode="diff", degree=10)
+        diff_conv2d.conv2d(image, kernel, padding="same", padding_mode="extrapolate")
+        diff_conv2d.conv2d(image, kernel[..., :9, :9], padding="same", padding_mode="diff")
