@@ -46,18 +46,21 @@ def parts(tables: Path) -> dict[str, str]:
     arrays = read_arrays(tables / "frontier_blocks.npz", COMMAND)
     found = saved_table(table, arrays)
     of_points = points(table, cost)
-    told = f"{primary_comparison(table, arrays)} {sentences(found, of_points)}"
-    filled = textwrap.fill(told, WIDTH, break_on_hyphens=False, break_long_words=False)
+    told = [primary_comparison(table, arrays), *sentences(found, of_points)]
     return {
-        "sentences": filled,
+        "sentences": "\n".join(_filled(f"- {sentence}", subsequent_indent="  ") for sentence in told),
         "choices": choices(of_points),
         "saved": saved(found),
-        "small halos": textwrap.fill(small_halos(table), WIDTH, break_on_hyphens=False, break_long_words=False),
+        "small halos": _filled(small_halos(table)),
     }
 
 
-def sentences(found: pd.DataFrame, of_points: pd.DataFrame) -> str:
-    """What the frontier shows of the networks with BatchNorm: the README's sentences."""
+def _filled(text: str, **options: str) -> str:
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False, break_long_words=False, **options)
+
+
+def sentences(found: pd.DataFrame, of_points: pd.DataFrame) -> list[str]:
+    """What the frontier shows of the networks with BatchNorm: the README's points."""
     lines = []
     with_norm = found[found["model"] == next(iter(NORMS))]
     for data, of_data in with_norm.groupby("data", sort=False):
@@ -67,15 +70,14 @@ def sentences(found: pd.DataFrame, of_points: pd.DataFrame) -> str:
         whole = of_data[(of_data["metric"] == error) & (of_data["region"] == "whole")]
         seam = of_data[of_data["metric"] == "seam"]
         count = f"{_counted(whole['seeds'], 'seed')}, {_counted(whole['blocks'], 'block')} of the test set"
-        lines.append(f"{task} ({count}).")
-        lines += [*_compared(seam, "seam"), *_compared(whole, "error")]
+        lines.append(" ".join([f"{task} ({count}).", *_compared(seam, "seam"), *_compared(whole, "error")]))
     times = of_points[(of_points["model"] == next(iter(NORMS))) & (of_points["halo"] == 0)]
     first = times[(times["data"] == times["data"].iloc[0]) & ~times["method"].isin([REFERENCE, HALO])]
     ratios = [
         f"{significant(row['time'])} (`{row['method']}`)" for row in first.sort_values("time").to_dict("records")
     ]
     lines.append(f"Times without a halo, that of zero padding being 1, on a CPU: {listed(ratios)}.")
-    return " ".join(lines)
+    return lines
 
 
 def choices(of_points: pd.DataFrame) -> str:
@@ -158,11 +160,9 @@ def _compared(rows: pd.DataFrame, what: str) -> list[str]:
     saves, never, needs = rows[kinds[0]], rows[kinds[1]], rows[~kinds[0] & ~kinds[1]]
     lines = []
     if len(saves):
-        lines.append(f"For the {what} that a mode has without a halo, zero padding needs one of {_pixels(saves)}.")
+        lines.append(f"The halo with which zero padding reaches the {what} that a mode has without one: {_pixels(saves)}.")
     if len(never):
-        lines.append(
-            f"For the {what} of {_names(never['method'])} without a halo, no halo of zero padding is enough."
-        )
+        lines.append(f"However wide its halo, it does not reach the {what} of {_names(never['method'])}.")
     if len(needs):
         lines.append(f"Worse than zero padding, by as many pixels, is the {what} of {_pixels(needs)}.")
     return lines

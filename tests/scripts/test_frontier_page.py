@@ -75,15 +75,13 @@ def test_nothing_beats_what_lies_on_the_frontier():
 def test_sentences_and_tables_say_what_the_curves_are():
     table, arrays, cost = made()
     found, of_points = saved_table(table, arrays), points(table, cost)
-    told = sentences(found, of_points)
-    assert told.startswith(
-        "Super-resolution (3 seeds, 5 blocks of the test set). For the seam that a mode has without"
-    )
-    assert "zero padding needs one of 2.1 px [2.1, 2.1] (`diff`)" in told
-    assert "For the error of `diff` without a halo, no halo of zero padding is enough." in told
+    told = " ".join(sentences(found, of_points))
+    assert told.startswith("Super-resolution (3 seeds, 5 blocks of the test set). The halo with which zero padding")
+    assert "reaches the seam that a mode has without one: 2.1 px [2.1, 2.1] (`diff`)" in told
+    assert "However wide its halo, it does not reach the error of `diff`." in told
     worse = found.assign(halo=-2.0, low=-np.inf, high=-1.0)
-    assert "Worse than zero padding, by as many pixels, is the error of −2.0 px (−∞, −1.0] (`diff`)." in sentences(
-        worse, of_points
+    assert "Worse than zero padding, by as many pixels, is the error of −2.0 px (−∞, −1.0] (`diff`)." in " ".join(
+        sentences(worse, of_points)
     )
     assert "1.2 (`diff`)" in told
     assert "| Super-resolution, BatchNorm | error | `zeros`, 0 px: " not in choices(of_points)
@@ -91,7 +89,7 @@ def test_sentences_and_tables_say_what_the_curves_are():
     assert "| 3, 5 | ∞ (∞, ∞) | ∞ (∞, ∞) | 2." in row
     assert "Super-resolution, BatchNorm: +100.0 % at 4 px, +0.0 % at 8 px" in small_halos(table)
     one = saved_table(*made(seeds=1)[:2])
-    assert "(1 seed, 5 blocks" in sentences(one, of_points)
+    assert "(1 seed, 5 blocks" in sentences(one, of_points)[0]
     assert "nan" not in saved(one)
     assert interval(-np.inf, 2.0) == "(−∞, 2.0]"
 
