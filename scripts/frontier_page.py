@@ -156,15 +156,22 @@ def interval(low: float, high: float) -> str:
 def _compared(rows: pd.DataFrame, what: str) -> list[str]:
     """Sentences on the halo that modes save: on those that save one, that no halo reaches, that need one."""
     rows = rows.sort_values("halo")
+    # Any halo is possible.
+    open_ends = np.isneginf(rows["low"]) & np.isposinf(rows["high"])
+    unknown, rows = rows[open_ends], rows[~open_ends]
     kinds = (np.isfinite(rows["halo"]) & (rows["halo"] >= 0), np.isposinf(rows["halo"]))
     saves, never, needs = rows[kinds[0]], rows[kinds[1]], rows[~kinds[0] & ~kinds[1]]
     lines = []
     if len(saves):
-        lines.append(f"The halo with which zero padding reaches the {what} that a mode has without one: {_pixels(saves)}.")
+        lines.append(
+            f"The halo with which zero padding reaches the {what} that a mode has without one: {_pixels(saves)}."
+        )
     if len(never):
         lines.append(f"However wide its halo, it does not reach the {what} of {_names(never['method'])}.")
     if len(needs):
         lines.append(f"Worse than zero padding, by as many pixels, is the {what} of {_pixels(needs)}.")
+    if len(unknown):
+        lines.append(f"Not resolved, whatever the halo: the {what} of {_names(unknown['method'])}.")
     return lines
 
 

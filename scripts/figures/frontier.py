@@ -25,8 +25,8 @@ NORMS = {"unet": "BatchNorm", "unet_group_norm": "GroupNorm", "unet_no_norm": "n
 # By data set: the task, and how its error is called.
 TASKS = {"globe": ("Super-resolution", "MSE"), "landcover": ("Segmentation", "1 − mean IoU")}
 # Inches.
-LEFT, RIGHT, GAP, BETWEEN, HEIGHT, TITLE, BOTTOM = 0.6, 0.06, 0.46, 0.42, 1.45, 0.2, 0.62
-COLUMNS_OF_LEGEND, LEGEND_ROW = 7, 0.17
+LEFT, RIGHT, GAP, BETWEEN, HEIGHT, TITLE, BOTTOM = 0.72, 0.06, 0.46, 0.42, 1.45, 0.2, 0.68
+COLUMNS_OF_LEGEND, LEGEND_ROW = 4, 0.17
 
 
 def draw(table: pd.DataFrame, cost: pd.DataFrame) -> Figure:
@@ -49,11 +49,12 @@ def draw(table: pd.DataFrame, cost: pd.DataFrame) -> Figure:
                 ax.set_axis_off()
                 continue
             _panel(ax, chosen, value)
-            ax.set_title(f"{task}, {NORMS[norm]}", pad=3, fontweight="bold")
+            ax.set_title(NORMS[norm], pad=3, fontweight="bold")
             if column == 0:
-                ax.set_ylabel(error if value == "error" else "Seam (RMS)", labelpad=2)
-            if row == len(panels) - 1:
-                ax.set_xlabel("Time of a useful pixel (zeros without a halo: 1)", labelpad=2)
+                ax.set_ylabel(f"{task}\n{error if value == 'error' else 'Seam (RMS)'}", labelpad=2)
+    middle = (LEFT + (PAGE_WIDTH - LEFT - RIGHT) / 2) / PAGE_WIDTH
+    label = "Time of a useful pixel (zeros without a halo: 1)"
+    figure.text(middle, (BOTTOM - 0.3) / height, label, ha="center", fontsize=plt.rcParams["axes.labelsize"])
     halos = ", ".join(f"{halo}" for halo in sorted(set(found["halo"])))
     spans = sorted(set(found["seeds"]))
     seeds = f"{spans[0]}" if len(spans) == 1 else f"{spans[0]} to {spans[-1]}"
@@ -105,7 +106,10 @@ def _panel(ax: Axes, chosen: pd.DataFrame, value: str) -> None:
         least, most = chosen[value].min(), modes.max()
         ax.set_ylim(least - 0.06 * (most - least), most + 0.12 * (most - least))
     if value == "seam":
-        ax.yaxis.set_major_locator(LogLocator())
+        decades = chosen[value].max() / chosen[value].min() > 30
+        ax.yaxis.set_major_locator(LogLocator(subs=(1,) if decades else (1, 2, 5)))
+        if not decades:
+            ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter(NullFormatter())
     ax.tick_params(pad=2, length=2.5)
     ax.tick_params(which="minor", length=1.5)

@@ -76,13 +76,17 @@ def test_sentences_and_tables_say_what_the_curves_are():
     table, arrays, cost = made()
     found, of_points = saved_table(table, arrays), points(table, cost)
     told = " ".join(sentences(found, of_points))
-    assert told.startswith("Super-resolution (3 seeds, 5 blocks of the test set). The halo with which zero padding")
-    assert "reaches the seam that a mode has without one: 2.1 px [2.1, 2.1] (`diff`)" in told
+    assert told.startswith(
+        "Super-resolution (3 seeds, 5 blocks of the test set). Zero padding reaches the seam that a"
+    )
+    assert "mode has without a halo by one of 2.1 px [2.1, 2.1] (`diff`)" in told
     assert "However wide its halo, it does not reach the error of `diff`." in told
     worse = found.assign(halo=-2.0, low=-np.inf, high=-1.0)
     assert "Worse than zero padding, by as many pixels, is the error of −2.0 px (−∞, −1.0] (`diff`)." in " ".join(
         sentences(worse, of_points)
     )
+    unknown = " ".join(sentences(found.assign(low=-np.inf, high=np.inf), of_points))
+    assert "Not resolved, whatever the halo: the error of `diff`." in unknown
     assert "1.2 (`diff`)" in told
     assert "| Super-resolution, BatchNorm | error | `zeros`, 0 px: " not in choices(of_points)
     row = next(line for line in saved(found).splitlines() if "no normalisation" in line and "`diff`" in line)
@@ -99,9 +103,10 @@ def test_the_figure_has_a_panel_for_each_network_and_measure():
     with mpl.rc_context(style.RC):
         figure = frontier.draw(table, cost)
     titles = [ax.get_title() for ax in figure.axes]
-    assert titles == ["Super-resolution, BatchNorm", "Super-resolution, no normalisation"] * 2
+    assert titles == ["BatchNorm", "no normalisation"] * 2
+    assert [ax.get_ylabel() for ax in figure.axes[::2]] == ["Super-resolution\nMSE", "Super-resolution\nSeam (RMS)"]
     assert [ax.get_yscale() for ax in figure.axes] == ["linear"] * 2 + ["log"] * 2
-    assert "Means over 3 seeds." in figure.texts[0].get_text()
+    assert "Means over 3 seeds." in figure.texts[-1].get_text()
     error = figure.axes[0]
     numbers = [text.get_text() for text in error.texts]
     assert numbers[:4] == [str(halo) for halo in HALOS]
