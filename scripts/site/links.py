@@ -8,6 +8,7 @@ from scripts.site.sources import page_for
 
 __all__ = ["linked_files", "outside_code", "site_links", "with_paths"]
 
+README = "README.md"
 _FENCE = re.compile(r"(^[ ]*(?:```|~~~).*?^[ ]*(?:```|~~~)[ ]*$)", re.MULTILINE | re.DOTALL)
 _TARGET = re.compile(r"(?<=\]\()([^)\s#]*)(#[^)\s]*)?(?=\))")
 _OUTSIDE = re.compile(r"^[a-z]+:")
@@ -40,10 +41,15 @@ def site_links(text: str, origin: str, page: str) -> str:
     Example:
         >>> site_links("[a](../README.md#training) [b](x.md) [c](https://x.org)", "docs/masks.md", "masks.md")
         '[a](training.md) [b](x.md) [c](https://x.org)'
+        >>> site_links("[a](#training)", "README.md", "index.md")
+        '[a](training.md)'
     """
 
     def change(match: re.Match[str]) -> str:
         path, anchor = match[1], match[2] or ""
+        if not path and origin == README:
+            # Its sections are on several pages.
+            path = README
         found = None if not path or _OUTSIDE.match(path) else page_for(_resolved(path, origin), anchor)
         if found is None:
             return match[0]
