@@ -123,7 +123,7 @@ def test_the_program_tells_and_marks(kept, monkeypatch, capsys):
     changed(kept, sources={})
     code, told = run(monkeypatch, capsys, *options)
     assert code == 1
-    assert told.startswith("shells: STALE: the code has changed since: diff_conv2d/__init__.py")
+    assert told.startswith("shells: STALE: the code has changed since: diff_conv2d/algorithms/__init__.py")
     code, told = run(monkeypatch, capsys, "shells", *options, "--mark-stale", "made before the change")
     assert (code, told) == (0, "shells: marked stale: made before the change\n")
     assert run(monkeypatch, capsys, *options)[0] == 0

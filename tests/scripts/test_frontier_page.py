@@ -77,9 +77,9 @@ def test_sentences_and_tables_say_what_the_curves_are():
     found, of_points = saved_table(table, arrays), points(table, cost)
     told = " ".join(sentences(found, of_points))
     assert told.startswith(
-        "Super-resolution (3 seeds, 5 blocks of the test set). Zero padding reaches the seam that a"
+        "Super-resolution (3 seeds, 5 blocks of the test set). The halo with which zero padding reaches the seam"
     )
-    assert "mode has without a halo by one of 2.1 px [2.1, 2.1] (`diff`)" in told
+    assert "that a mode has without one: 2.1 px [2.1, 2.1] (`diff`)" in told
     assert "However wide its halo, it does not reach the error of `diff`." in told
     worse = found.assign(halo=-2.0, low=-np.inf, high=-1.0)
     assert "Worse than zero padding, by as many pixels, is the error of −2.0 px (−∞, −1.0] (`diff`)." in " ".join(
