@@ -43,11 +43,12 @@ def load_terrain() -> Tensor:
     if not TERRAIN.is_file():
         raise FileNotFoundError(f"no terrain at {TERRAIN}; `python -m scripts.prepare_globe` makes it")
     with Image.open(io.BytesIO(read_embedded(TERRAIN))) as image:
-        elevation = np.asarray(image)
-    # A viewer that saved the picture in 8 bits would have destroyed the unit.
-    if elevation.shape != SHAPE or elevation.dtype != np.uint16:
+        mode, elevation = image.mode, np.asarray(image)
+    # A viewer that saved the picture in 8 bits, which is mode L, would have destroyed the unit. Older versions of
+    # Pillow read 16 bits as mode I.
+    if elevation.shape != SHAPE or mode not in ("I;16", "I"):
         raise ValueError(
-            f"{TERRAIN} must be 16-bit grey of shape {SHAPE}, got {elevation.dtype} of shape {elevation.shape}"
+            f"{TERRAIN} must be 16-bit grey of shape {SHAPE}, got mode {mode} of shape {elevation.shape}"
         )
     return torch.from_numpy(elevation.astype(np.float64))
 
