@@ -31,6 +31,8 @@ TESTED_WITH = (
     *("torch", "torchvision", "numpy", "scipy", "hydra-core", "rich", "matplotlib", "pillow", "timm", "onnx"),
     *("onnxscript", "onnxruntime", "dask", "xarray", "zarr", "pytest", "hypothesis"),
 )
+#: torch.compile builds C++ with it, and torch does not ask for it on every Python.
+_BUILDS_WITH = "setuptools"
 _TESTS = ("tests/diff_conv2d", "diff_conv2d")
 #: Versions of Python that are looked for beyond the newest that is claimed.
 _MINORS = range(10, 20)
@@ -92,12 +94,12 @@ def _environment(end: str, python: Path) -> Path:
     version = commanded([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).strip()
     wanted = asked_for(end, REQUIREMENTS.read_text(encoding="utf-8").splitlines(), version)
     # Written last: an environment that was not finished is made anew. The newest of today are not those of tomorrow.
-    stamp, content = FOLDER / end / "asked_for.json", json.dumps([version, *wanted])
+    stamp, content = FOLDER / end / "asked_for.json", json.dumps([version, *wanted, _BUILDS_WITH])
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == content:
         return python_of(FOLDER / end)
     print(f"Making the environment {FOLDER / end}: a few minutes and about 7 GB.", flush=True)
     own = made(FOLDER / end, python)
-    install(own, *wanted)
+    install(own, *wanted, _BUILDS_WITH)
     stamp.write_text(content, encoding="utf-8")
     return own
 
