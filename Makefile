@@ -126,8 +126,9 @@ COLLECT = --scale $(SCALE) --seeds $(SEEDS) $(if $(METHODS),--methods $(METHODS)
   $(if $(MORE_SEEDS),--more-seeds $(MORE_METHODS)=$(MORE_SEEDS)) \
   $(if $(RESULTS),--runs $(abspath $(RESULTS))/runs/train --tables $(abspath $(RESULTS))/tables)
 COMMA := ,
+HAS_ZEROS = $(if $(METHODS),$(if $(filter zeros,$(subst $(COMMA), ,$(METHODS))),,$(error METHODS must hold zeros, with which the others are compared; got $(METHODS))))
 define reproduce
-	$(if $(METHODS),$(if $(filter zeros,$(subst $(COMMA), ,$(METHODS))),,$(error METHODS must hold zeros, with which the others are compared; got $(METHODS))))
+	$(HAS_ZEROS)
 	$(if $(MORE_SEEDS),$(if $(MORE_METHODS),,$(error MORE_SEEDS needs MORE_METHODS, zeros among them)))
 	$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP) $(ARGS)
 	$(if $(MORE_SEEDS),$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP) 'seeds=[$(MORE_SEEDS)]' 'only=[$(MORE_METHODS)]' $(ARGS))
@@ -174,6 +175,7 @@ reproduce-surrogate: env ## Networks that step a flow on in windows, every mode:
 	$(if $(OUTPUT),,$(RUN) -m scripts.surrogate_page)
 
 define step_on
+	$(HAS_ZEROS)
 	$(RUN) -m experiments.reproduce sweep=$(1) $(SWEEP)
 	$(RUN) -m experiments.surrogate sweep=$(1) $(SWEEP) $(ELSEWHERE) $(ARGS)
 	$(if $(OUTPUT),,$(RUN) -m scripts.surrogate_page)

@@ -112,9 +112,13 @@ def claims(tables: Path, task: str) -> pd.DataFrame:
     if found is None:
         return pd.DataFrame(columns=CLAIM_COLUMNS)
     rows = [row for contrast in _contrasts(task, found[0]) if (row := _row(task, contrast, *found))]
-    table = pd.DataFrame(rows, columns=CLAIM_COLUMNS)
+    return corrected(pd.DataFrame(rows, columns=CLAIM_COLUMNS))
+
+
+def corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons with `corrected`: p for the primary one, Holm's correction over all others."""
+    table = table.assign(corrected=table["p"].astype(float))
     others = ~table["primary"].astype(bool)
-    table["corrected"] = table["p"].astype(float)
     table.loc[others, "corrected"] = holm(table.loc[others, "p"].to_numpy(float))
     return table
 

@@ -4,7 +4,6 @@ They are made of results/tables/frontier.csv, frontier_blocks.npz and frontier_c
 """
 
 import sys
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from scripts.figures.tables import TABLES, read_arrays, read_tables
 from scripts.frontier_points import ERRORS, LEAST_SEAM, cheapest, points
 from scripts.frontier_primary import primary_comparison
 from scripts.pages import update
-from scripts.prose import listed, significant
+from scripts.prose import filled, listed, significant
 from scripts.saved_halo import saved_table
 from scripts.sweeps import REFERENCE
 
@@ -33,7 +32,6 @@ MARKS = {
 }
 # Times of zeros without a halo that somebody may have.
 BUDGETS = (1.25, 1.5, 2.0, 4.0, np.inf)
-WIDTH = 118
 
 
 def parts(tables: Path) -> dict[str, str]:
@@ -48,15 +46,11 @@ def parts(tables: Path) -> dict[str, str]:
     of_points = points(table, cost)
     told = [primary_comparison(table, arrays), *sentences(found, of_points)]
     return {
-        "sentences": "\n".join(_filled(f"- {sentence}", subsequent_indent="  ") for sentence in told),
+        "sentences": "\n".join(filled(f"- {sentence}", subsequent_indent="  ") for sentence in told),
         "choices": choices(of_points),
         "saved": saved(found),
-        "small halos": _filled(small_halos(table)),
+        "small halos": filled(small_halos(table)),
     }
-
-
-def _filled(text: str, **options: str) -> str:
-    return textwrap.fill(text, WIDTH, break_on_hyphens=False, break_long_words=False, **options)
 
 
 def sentences(found: pd.DataFrame, of_points: pd.DataFrame) -> list[str]:

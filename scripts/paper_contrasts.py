@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.claims import Contrast, paired, task_tables
-from scripts.intervals import estimate, holm
+from scripts.claims import Contrast, corrected, paired, task_tables
+from scripts.intervals import estimate
 from scripts.sweeps import REFERENCE, SWEEPS, Comparison
 
 __all__ = ["OWN", "RIVALS", "TASKS", "against"]
@@ -60,10 +60,6 @@ def against(tables: Path, task: str) -> pd.DataFrame:
                     "low": difference.low * pair.factor,
                     "high": difference.high * pair.factor,
                     "p": difference.p,
-                    "corrected": difference.p,
                 }
             )
-    table = pd.DataFrame(rows)
-    others = ~table["primary"]
-    table.loc[others, "corrected"] = holm(table.loc[others, "p"].to_numpy(float))
-    return table
+    return corrected(pd.DataFrame(rows))

@@ -1,8 +1,18 @@
 """Numbers as prose shows them."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
-__all__ = ["listed", "significant", "span"]
+__all__ = ["filled", "listed", "significant", "span"]
+
+
+# Characters of a line of a page.
+WIDTH = 118
+
+
+def filled(text: str, **options: str) -> str:
+    """Break a text into the lines of a page, at blanks alone; `options` are those of `textwrap.fill`."""
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False, break_long_words=False, **options)
 
 
 def significant(value: float, digits: int = 2) -> str:

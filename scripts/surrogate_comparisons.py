@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from experiments.surrogate.rows import PERSISTENCE, WINDOW
-from scripts.claims import LEVEL, Contrast, claims, paired, task_tables
+from scripts.claims import LEVEL, Contrast, claims, corrected, paired, task_tables
 from scripts.finding_sentences import rounded
-from scripts.intervals import estimate, holm
+from scripts.intervals import estimate
 from scripts.sweeps import REFERENCE, SWEEPS
 
-__all__ = ["TASK", "all_seeds", "cell", "comparisons", "corrected", "relative", "rollout_comparisons"]
+__all__ = ["TASK", "all_seeds", "cell", "comparisons", "relative", "rollout_comparisons"]
 
 TASK = "surrogate"
 COLUMNS = ["method", "metric", "region", "step", "primary", "seeds", "flows", "estimate", "low", "high", "p"]
@@ -63,14 +63,6 @@ def comparisons(tables: Path, flows: pd.DataFrame) -> pd.DataFrame:
     one = one[one["other"] == REFERENCE].assign(step=1).rename(columns={"blocks": "flows"})
     parts = one[COLUMNS], rollout_comparisons(flows)
     return corrected(pd.concat([part for part in parts if len(part)], ignore_index=True))
-
-
-def corrected(table: pd.DataFrame) -> pd.DataFrame:
-    """Comparisons with `corrected`: p for the primary one, Holm's correction over all others."""
-    table = table.assign(corrected=table["p"].astype(float))
-    others = ~table["primary"].astype(bool)
-    table.loc[others, "corrected"] = holm(table.loc[others, "p"].to_numpy(float))
-    return table
 
 
 def all_seeds(tables: Path) -> tuple[int, float, float, float] | None:

@@ -1,7 +1,6 @@
 """The numbers of docs/surrogate.md, made from results/tables: `python -m scripts.surrogate_page`."""
 
 import sys
-import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -9,13 +8,13 @@ import pandas as pd
 from experiments.paths import REPOSITORY
 from experiments.sentences import in_one_sentence
 from experiments.surrogate.rows import TABLES, tables_of
-from scripts.claims import LEVEL, SEEN
+from scripts.claims import LEVEL, SEEN, corrected
 from scripts.figures.tables import TABLES as FOLDER
 from scripts.figures.tables import read_tables
 from scripts.finding_sentences import p_value, rounded, verdict
 from scripts.pages import update
-from scripts.prose import listed
-from scripts.surrogate_comparisons import TASK, all_seeds, comparisons, corrected, rollout_comparisons
+from scripts.prose import filled, listed
+from scripts.surrogate_comparisons import TASK, all_seeds, comparisons, rollout_comparisons
 from scripts.surrogate_tables import TIMES, differences, levels, spectra
 
 __all__ = ["COMMAND", "MARKS", "PAGE", "main", "parts", "sentences"]
@@ -28,7 +27,6 @@ MARKS = {
 }
 # Sweeps of the same networks, whose errors of one step are told from their rollouts.
 OTHERS = {"surrogate_unrolled": "Trained on two steps", "surrogate_advection": "Advection-diffusion"}
-WIDTH = 118
 
 
 def parts(tables: Path) -> dict[str, str]:
@@ -41,7 +39,7 @@ def parts(tables: Path) -> dict[str, str]:
     compared = comparisons(tables, flows)
     told = sentences(compared, all_seeds(tables), flows)
     return {
-        "sentences": _filled(told),
+        "sentences": filled(told),
         "differences": differences(compared),
         "levels": levels(rollouts, flows),
         "spectra": spectra(of_lines),
@@ -79,7 +77,7 @@ def _other(tables: Path, sweep: str, name: str) -> str:
     if not all((tables / f"{table}.csv").is_file() for table in columns):
         return f"**{name}**: no table has it yet (`{command}`)."
     rollouts, flows, _ = read_tables(tables, columns, command)
-    told = _filled(f"**{name}** (`{command}`). {_blown_up(flows)} Differences to zero padding, as above:")
+    told = filled(f"**{name}** (`{command}`). {_blown_up(flows)} Differences to zero padding, as above:")
     compared = differences(corrected(rollout_comparisons(flows, first=1)))
     return "\n\n".join([told, compared, "Errors as they are, as above:", levels(rollouts, flows)])
 
@@ -91,10 +89,6 @@ def _blown_up(flows: pd.DataFrame) -> str:
     counts = bounded.groupby("method").size()
     which = [f"`{method}` {len(of)} of {counts[method]}" for method, of in blown.groupby("method")]
     return f"Rollouts that blew up within {most} steps: {listed(which) if which else 'none'}."
-
-
-def _filled(text: str) -> str:
-    return textwrap.fill(text, WIDTH, break_on_hyphens=False, break_long_words=False)
 
 
 def _of_rollouts(rows: pd.DataFrame) -> list[str]:

@@ -49,7 +49,12 @@ COMMANDS = {
 
 
 #: Sweeps that have no tables of their own, and the study whose tables their networks are measured for.
-PARTS = {"frontier_globe": "frontier", "frontier_landcover": "frontier"}
+PARTS = {
+    "frontier_globe": "frontier",
+    "frontier_landcover": "frontier",
+    "surrogate_unrolled": "surrogate_unrolled_rollouts",
+    "surrogate_advection": "surrogate_advection_rollouts",
+}
 
 
 class Missing(NamedTuple):

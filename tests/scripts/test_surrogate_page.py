@@ -12,14 +12,14 @@ import pytest
 from experiments.records import write_table
 from experiments.surrogate.rows import DOMAIN, PERSISTENCE, TABLES, WINDOW, tables_of
 from scripts import surrogate_page
-from scripts.claims import claims
+from scripts.claims import claims, corrected
 from scripts.figures import style, surrogate
 from scripts.figures.tables import TABLES as FOLDER
 from scripts.figures.tables import read_tables
 from scripts.intervals import estimate, holm
 from scripts.pages import between_marks
 from scripts.summary import BLOCK_COLUMNS, RUN_COLUMNS
-from scripts.surrogate_comparisons import comparisons, corrected, relative, rollout_comparisons
+from scripts.surrogate_comparisons import comparisons, relative, rollout_comparisons
 
 FLOWS, STEPS, LONG = 4, (1, 3), 10
 SEEDS = {"zeros": 4, "adaptive": 4, "reflect": 2, "halo": 1}

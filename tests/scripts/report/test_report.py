@@ -79,6 +79,7 @@ def test_networks_that_another_study_was_measured_on_are_there(results):
     assert missing_cells(results, "frontier_landcover", [0]) == []
     assert len(missing_cells(results, "frontier_landcover", [1])) == 3
     assert _target("frontier_landcover") == "make reproduce-frontier"
+    assert _target("surrogate_unrolled") == "make reproduce-surrogate-unrolled"
     assert _target("paper_segmentation") == "make reproduce-segmentation SCALE=paper"
 
 
